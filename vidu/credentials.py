@@ -1,0 +1,130 @@
+"""Where the key is found, and a Secret that never prints."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from .errors import MalformedKey, MissingKey
+
+KEY_FILE = "fal_key"
+
+_KEY = re.compile(r"[!-9;-~]+:[!-9;-~]+")  # printable ASCII, exactly one colon
+_WRAPPING = " \t\r\n\v\f\"'`\u00a0\u200b\ufeff\u2018\u2019\u201c\u201d"
+
+
+class Secret:
+    """A text that appears in no repr, format, pickle or traceback of locals."""
+
+    __slots__ = ("_reveal",)
+
+    def __init__(self, text: str) -> None:
+        self._reveal: Callable[[], str] = lambda: text
+
+    def reveal(self) -> str:
+        """Return the text, for the one header that carries it."""
+        return self._reveal()
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not written down")
+
+
+@dataclass(frozen=True)
+class FoundKey:
+    """A key and the place it came from, in words an artist knows."""
+
+    secret: Secret
+    source: str
+
+
+def find_key(home: Path, environ: Mapping[str, str] = os.environ) -> FoundKey:
+    """Look for the key where fal-client looks, then in our own file.
+
+    Args:
+        home: The private folder that may hold the file `fal_key`.
+        environ: The environment to read: `FAL_KEY`, or `FAL_KEY_ID` with `FAL_KEY_SECRET`.
+
+    Raises:
+        MissingKey: None of the places holds anything.
+        MalformedKey: What is there can not be a key.
+    """
+    if environ.get("FAL_KEY", "").strip():
+        return FoundKey(parse_key(environ["FAL_KEY"], "FAL_KEY"), "FAL_KEY")
+    if environ.get("FAL_KEY_ID", "").strip() and environ.get("FAL_KEY_SECRET", "").strip():
+        halves = (environ["FAL_KEY_ID"], environ["FAL_KEY_SECRET"])
+        joined = ":".join(half.strip(_WRAPPING) for half in halves)
+        source = "FAL_KEY_ID and FAL_KEY_SECRET"
+        return FoundKey(parse_key(joined, source), source)
+    stored = _read(home / KEY_FILE)
+    if stored:
+        return FoundKey(parse_key(stored, "the stored key"), "the stored key")
+    raise MissingKey("There is no fal key: FAL_KEY is not set, and none is stored.")
+
+
+def parse_key(text: str, source: str) -> Secret:
+    """Clean and check what someone typed or pasted as a key.
+
+    White space and quotes around it are dropped, for they come with copying. fal-client sends
+    them along, fails for 40 s and then prints the key (reference: fal-client 1.0.3, `auth.py`).
+
+    Args:
+        text: What was given.
+        source: Its place, for the error's words.
+
+    Raises:
+        MalformedKey: It is not `id:secret` in printable ASCII.
+    """
+    cleaned = text.strip(_WRAPPING)
+    if not _KEY.fullmatch(cleaned):
+        raise MalformedKey(f"What {source} holds is not a fal key ({_why(cleaned)}).")
+    return Secret(cleaned)
+
+
+def store_key(home: Path, secret: Secret) -> None:
+    """Write the key to `home`/fal_key, readable by this user alone (0600).
+
+    Raises:
+        OSError: The folder can not be written.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    path, fresh = home / KEY_FILE, home / f"{KEY_FILE}.new"
+    fresh.unlink(missing_ok=True)
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secret.reveal())
+    fresh.replace(path)
+
+
+def forget_key(home: Path) -> None:
+    """Remove the stored key, if there is one."""
+    (home / KEY_FILE).unlink(missing_ok=True)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError):
+        raise MalformedKey("The stored key can not be read.") from None
+
+
+def _why(text: str) -> str:
+    if not text:
+        return "it is empty"
+    if not text.isascii() or not text.isprintable():
+        return "it has characters no key has"
+    if any(character.isspace() for character in text):
+        return "it has a space inside"
+    return (
+        f"it has {text.count(':')} colons and a key has one"
+        if text.count(":") != 1
+        else ("one side of its colon is empty")
+    )

@@ -1,0 +1,99 @@
+"""The few knobs, from the environment and a file, with their defaults."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from .errors import InvalidSetting
+
+SETTINGS_FILE = "settings.json"
+
+
+def home_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where ledger, settings and key are outside ComfyUI: `VIDU_HOME`, else the user's."""
+    from platformdirs import user_data_path  # not before it is needed: importing it takes time
+
+    return Path(environ.get("VIDU_HOME") or user_data_path("vidu-on-fal", appauthor=False))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set; `VIDU_` and the name in capitals is the environment variable of each.
+
+    The environment goes before the file, the file before these defaults.
+
+    Args:
+        queue_limit_s: Longest wait in fal's queue, in seconds; fal ends the request then, unbilled.
+        generation_limit_s: Longest generation, in seconds (Vidu takes 30 to 90).
+        stall_limit_s: Longest silence of fal's servers in one transfer, in seconds.
+        outage_limit_s: How long reads are tried again while fal can not be reached, in seconds.
+        clip_limit_mb: Largest clip that is downloaded, in megabytes.
+        daily_budget_usd: Most that is spent in one calendar day; 0 means no limit.
+    """
+
+    queue_limit_s: Decimal = Decimal(1800)
+    generation_limit_s: Decimal = Decimal(900)
+    stall_limit_s: Decimal = Decimal(20)
+    outage_limit_s: Decimal = Decimal(300)
+    clip_limit_mb: Decimal = Decimal(1024)
+    daily_budget_usd: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        for knob in fields(self):
+            if getattr(self, knob.name) < 0:
+                raise InvalidSetting(
+                    f"{knob.name} is {getattr(self, knob.name)}.", "Use a number of 0 or more."
+                )
+
+    @property
+    def request_life_s(self) -> float:
+        """How long a request that reached fal can live, in seconds."""
+        return float(self.queue_limit_s + self.generation_limit_s)
+
+    @classmethod
+    def load(cls, home: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read the settings.
+
+        Args:
+            home: The folder that may hold `settings.json`, an object of names and numbers.
+            environ: The environment to read.
+
+        Raises:
+            InvalidSetting: The file or a value can not be read.
+        """
+        stored = _stored(home / SETTINGS_FILE)
+        values = {}
+        for knob in fields(cls):
+            variable = f"VIDU_{knob.name.upper()}"
+            if environ.get(variable, "").strip():
+                values[knob.name] = _number(variable, environ[variable].strip())
+            elif knob.name in stored:
+                values[knob.name] = _number(f"{knob.name} in {SETTINGS_FILE}", stored[knob.name])
+        return cls(**values)
+
+
+def _stored(path: Path) -> Mapping[str, object]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise InvalidSetting(f"{path} can not be read.", "Mend or remove that file.") from error
+    if not isinstance(stored, dict):
+        raise InvalidSetting(f"{path} holds no object.", "Mend or remove that file.")
+    return stored
+
+
+def _number(name: str, value: object) -> Decimal:
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise InvalidSetting(f"{name} is {value!r}.", "Use a plain number.")
+    return number
