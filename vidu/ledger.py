@@ -1,0 +1,342 @@
+"""Every paid request, from before the money moves to the file on disk.
+
+::
+
+           intend          posting           submitted            finished          kept
+    (none) -----> INTENDED ------> UNKNOWN ----------> SUBMITTED --------> FINISHED ---> KEPT
+                     |                |                  |    ^ not heeded    ^            |
+                     |                | never            |    |               | file gone  |
+                     |                | arrived          v    |               +------------+
+                     |                |                CANCELLED
+                     v                v                  v
+                   FAILED <-------- FAILED <-------- FAILED, or cancelled indeed
+
+INTENDED   wanted and within the budget; nothing has been sent
+UNKNOWN    the paid POST may or may not have arrived; written before it is made
+SUBMITTED  fal has it, under a request id
+CANCELLED  fal was asked to cancel it; what became of it is asked when the shot is run again
+FINISHED   fal has the clip
+KEPT       the clip is on disk
+FAILED     over; only a shot with nothing but FAILED rows may be intended again
+
+A unique index holds the first promise: at most one row that is not FAILED for one fingerprint, so
+that neither a bug nor a race can pay twice. Each change names the state it expects, and fails
+when another process was faster. A row is on disk (WAL, synchronous=FULL) before the call returns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from .entry import FILE_COLUMNS, MICRO, Entry, KeptFile, Output, Receipt, State, entry_of
+from .errors import BudgetExceeded, LedgerUnavailable
+from .ledger_file import open_database
+from .request import Request
+from .turn import turn
+
+LEDGER_FILE = "ledger.sqlite"
+
+
+class Ledger:
+    """The book of one user, shared by every coroutine, thread and process that opens it.
+
+    Args:
+        path: The SQLite file, or ":memory:" for a book that ends with the object.
+        now: The clock, in seconds since 1970.
+
+    Raises:
+        LedgerUnavailable: It can not be opened: locked, read-only, or made by a newer version.
+    """
+
+    def __init__(self, path: Path | str, *, now: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._now = now
+        self._mutex = threading.RLock()
+        with _unavailable_when_broken(str(path)):
+            self._db = open_database(path)
+
+    @classmethod
+    def open(cls, home: Path) -> Ledger:
+        """Open the ledger in the folder `home`, making both when they are missing."""
+        with _unavailable_when_broken(str(home)):
+            home.mkdir(parents=True, exist_ok=True)
+        return cls(home / LEDGER_FILE)
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextlib.asynccontextmanager
+    async def turn(self, fingerprint: str, waiting: Callable[[], None]) -> AsyncIterator[None]:
+        """Hold this shot's turn: one run at a time, over all processes on this machine.
+
+        Args:
+            fingerprint: The shot.
+            waiting: Called about once a second while another run holds the turn.
+        """
+        if not isinstance(self._path, Path):
+            yield
+            return
+        with _unavailable_when_broken(str(self._path)):
+            async with turn(self._path.parent / "turns" / fingerprint, waiting):
+                yield
+
+    def now(self) -> float:
+        """Return the ledger's time, in seconds since 1970."""
+        return self._now()
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def live(self, fingerprint: str) -> Entry | None:
+        """Return the one row of this shot that is not FAILED, if there is one."""
+        rows = self._rows("WHERE fingerprint = ? AND state != 'failed'", fingerprint)
+        return rows[0] if rows else None
+
+    def get(self, entry_id: int) -> Entry | None:
+        """Return the row with this id."""
+        rows = self._rows("WHERE id = ?", entry_id)
+        return rows[0] if rows else None
+
+    def find(self, name: str) -> list[Entry]:
+        """Return rows whose id or request id is `name`, or whose fingerprint begins with it."""
+        return self._rows(
+            "WHERE id = ? OR request_id = ? OR (length(?) >= 8 AND fingerprint GLOB ? || '*')",
+            int(name) if name.isdecimal() and len(name) < 16 else -1,
+            name,
+            name,
+            "".join(character for character in name if character.isalnum()),
+        )
+
+    def entries(self, *, limit: int = -1, offset: int = 0) -> list[Entry]:
+        """Return rows, newest first."""
+        return self._rows("ORDER BY id DESC LIMIT ? OFFSET ?", limit, offset)
+
+    def unfinished(self) -> list[Entry]:
+        """Return the rows that fal may still owe a clip for, oldest first."""
+        states = "('unknown', 'submitted', 'cancelled', 'finished')"
+        return self._rows(f"WHERE state IN {states} ORDER BY id")
+
+    def spent_since(self, moment: float) -> Decimal:
+        """Return US dollars spent or reserved by rows intended since `moment`.
+
+        A failed row counts unless it is known that fal did not bill it.
+        """
+        query = (
+            "SELECT coalesce(sum(price_micro_usd), 0) FROM shots WHERE intended_at >= ? "
+            "AND NOT (state = 'failed' AND billed IS 0)"
+        )
+        with self._mutex, _unavailable_when_broken(str(self._path)):
+            return Decimal(self._db.execute(query, (moment,)).fetchone()[0]) / MICRO
+
+    def spent_today(self) -> Decimal:
+        """Return US dollars spent or reserved since local midnight."""
+        return self.spent_since(_midnight(self._now()).timestamp())
+
+    def spent_this_month(self) -> Decimal:
+        """Return US dollars spent or reserved since the first of the month."""
+        return self.spent_since(_midnight(self._now()).replace(day=1).timestamp())
+
+    # -- the way of a shot -----------------------------------------------------------------------
+
+    def intend(self, request: Request, daily_budget_usd: Decimal) -> Entry:
+        """Write down that this shot is wanted, and reserve its price.
+
+        Args:
+            request: The shot.
+            daily_budget_usd: The most that one day may cost; 0 means no limit.
+
+        Returns:
+            The new row, or the live one another process wrote first.
+
+        Raises:
+            BudgetExceeded: The reservation would go over the budget.
+            LedgerUnavailable: It can not be written down.
+        """
+        with self._transaction() as db:
+            live = self.live(request.fingerprint)
+            if live:
+                return live
+            if daily_budget_usd:
+                _check_budget(self.spent_today(), request.price, daily_budget_usd)
+            row = {
+                "fingerprint": request.fingerprint,
+                "endpoint": request.endpoint.id,
+                "state": State.INTENDED.value,
+                "prompt": request.prompt,
+                "seed": request.seed,
+                "options": json.dumps(dict(request.options)),
+                "price_micro_usd": int(request.price * MICRO),
+                "intended_at": self._now(),
+            }
+            marks = ", ".join("?" for _ in row)
+            cursor = db.execute(
+                f"INSERT INTO shots ({', '.join(row)}) VALUES ({marks})", tuple(row.values())
+            )
+            return self._get(cursor.lastrowid)
+
+    def posting(self, entry: Entry, arguments: Mapping[str, Any]) -> Entry:
+        """INTENDED to UNKNOWN: from here until the reply nobody knows what fal has."""
+        return self._move(
+            entry,
+            State.UNKNOWN,
+            expected=(State.INTENDED,),
+            arguments=json.dumps(dict(arguments)),
+            posted_at=self._now(),
+        )
+
+    def submitted(self, entry: Entry, receipt: Receipt) -> Entry:
+        """UNKNOWN to SUBMITTED: fal has it."""
+        return self._move(
+            entry,
+            State.SUBMITTED,
+            expected=(State.UNKNOWN,),
+            request_id=receipt.request_id,
+            status_url=receipt.status_url,
+            response_url=receipt.response_url,
+            cancel_url=receipt.cancel_url,
+            submitted_at=self._now(),
+        )
+
+    def cancelled(self, entry: Entry) -> Entry:
+        """SUBMITTED to CANCELLED: fal is asked to cancel it."""
+        return self._move(
+            entry,
+            State.CANCELLED,
+            expected=(State.SUBMITTED, State.CANCELLED),
+            cancelled_at=self._now(),
+        )
+
+    def finished(self, entry: Entry, output: Output) -> Entry:
+        """Any state with a receipt to FINISHED: fal has the clip."""
+        return self._move(
+            entry,
+            State.FINISHED,
+            expected=(State.SUBMITTED, State.CANCELLED, State.KEPT),
+            video_url=output.video_url,
+            video_size=output.video_size,
+            billable_units=output.billable_units,
+            finished_at=entry.finished_at or self._now(),
+        )
+
+    def kept(self, entry: Entry, file: KeptFile) -> Entry:
+        """FINISHED to KEPT: the clip is on disk."""
+        facts = {name: getattr(file, name) for name in FILE_COLUMNS}
+        return self._move(
+            entry,
+            State.KEPT,
+            expected=(State.FINISHED,),
+            **{**facts, "path": str(file.path)},
+            kept_at=self._now(),
+        )
+
+    def failed(self, entry: Entry, failure: str, *, billed: bool | None) -> Entry:
+        """Any state to FAILED.
+
+        Args:
+            entry: The row as it was last seen.
+            failure: The reason, in words.
+            billed: Whether fal charged for it; `None` when that is not known.
+        """
+        return self._move(
+            entry,
+            State.FAILED,
+            expected=(entry.state,),
+            failure=failure,
+            billed=None if billed is None else int(billed),
+            failed_at=self._now(),
+        )
+
+    def forget_command(self, entry: Entry) -> str:
+        """Return the shell command that removes this row, for the artist's own decision."""
+        home = self._path.parent if isinstance(self._path, Path) else Path()
+        return f'python -m vidu forget {entry.id} --home "{home}"'
+
+    def forget(self, entry: Entry) -> None:
+        """Remove the row; the shot may then be paid for again."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM shots WHERE id = ?", (entry.id,))
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _move(
+        self, entry: Entry, state: State, *, expected: tuple[State, ...], **columns: Any
+    ) -> Entry:
+        columns["state"] = state.value
+        names = ", ".join(f"{name} = ?" for name in columns)
+        marks = ", ".join("?" for _ in expected)
+        with self._transaction() as db:
+            cursor = db.execute(
+                f"UPDATE shots SET {names} WHERE id = ? AND state IN ({marks})",
+                (*columns.values(), entry.id, *(each.value for each in expected)),
+            )
+            if cursor.rowcount != 1:
+                raise LedgerUnavailable(
+                    f"Another process changed row {entry.id} of the ledger at the same moment.",
+                    "Run the same shot again.",
+                )
+            return self._get(entry.id)
+
+    def _get(self, entry_id: int | None) -> Entry:
+        return self._rows("WHERE id = ?", entry_id)[0]
+
+    def _rows(self, clause: str, *values: object) -> list[Entry]:
+        with self._mutex, _unavailable_when_broken(str(self._path)):
+            cursor = self._db.execute(f"SELECT * FROM shots {clause}", values)
+            return [entry_of(row) for row in cursor.fetchall()]
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._mutex, _unavailable_when_broken(str(self._path)):
+            if self._db.in_transaction:
+                yield self._db
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.rollback()
+                raise
+            self._db.commit()
+
+
+@contextlib.contextmanager
+def _unavailable_when_broken(place: str) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise LedgerUnavailable(
+            f"The ledger of paid clips at {place} can not be used ({error}).",
+            "Check that its disk is not full and the folder can be written, then run again.",
+        ) from error
+
+
+def _check_budget(spent: Decimal, price: Decimal, budget: Decimal) -> None:
+    if spent + price > budget:
+        raise BudgetExceeded(
+            f"This clip costs ${price:.2f} and ${spent:.2f} of today's ${budget:.2f} "
+            "is spent or reserved.",
+            "Raise VIDU_DAILY_BUDGET_USD (or the daily budget in the settings), or wait "
+            "until midnight.",
+        )
+
+
+def _midnight(moment: float) -> datetime:
+    local = datetime.fromtimestamp(moment)
+    return local - timedelta(
+        hours=local.hour, minutes=local.minute, seconds=local.second, microseconds=local.microsecond
+    )
