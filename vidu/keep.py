@@ -1,0 +1,108 @@
+"""A finished clip into its place, with its workflow inside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from .errors import KeepFailed
+
+if TYPE_CHECKING:
+    from av.container import InputContainer, OutputContainer
+    from av.stream import Stream
+
+CARRIED = ("video", "audio", "subtitle")
+"""The kinds of streams an mp4 is remuxed with."""
+
+BRANDS = ("major_brand", "minor_version", "compatible_brands")
+"""What libav reports as metadata and is a fact of the old file's layout."""
+
+
+def keep(source: Path, names: Iterator[Path], metadata: Mapping[str, str]) -> Path:
+    """Write a clip to the first free name: the same packets, its index first, metadata inside.
+
+    No two keeps ever share a name, in this process or another, and a name never stands for half
+    a clip longer than a rename takes.
+
+    Args:
+        source: The clip; it is left alone.
+        names: Where it may go, in order of preference; all on one file system.
+        metadata: Written beside the clip's own, as ComfyUI does: JSON under `workflow`, `prompt`.
+
+    Returns:
+        The name that was free.
+
+    Raises:
+        KeepFailed: It could not be written.
+    """
+    import av
+
+    first = next(names)
+    part = first.with_name(f".{uuid4().hex}.part")
+    try:
+        first.parent.mkdir(parents=True, exist_ok=True)
+        _remux(source, part, metadata)
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        return _put(part, chain([first], names))
+    except (OSError, av.FFmpegError) as error:
+        raise KeepFailed(
+            f"The clip could not be written to {first.parent} ({error.strerror})."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _put(part: Path, names: Iterator[Path]) -> Path:
+    for path in names:
+        try:
+            path.open("xb").close()
+        except FileExistsError:
+            continue
+        try:
+            return part.replace(path)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+    raise KeepFailed("None of the names for the clip is free.")
+
+
+def _remux(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
+    import av
+
+    with (
+        av.open(str(source), format="mp4", metadata_errors="surrogateescape") as container,
+        av.open(str(target), "w", format="mp4", options=_options(container)) as output,
+    ):
+        own = {key: value for key, value in container.metadata.items() if key not in BRANDS}
+        output.metadata.update({**own, **metadata})
+        copies = _copies(container, output)
+        for packet in container.demux([container.streams[index] for index in copies]):
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                output.mux(packet)
+
+
+def _options(container: InputContainer) -> dict[str, str]:
+    options = {"movflags": "use_metadata_tags+faststart"}
+    video = container.streams.best("video")
+    if video and video.time_base and video.time_base.numerator == 1:
+        # The muxer would choose a finer scale, and every timestamp would change.
+        options["video_track_timescale"] = str(video.time_base.denominator)
+    return options
+
+
+def _copies(container: InputContainer, output: OutputContainer) -> dict[int, Stream]:
+    copies = {}
+    for stream in container.streams:
+        if stream.type not in CARRIED or stream.codec_context is None:
+            continue
+        copy = output.add_stream_from_template(stream)
+        copy.time_base = stream.time_base
+        copy.metadata.update(stream.metadata)
+        copies[stream.index] = copy
+    return copies
