@@ -1,0 +1,194 @@
+"""A result's URL into a whole, checked file.
+
+The address comes from outside, so it is looked at before each hop: https, no private host. The
+file is taken as a clip only when it has the length that was promised and begins like an mp4;
+that each frame decodes is `clip.check`'s to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+from .errors import (
+    ClipGone,
+    CorruptClip,
+    DownloadFailed,
+    KeepFailed,
+    Refused,
+    ServiceProblem,
+    UnsafeUrl,
+    ViduError,
+)
+from .progress import Tell, downloading
+from .replies import refusal
+from .retry import delay_s, passes
+from .safe_url import check_url
+from .settings import Settings
+from .wire import CONNECT_LIMIT_S, unreachable
+
+MOST_TRIES = 6
+MOST_HOPS = 5
+CHUNK = 256 * 1024
+TELL_EVERY_S = 0.25
+GONE_STATUSES = frozenset({403, 404, 410})
+
+
+async def download(url: str, part: Path, size: int | None, settings: Settings, tell: Tell) -> None:
+    """Fetch `url` into the file `part`.
+
+    A transfer that breaks is resumed where it broke, when the server can; else begun afresh.
+
+    Args:
+        url: Where the clip is; not trusted.
+        part: The file to write, beside the clip's later place; it must not exist.
+        size: The size in bytes that fal promised, when it did.
+        settings: The stall limit and the largest size.
+        tell: Told of the bytes as they come.
+
+    Raises:
+        UnsafeUrl: The address, or one it redirects to, is not one that is fetched.
+        ClipGone: The address answers that there is nothing.
+        DownloadFailed: The transfer failed again and again.
+        CorruptClip: What came whole is not the clip that was promised.
+        KeepFailed: The file could not be written.
+    """
+    transfer = _Transfer(url, part, size, settings, tell)
+    timeouts = httpx.Timeout(float(settings.stall_limit_s), connect=CONNECT_LIMIT_S)
+    async with httpx.AsyncClient(timeout=timeouts) as http:
+        for attempt in range(1, MOST_TRIES + 1):
+            try:
+                await transfer.attempt(http)
+                return
+            except ServiceProblem as problem:
+                if attempt == MOST_TRIES or not _may_pass(problem):
+                    raise _final(problem) from problem
+                await asyncio.sleep(delay_s(attempt, problem, random.random))
+
+
+class _Transfer:
+    """One file on its way, over as many attempts as it takes."""
+
+    def __init__(
+        self, url: str, part: Path, size: int | None, settings: Settings, tell: Tell
+    ) -> None:
+        self._url = url
+        self._part = part
+        self._size = size
+        self._limit = int(settings.clip_limit_mb * 1_000_000)
+        self._tell = tell
+        self._etag: str | None = None
+
+    async def attempt(self, http: httpx.AsyncClient) -> None:
+        """Fetch what is missing, then check the whole."""
+        held = self._part.stat().st_size if self._etag and self._part.exists() else 0
+        headers = {"Accept-Encoding": "identity"}
+        if held:
+            headers |= {"Range": f"bytes={held}-", "If-Range": self._etag or ""}
+        async with _opened(http, self._url, headers) as response:
+            if response.status_code == 416:
+                self._etag = None
+                raise Refused("The transfer can not be resumed.", status_code=503)
+            if response.status_code not in (200, 206):
+                raise refusal(response)
+            resumed = response.status_code == 206 and _starts_at(response, held)
+            if response.status_code == 206 and not resumed:
+                self._etag = None
+                raise Refused("The transfer can not be resumed.", status_code=503)
+            self._etag = _strong_etag(response)
+            await self._write(response, held if resumed else 0)
+        self._check()
+
+    async def _write(self, response: httpx.Response, held: int) -> None:
+        length = response.headers.get("content-length", "")
+        total = held + int(length) if length.isdecimal() else None
+        self._check_limit(max(total or 0, self._size or 0))
+        received, told_at = held, 0.0
+        with _written(self._part, "ab" if held else "wb") as file:
+            async for chunk in response.aiter_raw(CHUNK):
+                received += len(chunk)
+                self._check_limit(received)
+                file.write(chunk)
+                if time.monotonic() - told_at > TELL_EVERY_S:
+                    self._tell(downloading(received, self._size or total))
+                    told_at = time.monotonic()
+        if total is not None and received != total:
+            raise Refused("The transfer ended early.", status_code=503)
+
+    def _check(self) -> None:
+        received = self._part.stat().st_size
+        if self._size is not None and received != self._size:
+            raise CorruptClip(
+                f"The clip came with {received} bytes, and fal promised {self._size}."
+            )
+        with self._part.open("rb") as file:
+            head = file.read(12)
+        if head[4:8] != b"ftyp":
+            raise CorruptClip("What fal's address serves is not an mp4 file.")
+
+    def _check_limit(self, size: int) -> None:
+        if size > self._limit:
+            raise DownloadFailed(
+                f"The clip is larger than {self._limit / 1e6:.0f} MB.",
+                "Raise VIDU_CLIP_LIMIT_MB and run the same shot again, free.",
+            )
+
+
+@asynccontextmanager
+async def _opened(
+    http: httpx.AsyncClient, url: str, headers: dict[str, str]
+) -> AsyncIterator[httpx.Response]:
+    for _ in range(MOST_HOPS):
+        await check_url(url)
+        try:
+            async with http.stream("GET", url, headers=headers) as response:
+                if not response.has_redirect_location:
+                    if not response.is_success:
+                        await response.aread()
+                    yield response
+                    return
+                url = str(response.url.join(response.headers["location"]))
+        except httpx.InvalidURL as error:
+            raise UnsafeUrl("fal's address for the clip can not be read.") from error
+        except httpx.TransportError as error:
+            raise unreachable(httpx.URL(url).host, error) from error
+    raise UnsafeUrl("fal's address for the clip redirects without end.")
+
+
+@contextmanager
+def _written(part: Path, mode: str) -> Iterator[IO[bytes]]:
+    try:
+        with part.open(mode) as file:
+            yield file
+    except OSError as error:
+        raise KeepFailed(
+            f"The clip could not be written to {part.parent} ({error.strerror})."
+        ) from error
+
+
+def _starts_at(response: httpx.Response, held: int) -> bool:
+    return str(response.headers.get("content-range", "")).startswith(f"bytes {held}-")
+
+
+def _strong_etag(response: httpx.Response) -> str | None:
+    etag = response.headers.get("etag")
+    return etag if etag and not etag.startswith("W/") else None
+
+
+def _may_pass(problem: ServiceProblem) -> bool:
+    # A new clip may take a moment to reach every server of the CDN.
+    missing = isinstance(problem, Refused) and problem.status_code in GONE_STATUSES
+    return missing or passes(problem)
+
+
+def _final(problem: ServiceProblem) -> ViduError:
+    if isinstance(problem, Refused) and problem.status_code in GONE_STATUSES:
+        return ClipGone(f"fal no longer serves the clip (it answered {problem.status_code}).")
+    return DownloadFailed(f"The clip could not be downloaded: {problem.happened}")

@@ -1,0 +1,68 @@
+"""The face that fal and its local stand-in share, and what a request may be doing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from .entry import Output, Receipt
+from .progress import Tell
+from .request import Endpoint
+from .still import Still
+
+
+@dataclass(frozen=True)
+class Queued:
+    """It waits for a runner, with `position` requests ahead of it."""
+
+    position: int | None
+
+
+@dataclass(frozen=True)
+class Running:
+    """It is being made."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """It is over; the result tells how."""
+
+    failed: bool
+
+
+JobStatus = Queued | Running | Completed
+
+
+class Platform(Protocol):
+    """What `generate` asks of a platform; `Fal` says what each call means and raises."""
+
+    charges: bool
+    """Whether its clips cost money."""
+
+    async def upload(self, still: Still) -> str:
+        """Upload one first frame and return its URL."""
+
+    async def submit(self, endpoint: Endpoint, arguments: Mapping[str, Any]) -> Receipt:
+        """Make the paid request, once."""
+
+    async def status(self, receipt: Receipt) -> JobStatus:
+        """Ask once what the request is doing."""
+
+    async def result(self, receipt: Receipt, *, failed: bool) -> Output:
+        """Fetch what the completed request made."""
+
+    def cancel(self, receipt: Receipt) -> None:
+        """Ask to cancel; blocks, so it is called in a thread."""
+
+    async def find(
+        self, endpoint: Endpoint, arguments: Mapping[str, Any], posted_at: float
+    ) -> Receipt | None:
+        """Look for the ended request that had exactly these arguments."""
+
+    async def find_output(self, endpoint: Endpoint, receipt: Receipt) -> Output | None:
+        """Look for the output of a request whose result is no longer served."""
+
+    async def fetch(self, output: Output, part: Path, tell: Tell) -> None:
+        """Bring the clip into the file `part`."""

@@ -1,0 +1,197 @@
+"""fal's answers read: which error an answer means, and in which words it is told.
+
+Types and statuses decide, fal's `msg` is shown, and its echoed `input` is never shown
+(docs.fal.ai/errors: "client code should not parse and rely on the msg field").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from .entry import Output, Receipt
+from .errors import (
+    AccountLocked,
+    ContentPolicyViolation,
+    GenerationCancelled,
+    GenerationFailed,
+    ImageRejected,
+    Money,
+    PromptRejected,
+    RateLimited,
+    Refused,
+    RejectedKey,
+    ViduError,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+WORDS_LIMIT = 300
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+IMAGE_TYPES = frozenset(
+    {
+        "image_load_error",
+        "file_download_error",
+        "image_too_small",
+        "image_too_large",
+        "image_aspect_ratio_error",
+        "file_too_large",
+        "unsupported_image_format",
+        "face_detection_error",
+    }
+)
+CANCELLED_TYPES = frozenset({"client_cancelled", "client_disconnected"})
+
+
+def refusal(response: httpx.Response) -> ViduError:
+    """Return the error for an answer to a submit, status, storage or listing call."""
+    words = spoken(response)
+    code = response.status_code
+    if code == 401:
+        return RejectedKey(f"fal does not accept the key ({words}).")
+    if code == 403 and "User is locked" in words:
+        return AccountLocked(f"fal has locked this account: {words}")
+    if code == 429:
+        problem = RateLimited(f"fal asks for fewer requests ({words}).")
+        problem.retry_after_s = retry_after_s(response)
+        return problem
+    return Refused(f"fal answered {code} ({words}).", status_code=code)
+
+
+def failure(response: httpx.Response, request_id: str) -> GenerationFailed:
+    """Return the error for a result that is one."""
+    words = spoken(response)
+    types = set(_types(response))
+    money = _money(response)
+    kind, what = GenerationFailed, f"fal could not generate the clip: {words}"
+    if response.status_code == 499 or types & CANCELLED_TYPES:
+        kind, what = GenerationCancelled, f"The request was cancelled at fal: {words}"
+    elif "content_policy_violation" in types:
+        kind, what = ContentPolicyViolation, f"fal's content checker refused this shot: {words}"
+    elif types & IMAGE_TYPES or _blames(response, "image_url"):
+        kind, what = ImageRejected, f"fal could not use the image: {words}"
+    elif _blames(response, "prompt"):
+        kind, what = PromptRejected, f"fal could not use the prompt: {words}"
+    return kind(what, money=money, request_id=request_id)
+
+
+def spoken(response: httpx.Response) -> str:
+    """Return fal's own words, short and on one line, without anything the caller sent."""
+    detail = _body(response).get("detail")
+    if isinstance(detail, list):
+        parts = [_one(item) for item in detail if isinstance(item, dict)]
+        text = "; ".join(part for part in parts if part)
+    elif isinstance(detail, dict):
+        text = str(detail.get("msg") or detail.get("message") or "")
+    else:
+        text = str(detail or "")
+    if not text:
+        error = _body(response).get("error")
+        text = str(error.get("message", "")) if isinstance(error, dict) else str(error or "")
+    text = " ".join(text.split()) or response.reason_phrase or "no words"
+    return text if len(text) <= WORDS_LIMIT else text[: WORDS_LIMIT - 3] + "..."
+
+
+def is_verdict(response: httpx.Response) -> bool:
+    """Tell whether a result that is no success is the request's own error.
+
+    fal replays what the model answered: a 4xx, or a 5xx that names its type. A bare 5xx comes
+    from a server on the way, a 401, 403 or 404 from fal's door.
+    """
+    if response.status_code in (401, 403, 404, 408, 409, 425, 429):
+        return False
+    if "still in progress" in spoken(response):
+        return False
+    return response.is_client_error or any(_types(response))
+
+
+def read_receipt(response: httpx.Response) -> Receipt | None:
+    """Return the receipt in the answer to a submit, or `None` when there is none."""
+    body = _body(response)
+    values = [body.get(field.name) for field in fields(Receipt)]
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) != len(values):
+        return None
+    receipt = Receipt(*texts)
+    return receipt if REQUEST_ID.fullmatch(receipt.request_id) else None
+
+
+def read_output(response: httpx.Response) -> Output | None:
+    """Return the output in a result, or `None` when it names no video."""
+    return output_of(_body(response), billable_units(response))
+
+
+def output_of(body: object, units: float | None = None) -> Output | None:
+    """Return the output in the JSON `body`, or `None` when it names no video."""
+    video = body.get("video") if isinstance(body, dict) else None
+    if not isinstance(video, dict) or not isinstance(video.get("url"), str):
+        return None
+    size = video.get("file_size")
+    whole = isinstance(size, int) and not isinstance(size, bool) and size > 0
+    return Output(video["url"], size if whole else None, units)
+
+
+def billable_units(response: httpx.Response) -> float | None:
+    """Return `x-fal-billable-units`, when it is there and a number."""
+    try:
+        return float(response.headers["x-fal-billable-units"])
+    except (KeyError, ValueError):
+        return None
+
+
+def retry_after_s(response: httpx.Response) -> float | None:
+    """Return the Retry-After header in seconds, whether it is a number or a date."""
+    value = response.headers.get("retry-after", "")
+    if re.fullmatch(r"\d{1,6}(\.\d+)?", value):
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - _date(response))
+    except (TypeError, ValueError):
+        return None
+
+
+def _date(response: httpx.Response) -> float:
+    return parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+
+
+def _money(response: httpx.Response) -> Money:
+    units = billable_units(response)
+    if response.status_code >= 500 or units == 0:
+        return Money.NOT_SPENT  # fal never bills a server error (fal.ai/docs pricing page)
+    return Money.MAYBE_SPENT if units is None else Money.CHARGED
+
+
+def _one(item: dict[str, Any]) -> str:
+    message = str(item.get("msg", "")).strip()
+    loc = item.get("loc")
+    place = str(loc[-1]) if isinstance(loc, list) and loc else ""
+    return f"{place}: {message}" if place and message else message
+
+
+def _types(response: httpx.Response) -> Iterator[str]:
+    body = _body(response)
+    yield str(body.get("error_type", ""))
+    yield response.headers.get("x-fal-error-type", "")
+    detail = body.get("detail")
+    for item in detail if isinstance(detail, list) else [detail]:
+        if isinstance(item, dict):
+            yield str(item.get("type", ""))
+
+
+def _blames(response: httpx.Response, field: str) -> bool:
+    detail = _body(response).get("detail")
+    items = [item for item in detail if isinstance(item, dict)] if isinstance(detail, list) else []
+    return any(isinstance(item.get("loc"), list) and field in item["loc"] for item in items)
+
+
+def _body(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

@@ -1,0 +1,70 @@
+"""Which addresses are fetched: https, and no host of this machine or its network."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import urllib.request
+
+import httpx
+
+from .errors import UnsafeUrl
+
+LOCAL_NAMES = ("localhost", "local", "internal", "home.arpa")
+
+
+async def check_url(url: str) -> None:
+    """Raise `UnsafeUrl` unless `url` may be fetched.
+
+    Behind a proxy a name is the proxy's to resolve; without one it is resolved here, and every
+    address that it has must be public.
+    """
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError):
+        raise UnsafeUrl("fal's address for the clip can not be read.") from None
+    host = parsed.host.rstrip(".").lower()
+    if parsed.scheme != "https" or not host or parsed.userinfo:
+        raise UnsafeUrl(f"fal's address for the clip is not a plain https one ({parsed.scheme}).")
+    if host in LOCAL_NAMES or host.endswith(tuple(f".{name}" for name in LOCAL_NAMES)):
+        raise UnsafeUrl(f"fal's address for the clip names a local host ({host}).")
+    for address in _literal(host) or await _resolved(host, parsed.port or 443):
+        if not is_public(address):
+            raise UnsafeUrl(f"fal's address for the clip leads into a private network ({host}).")
+
+
+def is_public(address: str) -> bool:
+    """Tell whether an IP address is one of the public internet."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+    return (inner or ip).is_global and not ip.is_multicast
+
+
+def _literal(host: str) -> list[str]:
+    try:
+        return [str(ipaddress.ip_address(host))]
+    except ValueError:
+        pass
+    try:
+        # The old spellings, too: 127.1, 0x7f000001, 2130706433.
+        return [socket.inet_ntoa(socket.inet_aton(host))]
+    except OSError:
+        return []
+
+
+async def _resolved(host: str, port: int) -> list[str]:
+    if _behind_proxy(host):
+        return []
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return []  # connecting says so, in its own words
+    return [str(sockaddr[0]) for *_, sockaddr in found]
+
+
+def _behind_proxy(host: str) -> bool:
+    proxies = urllib.request.getproxies()
+    return bool(proxies.get("https") or proxies.get("all")) and not (
+        urllib.request.proxy_bypass(host)
+    )

@@ -1,0 +1,90 @@
+"""The HTTP client under fal-client: one attempt for one call, and failures in our own words.
+
+fal-client 1.0.3 repeats a call up to ten times on 408, 409, 429, on nginx's 502 to 504 and on every
+transport error, without regard to Retry-After. Its ladder knows httpx's errors and its own, so
+what is raised here passes straight through it, and `retry.py` decides instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import httpx
+from fal_client.client import INGRESS_ERROR_CODES, RETRY_CODES, AsyncBackupDomainTransport
+
+from .credentials import Secret
+from .errors import Unreachable
+from .replies import refusal
+
+CONNECT_LIMIT_S = 10.0
+PRIMARY = "https://queue.fal.run"
+
+
+class OneAttempt(httpx.AsyncClient):
+    """Sends each request once.
+
+    Args:
+        key: The fal key, sent with every request.
+        silence_limit_s: The longest silence within one request, in seconds.
+    """
+
+    def __init__(self, key: Secret, silence_limit_s: float) -> None:
+        self._timeouts = httpx.Timeout(silence_limit_s, connect=CONNECT_LIMIT_S)
+        super().__init__(
+            headers={"Authorization": f"Key {key.reveal()}"},
+            timeout=self._timeouts,
+            mounts={PRIMARY: AsyncBackupDomainTransport()},
+        )
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send the request.
+
+        Raises:
+            Unreachable: No answer came.
+            ServiceProblem: The answer is one that fal-client would repeat the request for.
+        """
+        request.extensions["timeout"] = self._timeouts.as_dict()
+        try:
+            response = await super().send(request, **options)
+        except httpx.TransportError as error:
+            raise unreachable(request.url.host, error) from error
+        if response.status_code in (*RETRY_CODES, *INGRESS_ERROR_CODES):
+            raise refusal(response)
+        return response
+
+
+class SendingWatch:
+    """Tells whether any byte of a request may have left this machine.
+
+    Give it as the `trace` extension of a request; httpcore calls it at each step.
+    """
+
+    def __init__(self) -> None:
+        self.may_have_left = False
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        """Note the first step that writes the request itself, not the proxy's CONNECT."""
+        if event.endswith("send_request_headers.started"):
+            self.may_have_left |= info["request"].method != b"CONNECT"
+
+
+TRANSPORT_WORDS: Mapping[type[httpx.TransportError], str] = MappingProxyType(
+    {
+        httpx.ConnectTimeout: "connecting took too long",
+        httpx.ProxyError: "the proxy refused",
+        httpx.ConnectError: "the connection failed",
+        httpx.ReadTimeout: "it stayed silent",
+        httpx.WriteTimeout: "it stopped listening",
+        httpx.RemoteProtocolError: "it hung up",
+        httpx.ReadError: "the connection broke",
+        httpx.WriteError: "the connection broke",
+    }
+)
+
+
+def unreachable(host: str, error: httpx.TransportError) -> Unreachable:
+    """Say why a transport failed without httpx's own text, which may hold headers."""
+    kinds = (words for kind, words in TRANSPORT_WORDS.items() if isinstance(error, kind))
+    return Unreachable(f"{host} gave no answer ({next(kinds, 'network error')}).")
