@@ -1,0 +1,55 @@
+"""Progress on stderr: a bar for each shot on a terminal, a line for each phase elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+from ..progress import Phase, Progress, Tell
+
+LAYOUT = "{desc} |{bar}| {postfix}"
+
+
+class Bars:
+    """One bar for each of several shots that run side by side.
+
+    Args:
+        labels: What each shot is called.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = labels
+        self._on_terminal = sys.stderr.isatty()
+        self._phases: list[Phase | None] = [None] * len(labels)
+        self._bars = [
+            tqdm(total=1.0, desc=label[:24], position=place, bar_format=LAYOUT, leave=True)
+            for place, label in enumerate(labels if self._on_terminal else ())
+        ]
+
+    def __enter__(self) -> Bars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for bar in self._bars:
+            bar.close()
+
+    def teller(self, index: int) -> Tell:
+        """Return what tells of the shot at `index`."""
+
+        def tell(progress: Progress) -> None:
+            if progress.warning:
+                self.say(f"{self._labels[index]}: {progress.text}")
+            elif self._on_terminal:
+                self._bars[index].n = progress.fraction
+                self._bars[index].set_postfix_str(progress.text)
+            elif self._phases[index] is not progress.phase:
+                self.say(f"{self._labels[index]}: {progress.text}")
+            self._phases[index] = progress.phase
+
+        return tell
+
+    def say(self, line: str) -> None:
+        """Print a line that stays, above the bars."""
+        tqdm.write(line, file=sys.stderr)

@@ -1,0 +1,94 @@
+"""`python -m vidu generate`: images into clips, one for each, all at once."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..desk import open_desk
+from ..errors import InvalidImage, ViduError
+from ..generate import Clip, generate
+from ..request import MOVEMENT_AMPLITUDES, Request, image_to_video
+from ..settings import Settings
+from ..still import read
+from .bars import Bars
+from .output import as_json, brought_to, names_in
+from .pictures import write_contact_sheet, write_frames
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("generate", parents=[shared], help="images into clips")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
+    parser.add_argument("--prompt", required=True, help="what should happen, 1 to 1500 characters")
+    parser.add_argument("--seed", type=int, default=0, help="0 (default) lets Vidu choose")
+    parser.add_argument("--movement-amplitude", choices=MOVEMENT_AMPLITUDES, default="auto")
+    parser.add_argument("--out", type=Path, default=Path(), help="folder for the clips")
+    parser.add_argument("--draft", action="store_true", help="free, local, no key, no network")
+    parser.add_argument("--frames", choices=("png", "jpg"), help="write each frame as a picture")
+    parser.add_argument("--contact-sheet", action="store_true", help="write one overview picture")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each clip")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the clips; return 0, or 1 when one failed."""
+    settings = Settings.load(arguments.home)
+    requests = [_request(image, arguments) for image in arguments.images]
+    return asyncio.run(_generate_all(requests, settings, arguments))
+
+
+def _request(image: Path, arguments: argparse.Namespace) -> Request:
+    try:
+        return image_to_video(
+            read(image),
+            arguments.prompt,
+            seed=arguments.seed,
+            movement_amplitude=arguments.movement_amplitude,
+        )
+    except InvalidImage as error:
+        raise InvalidImage(f"{image}: {error.happened}", error.next_step) from error
+
+
+async def _generate_all(
+    requests: list[Request], settings: Settings, arguments: argparse.Namespace
+) -> int:
+    async with open_desk(arguments.home, settings, draft=arguments.draft) as (platform, ledger):
+        bars = Bars([image.name for image in arguments.images])
+
+        async def one(index: int) -> bool:
+            image = arguments.images[index]
+            try:
+                clip = await generate(
+                    requests[index],
+                    platform,
+                    ledger,
+                    names_in(arguments.out, image.stem),
+                    settings=settings,
+                    tell=bars.teller(index),
+                    cancelled_by_artist=lambda: True,
+                )
+                clip = await asyncio.to_thread(brought_to, arguments.out, clip)
+                await asyncio.to_thread(_write_pictures, clip, arguments)
+            except ViduError as error:
+                bars.say(f"{image}: {error}")
+                return False
+            print(json.dumps(as_json(clip)) if arguments.json else clip.path, flush=True)
+            return True
+
+        with bars:
+            done = await asyncio.gather(*(one(index) for index in range(len(requests))))
+    return 0 if all(done) else 1
+
+
+def _write_pictures(clip: Clip, arguments: argparse.Namespace) -> None:
+    if arguments.frames:
+        write_frames(clip.path, arguments.frames)
+    if arguments.contact_sheet:
+        write_contact_sheet(clip.path)

@@ -1,0 +1,253 @@
+"""A free local stand-in for the platform: a clip rendered from the first frame."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import math
+import random
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from .entry import Output, Receipt
+from .errors import ViduError
+from .platform import Completed, JobStatus
+from .progress import Phase, Progress, Tell
+from .request import Endpoint
+from .still import Still
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+AREA = 1280 * 720
+"""Vidu keeps the area and lets the sides follow the image: 1280x720, 1104x816, 960x960."""
+
+BT709 = 1
+"""The number of BT.709 as matrix, primaries and transfer (ITU-T H.273)."""
+
+LIMITED_RANGE = 1
+"""AVCOL_RANGE_MPEG: luma 16..235."""
+
+ENCODERS: dict[str, dict[str, str]] = {
+    "libx264": {"preset": "veryfast", "crf": "20"},
+    "libopenh264": {},
+    "h264_videotoolbox": {},
+    "h264_mf": {},
+}
+"""H.264 encoders in the order they are looked for, each with its options."""
+
+ZOOM = {"auto": 1.16, "small": 1.06, "medium": 1.16, "large": 1.36}
+"""How far the camera has moved in at the end, by movement amplitude."""
+
+
+class Draft:
+    """The face of `Fal` with nothing behind it: no key, no network, no cost.
+
+    What is uploaded stays here, a request completes at once, and its clip is rendered when it is
+    fetched.
+    """
+
+    charges = False
+
+    def __init__(self) -> None:
+        self._stills: dict[str, Still] = {}
+        self._requests: dict[str, Mapping[str, Any]] = {}
+
+    async def upload(self, still: Still) -> str:
+        """Keep the first frame."""
+        url = f"draft:{uuid.uuid4().hex}"
+        self._stills[url] = still
+        return url
+
+    async def submit(self, endpoint: Endpoint, arguments: Mapping[str, Any]) -> Receipt:
+        """Take the request."""
+        request_id = f"draft-{uuid.uuid4().hex}"
+        self._requests[request_id] = {"image": arguments[endpoint.image_fields[0]], **arguments}
+        return Receipt(request_id, "", "", "")
+
+    async def status(self, receipt: Receipt) -> JobStatus:
+        """Say that it is done."""
+        return Completed(failed=False)
+
+    async def result(self, receipt: Receipt, *, failed: bool) -> Output:
+        """Return where the clip will come from."""
+        return Output(receipt.request_id)
+
+    def cancel(self, receipt: Receipt) -> None:
+        """Do nothing, for nothing is under way."""
+
+    async def find(
+        self, endpoint: Endpoint, arguments: Mapping[str, Any], posted_at: float
+    ) -> Receipt | None:
+        """Find nothing, for nothing is ever lost."""
+        return None
+
+    async def find_output(self, endpoint: Endpoint, receipt: Receipt) -> Output | None:
+        """Find nothing, for nothing is ever lost."""
+        return None
+
+    async def fetch(self, output: Output, part: Path, tell: Tell) -> None:
+        """Render the clip."""
+        tell(Progress(Phase.GENERATING, "Drawing the draft", 0.5))
+        arguments = self._requests[output.video_url]
+        await asyncio.to_thread(
+            render_clip,
+            part,
+            _pixels(self._stills[arguments["image"]]),
+            seed=arguments.get("seed", 0),
+            movement_amplitude=arguments.get("movement_amplitude", "auto"),
+        )
+
+
+def _pixels(still: Still) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(still.data)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+@dataclass(frozen=True)
+class Move:
+    """A camera move over the first frame: a push towards one side, swaying on the way.
+
+    Args:
+        zoom: The magnification at the end; it is 1 at the start.
+        towards: Where the push ends, x and y from -1 (left, top) to 1 (right, bottom).
+        sways: How often the camera swings to and fro across the clip.
+    """
+
+    zoom: float
+    towards: tuple[float, float]
+    sways: float
+
+    @classmethod
+    def choose(cls, seed: int, movement_amplitude: str) -> Move:
+        """Choose the move that this seed and amplitude always give."""
+        chance = random.Random(seed)
+        angle = chance.uniform(0, math.tau)
+        return cls(
+            zoom=ZOOM[movement_amplitude],
+            towards=(math.cos(angle), math.sin(angle)),
+            sways=chance.uniform(1, 2),
+        )
+
+    def window(self, time: float, size: tuple[int, int]) -> tuple[float, float, float]:
+        """Return what the camera sees.
+
+        Args:
+            time: The place in the clip, 0..1; at 0 the whole frame is seen.
+            size: Width and height of the frame in pixels.
+
+        Returns:
+            The scale of the window (1 is the whole frame) and its left and top edge in pixels.
+        """
+        eased = (1 - math.cos(math.pi * time)) / 2
+        scale = 1 / (1 + (self.zoom - 1) * eased)
+        sway = 0.14 * math.sin(math.tau * self.sways * time)
+        x, y = (0.5 + 0.35 * side + sway * side for side in self.towards)
+        return scale, size[0] * (1 - scale) * x, size[1] * (1 - scale) * y
+
+
+def render_clip(
+    path: Path,
+    first_frame: NDArray[np.uint8],
+    *,
+    seed: int,
+    movement_amplitude: str,
+    size: tuple[int, int] | None = None,
+    fps: Fraction | int = 24,
+    frame_count: int = 96,
+    watermark: str = "DRAFT",
+) -> None:
+    """Write an H.264 mp4 in which a camera moves over the first frame.
+
+    The stream is BT.709, limited range, and tagged so. It is yuv420p, or yuv444p where a side
+    is odd, which 4:2:0 can not hold.
+
+    Args:
+        path: Where the mp4 is written; what is there is replaced.
+        first_frame: uint8 [H, W, 3]; frame 0 shows all of it that fits `size`, undistorted.
+        seed: Chooses the direction; the same seed renders the same clip.
+        movement_amplitude: auto, small, medium or large; auto moves like medium.
+        size: Width and height in pixels; by default as Vidu does, see `clip_size`.
+        fps: Frames per second.
+        frame_count: How many frames, at least 1.
+        watermark: Burned into every frame; nothing when empty.
+
+    Raises:
+        ViduError: PyAV has no H.264 encoder here.
+    """
+    import av
+
+    height, width = first_frame.shape[:2]
+    size = size or clip_size(width, height)
+    move = Move.choose(seed, movement_amplitude)
+    encoder = _encoder()
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream(encoder, fps, options=ENCODERS[encoder])
+        assert isinstance(stream, av.VideoStream)
+        context = stream.codec_context
+        context.thread_type = "FRAME"
+        context.width, context.height = size
+        context.pix_fmt = "yuv420p" if size[0] % 2 == size[1] % 2 == 0 else "yuv444p"
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = LIMITED_RANGE
+        for picture in _pictures(Image.fromarray(first_frame), move, size, frame_count, watermark):
+            frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
+            coded = frame.reformat(
+                format=context.pix_fmt, dst_colorspace=BT709, dst_color_range=LIMITED_RANGE
+            )
+            container.mux(stream.encode(coded))
+        container.mux(stream.encode(None))
+
+
+def clip_size(width: int, height: int) -> tuple[int, int]:
+    """Return the size Vidu gives a clip: 0.92 megapixels in the image's ratio, in steps of 16."""
+    return (
+        max(16, math.isqrt(AREA * width // height) // 16 * 16),
+        max(16, math.isqrt(AREA * height // width) // 16 * 16),
+    )
+
+
+def _pictures(
+    image: Image.Image, move: Move, size: tuple[int, int], count: int, watermark: str
+) -> Iterator[Image.Image]:
+    first = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+    stamp = _stamp(watermark, size)
+    corner = (size[0] - stamp.width, size[1] - stamp.height)
+    for index in range(count):
+        scale, left, top = move.window(index / max(1, count - 1), size)
+        window = (left, top, left + scale * size[0], top + scale * size[1])
+        picture = first.resize(size, Image.Resampling.BICUBIC, box=window)
+        picture.paste(stamp, corner, stamp)
+        yield picture
+
+
+def _stamp(text: str, size: tuple[int, int]) -> Image.Image:
+    """Return white letters with a black edge, which can be read on any background."""
+    letters = min(size[1] / 8, size[0] / 5)
+    edge = math.ceil(letters / 16)
+    font = ImageFont.load_default(letters)
+    box = font.getbbox(text, stroke_width=edge)
+    stamp = Image.new("RGBA", (math.ceil(box[2]) + edge, math.ceil(box[3]) + edge))
+    ImageDraw.Draw(stamp).text((0, 0), text, "white", font, stroke_width=edge, stroke_fill="black")
+    return stamp
+
+
+def _encoder() -> str:
+    from av.codec import Codec
+    from av.codec.codec import UnknownCodecError
+
+    for name in ENCODERS:
+        try:
+            return Codec(name, "w").name
+        except UnknownCodecError:
+            continue
+    raise ViduError(
+        "PyAV has no H.264 encoder here.", "Install its wheel from PyPI: pip install -U av."
+    )

@@ -1,0 +1,136 @@
+"""From FINISHED to KEPT, and what is done when a clip is missing somewhere on that way."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+from .clip import Probe, check
+from .entry import Entry, KeptFile
+from .errors import ClipGone, CorruptClip, KeepFailed, Money
+from .keep import keep
+from .progress import Phase
+from .request import ENDPOINTS
+from .run import Run
+
+USUAL_SIZE = (1280, 720)
+MOST_TRIES = 3
+TRY_AGAIN_AFTER_S = 1.0
+
+
+async def fetch(run: Run, entry: Entry) -> Entry:
+    """Take a FINISHED row to KEPT; to FAILED when a clip once kept is gone everywhere.
+
+    Raises:
+        ClipUnavailable: The clip could not be fetched; the row stays.
+        CorruptClip: What came is not the whole clip; the row stays.
+        KeepFailed: It could not be written; the row stays, and so does the downloaded file.
+    """
+    assert entry.output is not None
+    part = next(run.names(*USUAL_SIZE)).parent / f".{entry.fingerprint[:16]}.part"
+    for tries_left in reversed(range(MOST_TRIES)):
+        _make_room(part)
+        try:
+            await run.platform.fetch(entry.output, part, run.tell)
+            run.say(Phase.CHECKING, "Checking the clip", 0.95)
+            probe = await asyncio.to_thread(check, part)
+            break
+        except ClipGone as gone:
+            return await _renewed(run, entry, gone)
+        except CorruptClip:
+            part.unlink(missing_ok=True)
+            if not tries_left:
+                raise
+            await asyncio.sleep(TRY_AGAIN_AFTER_S)
+    return await asyncio.to_thread(_keep, run, entry, part, probe)
+
+
+async def is_intact(entry: Entry) -> bool:
+    """Tell whether the kept file is there, with the size and sha256 it was kept with."""
+    return entry.file is not None and await asyncio.to_thread(_matches, entry.file)
+
+
+def missing(run: Run, entry: Entry) -> Entry:
+    """Take a KEPT row whose file is gone or damaged back to FINISHED; the file is left alone."""
+    run.warn(Phase.DOWNLOADING, "The kept file is gone or damaged: fetching it again, free", 0.85)
+    assert entry.output is not None
+    return run.ledger.finished(entry, entry.output)
+
+
+async def forgotten(run: Run, entry: Entry) -> Entry:
+    """Take a row whose request fal answers 404 for to FINISHED, when the listing has its clip.
+
+    Raises:
+        ClipGone: The listing does not have it, and the request could still be alive.
+    """
+    assert entry.receipt is not None
+    output = await run.platform.find_output(ENDPOINTS[entry.endpoint], entry.receipt)
+    if output:
+        return run.ledger.finished(entry, output)
+    if run.ledger.now() < (entry.submitted_at or 0) + run.settings.request_life_s:
+        raise ClipGone(
+            f"fal does not know request {entry.request_id}.",
+            "Run the same shot again later. To pay for it anew on purpose, first run: "
+            + run.ledger.forget_command(entry),
+            money=Money.MAYBE_SPENT,
+            request_id=entry.request_id,
+        )
+    return _over(run, entry, "fal no longer knows the request or its clip", billed=None)
+
+
+async def _renewed(run: Run, entry: Entry, gone: ClipGone) -> Entry:
+    assert entry.receipt is not None and entry.output is not None
+    output = await run.platform.find_output(ENDPOINTS[entry.endpoint], entry.receipt)
+    if output and output.video_url != entry.output.video_url:
+        return run.ledger.finished(entry, output)
+    if entry.kept_at is None or run.posted(entry):
+        raise gone  # a clip nobody has seen yet is not paid for anew without a word from the artist
+    return _over(run, entry, "The clip is gone from disk and from fal", billed=True)
+
+
+def _over(run: Run, entry: Entry, what: str, *, billed: bool | None) -> Entry:
+    price = ENDPOINTS[entry.endpoint].price.usd
+    run.warn(Phase.UPLOADING, f"{what}: making it again for ${price:.2f}", 0.0)
+    return run.ledger.failed(entry, what, billed=billed)
+
+
+def _make_room(part: Path) -> None:
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+    except OSError as error:
+        raise KeepFailed(
+            f"The clip's folder {part.parent} can not be written ({error.strerror})."
+        ) from error
+
+
+def _keep(run: Run, entry: Entry, part: Path, probe: Probe) -> Entry:
+    path = keep(part, run.names(probe.width, probe.height), run.metadata)
+    part.unlink(missing_ok=True)
+    file = KeptFile(
+        path=path,
+        size=path.stat().st_size,
+        sha256=_sha256(path),
+        width=probe.width,
+        height=probe.height,
+        fps=probe.fps,
+        frame_count=probe.frame_count,
+        duration_s=probe.duration_s,
+    )
+    return run.ledger.kept(entry, file)
+
+
+def _matches(file: KeptFile) -> bool:
+    try:
+        return file.path.stat().st_size == file.size and _sha256(file.path) == file.sha256
+    except OSError:
+        return False
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,188 @@
+"""The whole story of one shot: claim, upload, submit, watch, fetch, keep."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from .entry import Entry, State
+from .errors import GenerationFailed, Money, ServiceProblem
+from .fetch import fetch, is_intact, missing
+from .ledger import Ledger
+from .platform import Platform
+from .progress import Tell, silent
+from .request import Request
+from .run import Names, Run
+from .settings import Settings
+from .submit import search, upload_and_submit
+from .watch import watch
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip on disk.
+
+    Args:
+        path: The mp4, as fal delivered it, packet for packet.
+        request_id: fal's id of the request that made it.
+        seed: The seed that was sent; 0 when Vidu chose.
+        width: Pixels.
+        height: Pixels.
+        fps: Frames per second, on average.
+        frame_count: Frames in the file.
+        duration_s: Seconds.
+        cost_usd: What this run paid for it: its price, or 0 when it had been paid for before.
+        reused: Whether an earlier run had paid for it.
+    """
+
+    path: Path
+    request_id: str
+    seed: int
+    width: int
+    height: int
+    fps: float
+    frame_count: int
+    duration_s: float
+    cost_usd: Decimal
+    reused: bool
+
+
+def never() -> bool:
+    """Say no."""
+    return False
+
+
+async def generate(
+    request: Request,
+    platform: Platform,
+    ledger: Ledger,
+    names: Names,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    tell: Tell = silent,
+    cancelled_by_artist: Callable[[], bool] = never,
+) -> Clip:
+    """Make one clip, or bring home the one that was already paid for.
+
+    At most one paid request is made for one shot, whatever fails and however often this is called.
+    Cancelling the task leaves a running request at fal for the next call to collect, unless
+    `cancelled_by_artist` then says yes: it is cancelled at fal, too.
+
+    Args:
+        request: The shot.
+        platform: `Fal`, or `Draft` for a free local stand-in.
+        ledger: Where paid work is written down before it is begun.
+        names: Where the clip may be kept.
+        metadata: Texts to carry inside the file, such as `workflow` and `prompt`.
+        settings: Limits and the daily budget.
+        tell: Called with each moment of progress.
+        cancelled_by_artist: Asked when the task is cancelled.
+
+    Raises:
+        ViduError: See the tree in `errors.py`.
+    """
+    run = Run(platform, ledger, names, metadata or {}, settings, tell, ledger.now())
+    async with ledger.turn(request.fingerprint, run.waiting):
+        try:
+            return await _bring_home(run, request)
+        except asyncio.CancelledError:
+            if cancelled_by_artist():
+                await _cancel(run, request.fingerprint)
+            raise
+
+
+async def collect(
+    entry: Entry,
+    platform: Platform,
+    ledger: Ledger,
+    names: Names,
+    *,
+    settings: Settings = Settings(),  # noqa: B008 (frozen)
+    tell: Tell = silent,
+) -> Clip:
+    """Bring home the clip of an unfinished row; nothing is ever paid here.
+
+    Args:
+        entry: A row of `Ledger.unfinished`.
+        platform: The platform it was asked of.
+        ledger: The ledger the row is in.
+        names: Where the clip may be kept.
+        settings: Limits.
+        tell: Called with each moment of progress.
+
+    Raises:
+        GenerationFailed: There is no clip to bring home.
+        ViduError: See the tree in `errors.py`.
+    """
+    run = Run(platform, ledger, names, {}, settings, tell, ledger.now())
+    async with ledger.turn(entry.fingerprint, run.waiting):
+        entry = await _follow(run, ledger.live(entry.fingerprint) or entry)
+    if entry.state is not State.KEPT:
+        raise GenerationFailed(
+            f"There is no clip to collect: {entry.failure or 'the shot was never asked for'}.",
+            "Run the shot again to make it.",
+            money=Money.MAYBE_SPENT if entry.billed is None else Money.NOT_SPENT,
+        )
+    return _clip(run, entry)
+
+
+async def _bring_home(run: Run, request: Request) -> Clip:
+    entry = run.ledger.live(request.fingerprint)
+    while True:
+        if entry is None or entry.state is State.FAILED:
+            entry = run.ledger.intend(request, run.settings.daily_budget_usd)
+        if entry.state is State.INTENDED:
+            entry = await upload_and_submit(run, entry, request)
+        entry = await _follow(run, entry)
+        if entry.state is State.KEPT:
+            return _clip(run, entry)
+
+
+async def _follow(run: Run, entry: Entry) -> Entry:
+    """Go on with what was submitted until it is KEPT, or FAILED with nothing said yet."""
+    while True:
+        if entry.state is State.UNKNOWN:
+            entry = await search(run, entry)
+        elif entry.state in (State.SUBMITTED, State.CANCELLED):
+            entry = await watch(run, entry)
+        elif entry.state is State.FINISHED:
+            entry = await fetch(run, entry)
+        elif entry.state is State.KEPT and not await is_intact(entry):
+            entry = missing(run, entry)
+        else:
+            return entry
+
+
+async def _cancel(run: Run, fingerprint: str) -> None:
+    entry = run.ledger.live(fingerprint)
+    if not entry or not entry.receipt or entry.state is not State.SUBMITTED:
+        return
+    run.ledger.cancelled(entry)  # first, so that the next run asks what became of it
+    try:
+        await asyncio.to_thread(run.platform.cancel, entry.receipt)
+    except ServiceProblem as problem:
+        log.warning("Request %s may go on at fal: %s", entry.request_id, problem.happened)
+
+
+def _clip(run: Run, entry: Entry) -> Clip:
+    assert entry.file is not None
+    paid = run.posted(entry)
+    return Clip(
+        path=entry.file.path,
+        request_id=entry.request_id,
+        seed=entry.seed,
+        width=entry.file.width,
+        height=entry.file.height,
+        fps=entry.file.fps,
+        frame_count=entry.file.frame_count,
+        duration_s=entry.file.duration_s,
+        cost_usd=entry.price_usd if paid and run.platform.charges else Decimal(0),
+        reused=not paid,
+    )

@@ -1,0 +1,55 @@
+"""What one run of one shot works with, handed from step to step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .entry import Entry
+from .ledger import Ledger
+from .platform import Platform
+from .progress import Phase, Progress, Tell
+from .settings import Settings
+
+Names = Callable[[int, int], Iterator[Path]]
+"""Given a width and height in pixels: the paths a clip may be kept at, the best first."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The tools of one run.
+
+    Args:
+        platform: fal, or its stand-in.
+        ledger: Where each step is written down.
+        names: Where the clip may be kept.
+        metadata: Texts to carry inside the file.
+        settings: Limits.
+        tell: Told of each moment.
+        started_at: The ledger's time when the run began, in seconds since 1970.
+    """
+
+    platform: Platform
+    ledger: Ledger
+    names: Names
+    metadata: Mapping[str, str]
+    settings: Settings
+    tell: Tell
+    started_at: float
+
+    def say(self, phase: Phase, text: str, fraction: float) -> None:
+        """Tell of a moment."""
+        self.tell(Progress(phase, text, fraction))
+
+    def warn(self, phase: Phase, text: str, fraction: float) -> None:
+        """Tell of a moment that must not be overlooked."""
+        self.tell(Progress(phase, text, fraction, warning=True))
+
+    def waiting(self) -> None:
+        """Tell that another run holds this shot's turn."""
+        self.say(Phase.WAITING, "Another run makes this very shot: waiting to share its clip", 0.0)
+
+    def posted(self, entry: Entry) -> bool:
+        """Tell whether the paid request of `entry` was made in this run."""
+        return entry.posted_at is not None and entry.posted_at >= self.started_at
