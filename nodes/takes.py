@@ -1,0 +1,139 @@
+"""Requests into what a node hands to the graph: clips made side by side, then decoded."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..vidu.clip import decode
+from ..vidu.desk import open_desk
+from ..vidu.errors import ShotsFailed, ViduError
+from ..vidu.generate import Clip, generate
+from ..vidu.progress import Phase, Progress
+from ..vidu.request import Request
+from ..vidu.run import Names
+from ..vidu.settings import Settings
+from . import host
+from .display import Display
+from .host import io
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CLIP_OUTPUTS = [
+    io.Image.Output("frames", is_output_list=True, tooltip="Every frame of the clip."),
+    io.String.Output("file_path", is_output_list=True, tooltip="The kept mp4."),
+    io.Video.Output("video", is_output_list=True, tooltip="The kept mp4, for video nodes."),
+    io.Image.Output("last_frame", is_output_list=True, tooltip="To begin the next clip with."),
+    io.Float.Output("fps", is_output_list=True, tooltip="Frames per second, on average."),
+    io.Int.Output("frame_count", is_output_list=True, tooltip="How many frames there are."),
+    io.String.Output("request_id", is_output_list=True, tooltip="fal's id of the request."),
+]
+"""What every node that yields clips yields, in this order; one list element for each clip."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """A clip and its frames, float32 [N, H, W, 3] in 0..1."""
+
+    clip: Clip
+    frames: NDArray[np.float32]
+
+
+async def make_takes(
+    requests: Sequence[Request], names: Names, metadata: Mapping[str, str], *, draft: bool
+) -> list[Take]:
+    """Make each request's clip, all at once, and decode one after the other.
+
+    Raises:
+        ViduError: The only one failed.
+        ShotsFailed: Some of several failed; the others are kept for the next run.
+        InterruptProcessingException: The artist pressed Cancel; fal was asked to cancel.
+    """
+    display = Display(len(requests))
+    results = await host.stoppable(_make_all(requests, names, metadata, draft, display), display)
+    _raise_failures(results)
+    return [take for take in results if isinstance(take, Take)]
+
+
+def outputs(takes: Sequence[Take]) -> io.NodeOutput:
+    """Return the takes as node outputs, with the clips playing on the node."""
+    frames = [host.as_image(take.frames) for take in takes]
+    return io.NodeOutput(
+        frames,
+        [str(take.clip.path) for take in takes],
+        [host.as_video(take.clip.path) for take in takes],
+        [image[-1:].clone() for image in frames],
+        [take.clip.fps for take in takes],
+        [take.clip.frame_count for take in takes],
+        [take.clip.request_id for take in takes],
+        ui=host.preview([take.clip.path for take in takes]),
+    )
+
+
+async def _make_all(
+    requests: Sequence[Request],
+    names: Names,
+    metadata: Mapping[str, str],
+    draft: bool,
+    display: Display,
+) -> list[Take | BaseException]:
+    started_at = time.monotonic()
+    one_at_a_time = asyncio.Lock()  # one decode keeps every core busy
+
+    async def one(index: int) -> Take:
+        tell = display.teller(index)
+        clip = await generate(
+            requests[index],
+            platform,
+            ledger,
+            names,
+            metadata=metadata,
+            settings=settings,
+            tell=tell,
+            cancelled_by_artist=lambda: host.interrupted_since(started_at),
+        )
+        async with one_at_a_time:
+            tell(Progress(Phase.DECODING, "Decoding", 0.97))
+            frames = await _decoded(clip)
+        tell(Progress(Phase.DONE, _summary(clip), 1.0))
+        return Take(clip, frames)
+
+    settings = Settings.load(host.home())
+    async with open_desk(host.home(), settings, draft=draft) as (platform, ledger):
+        return await asyncio.gather(
+            *(one(index) for index in range(len(requests))), return_exceptions=True
+        )
+
+
+async def _decoded(clip: Clip) -> NDArray[np.float32]:
+    stop = threading.Event()
+    try:
+        return await asyncio.to_thread(decode, clip.path, stop=stop.is_set)
+    finally:
+        stop.set()
+
+
+def _raise_failures(results: Sequence[Take | BaseException]) -> None:
+    failures: dict[int, ViduError] = {}
+    for number, result in enumerate(results, 1):
+        if isinstance(result, ViduError):
+            failures[number] = result
+        elif isinstance(result, BaseException):
+            raise result
+    if failures and len(results) == 1:
+        raise failures[1]
+    if failures:
+        raise ShotsFailed(failures, len(results))
+
+
+def _summary(clip: Clip) -> str:
+    size = f"{clip.width}x{clip.height}, {clip.frame_count} frames"
+    if clip.request_id.startswith("draft"):
+        return f"Draft, free: {size}"
+    return f"Saved clip, free: {size}" if clip.reused else f"${clip.cost_usd:.2f}: {size}"
