@@ -1,0 +1,225 @@
+"""Every fault local_fal can inject, with a line on what it does: `--list-faults` prints them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from .answers import (
+    INFRASTRUCTURE_ERRORS,
+    MODEL_ERRORS,
+    Answer,
+    detail,
+    drop,
+    infrastructure_error,
+    nginx,
+    silence,
+)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+PLACES = {
+    "submit": "the paid POST (not accepted)",
+    "token": "the request for a storage token",
+    "upload": "the upload of the image",
+    "status": "a status request",
+    "result": "a result request",
+    "cancel": "a cancel request",
+    "download": "a request to the CDN",
+    "listing": "a request for the listing",
+    "pricing": "a request for prices",
+}
+
+KINDS = {
+    "408": detail(408, "Request Timeout"),
+    "409": detail(409, "Conflict"),
+    "429": detail(429, "Too Many Requests", **{"Retry-After": "1"}),
+    "500": infrastructure_error("internal_error"),
+    "502": nginx(502, "Bad Gateway"),
+    "503": nginx(503, "Service Temporarily Unavailable"),
+    "504": nginx(504, "Gateway Time-out"),
+}
+
+WORDS = {
+    "408": "is answered 408",
+    "409": "is answered 409",
+    "429": "is answered 429 with Retry-After: 1",
+    "500": "is answered 500",
+    "502": "is answered with nginx's page for 502",
+    "503": "is answered with nginx's page for 503",
+    "504": "is answered with nginx's page for 504",
+    "reset": "is read, and then the connection is dropped without an answer",
+    "timeout": "is read and never answered",
+}
+
+ACCOUNT = {
+    "user_locked": "403 User is locked (exhausted balance) on submit and storage, not on status",
+    "admin_locked": "403 User is locked (admin lock) on submit and storage, not on status",
+    "stuck_in_queue": "the job is accepted and stays IN_QUEUE for ever",
+    "billing_forbidden": "the key has not the ADMIN scope the balance needs",
+}
+
+SUBMIT = {
+    "primary_dead": "a connection to fal.run or queue.fal.run fails in its TLS handshake;"
+    " falrun.com works",
+    "accepted_then_dropped": "the job is accepted, and the connection is dropped without a reply",
+    "accepted_but_silent": "the job is accepted, and the reply never comes",
+    "accepted_then_500": "the job is accepted, and the reply is 500",
+    "accepted_then_502": "the job is accepted, and the reply is nginx's page for 502",
+    "accepted_then_504": "the job is accepted, and the reply is nginx's page for 504",
+    "accepted_unreadable": "the job is accepted, and the reply is 200 with half its JSON",
+    "accepted_strange_urls": "the job is accepted, and its URLs name a host that is not fal's",
+    "slow_accept": "the job is accepted, and the reply takes 3 seconds",
+    "submit_307": "the paid POST is redirected to queue.falrun.com (not accepted)",
+}
+
+STORAGE = {
+    "expired_token": "an upload is answered 401, as its storage token has expired",
+}
+
+GENERATION = {
+    "slow": "the job takes ten times as long",
+    "cancel_ignored": "the job goes on after a cancel and is billed",
+    **{name: f"the job ends with this {row[0]}" for name, row in MODEL_ERRORS.items()},
+    **{name: f"the job ends with this {row[0]}" for name, row in INFRASTRUCTURE_ERRORS.items()},
+}
+
+ODD_DETAILS: dict[str, Answer] = {
+    "detail_text": detail(422, "The input could not be processed."),
+    "detail_dict": Answer(
+        422, {"detail": {"msg": "The input could not be processed.", "type": "value_error"}}
+    ),
+    "detail_html": Answer(422, "<html><body><h1>Unprocessable Entity</h1></body></html>"),
+    "detail_v1": Answer(
+        422,
+        {
+            "detail": [
+                {"loc": ["body", "prompt"], "msg": "field required", "type": "value_error.missing"}
+            ]
+        },
+    ),
+}
+
+RESULT = {
+    "status_expired": "a status request is answered 404 NOT_FOUND",
+    "result_expired": "a result request is answered 404 NOT_FOUND",
+    "video_missing": "the result holds no video",
+    "video_null": "the result's video is null",
+    "url_only": "the result's video holds its url and nothing else",
+    "file_url": "the result's url is file:///...",
+    "http_url": "the result's url is http://...",
+    "private_url": "the result's url is at a private address",
+    "detail_text": "the job ends with a 422 whose detail is a string",
+    "detail_dict": "the job ends with a 422 whose detail is an object",
+    "detail_html": "the job ends with a 422 whose body is HTML",
+    "detail_v1": "the job ends with a 422 in the words of pydantic 1",
+}
+
+DOWNLOAD = {
+    "clip_gone": "the CDN answers 404",
+    "redirect": "the CDN redirects to another of its hosts, where the clip is",
+    "redirect_to_private": "the CDN redirects to a private address",
+    "truncated": "half the clip comes, and Content-Length says so; file_size tells the truth",
+    "short": "half the clip comes, Content-Length promises all, the connection is closed",
+    "empty": "200 with no byte",
+    "html": "200 with an HTML page",
+    "download_broken": "the connection is dropped in mid-body",
+    "download_stalled": "the body stalls half way",
+    "no_range": "a Range is ignored: 200 with the whole clip",
+}
+
+CLIP = {
+    "cut_clip": "the file itself is cut: Content-Length and file_size agree with it",
+    "with_audio": "the clip has an AAC track",
+    "fps_16": "the clip has 16 frames a second, 3.875 s",
+    "odd_size": "the clip's width and height are odd",
+    "index_last": "the clip's index (moov) is at its end",
+    "variable_frame_rate": "every third frame of the clip is shown twice as long",
+    "rotated": "the clip carries a rotation by 90 degrees",
+    "untagged_colour": "the clip does not say its colour matrix, primaries, transfer",
+}
+
+LISTING = {
+    "listing_unavailable": "the listing is answered 403 in the platform's form",
+    "listing_shows_running": "the listing shows requests that have not ended",
+}
+
+FAULTS: dict[str, str] = {
+    **ACCOUNT,
+    **SUBMIT,
+    **STORAGE,
+    **GENERATION,
+    **RESULT,
+    **DOWNLOAD,
+    **CLIP,
+    **LISTING,
+    **{f"{place}_{kind}": f"{PLACES[place]} {WORDS[kind]}" for place in PLACES for kind in WORDS},
+}
+"""All of them: name and what it does."""
+
+OF_A_JOB = frozenset({"stuck_in_queue", *GENERATION, *RESULT, *CLIP}) - {
+    "status_expired",
+    "result_expired",
+}
+"""Those a job takes with it when it is accepted."""
+
+
+class Faults:
+    """The faults that are switched on, each with how often it will still happen.
+
+    Args:
+        text: "name[:times],..."; without times it happens always. Hyphens are underscores.
+
+    Raises:
+        ValueError: A name is unknown, or a number is none.
+    """
+
+    def __init__(self, text: str = "") -> None:
+        self.replace(text)
+
+    def replace(self, text: str) -> None:
+        """Switch on these instead; raises as the constructor does."""
+        self._left = dict(_parsed(item) for item in text.split(",") if item.strip())
+
+    def take(self, name: str) -> bool:
+        """Tell whether this fault happens now, and count it."""
+        left = self._left.get(name, 0)
+        if left:
+            self._left[name] = left - 1
+        return left > 0
+
+    def is_on(self, name: str) -> bool:
+        """Tell whether this fault would happen now, and do not count it."""
+        return self._left.get(name, 0) > 0
+
+    def take_for_job(self) -> frozenset[str]:
+        """Take all that a newly accepted job carries."""
+        return frozenset(name for name in OF_A_JOB if self.take(name))
+
+    def guard(self, place: str, handler: Handler) -> Handler:
+        """Return the handler with the faults of its place before it."""
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            await request.read()
+            if self.take(f"{place}_reset"):
+                await drop(request)
+            if self.take(f"{place}_timeout"):
+                await silence()
+            for kind, answer in KINDS.items():
+                if self.take(f"{place}_{kind}"):
+                    return answer.response()
+            return await handler(request)
+
+        return guarded
+
+
+def _parsed(item: str) -> tuple[str, float]:
+    name, _, times = item.strip().partition(":")
+    name = name.replace("-", "_")
+    if name not in FAULTS:
+        near = difflib.get_close_matches(name, FAULTS)
+        hint = f" Near it: {', '.join(near)}." if near else ""
+        raise ValueError(f"There is no fault {name}.{hint}")
+    return name, int(times) if times else float("inf")
