@@ -253,7 +253,8 @@ def furnish(base: Path) -> None:
     """A base directory whose only custom node is this pack, the example image at hand."""
     (base / "custom_nodes").mkdir()
     (base / "input").mkdir()
-    shutil.copy(EXAMPLE, base / "input")
+    # The name of the image that every ComfyUI ships, and the example workflows load.
+    shutil.copy(EXAMPLE, base / "input" / "example.png")
     pack = base / "custom_nodes" / "vidu-on-fal"
     if os.name == "nt":
         # A symlink would need the developer mode; a junction does not.
