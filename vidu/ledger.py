@@ -26,20 +26,22 @@ when another process was faster. A row is on disk (WAL, synchronous=FULL) before
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import sqlite3
 import threading
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .entry import FILE_COLUMNS, MICRO, Entry, KeptFile, Output, Receipt, State, entry_of
 from .errors import BudgetExceeded, LedgerUnavailable
-from .ledger_file import open_database
+from .ledger_file import is_damage, mend, open_database
 from .request import Request
 from .turn import turn
 
@@ -58,11 +60,12 @@ class Ledger:
     """
 
     def __init__(self, path: Path | str, *, now: Callable[[], float] = time.time) -> None:
-        self._path = path
+        self._path = path if path == ":memory:" else Path(path)
         self._now = now
         self._mutex = threading.RLock()
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         with _unavailable_when_broken(str(path)):
-            self._db = open_database(path)
+            self._db = open_database(self._path)
 
     @classmethod
     def open(cls, home: Path) -> Ledger:
@@ -90,11 +93,14 @@ class Ledger:
             waiting: Called about once a second while another run holds the turn.
         """
         if not isinstance(self._path, Path):
-            yield
-            return
-        with _unavailable_when_broken(str(self._path)):
-            async with turn(self._path.parent / "turns" / fingerprint, waiting):
+            async with self._turns[fingerprint]:
                 yield
+            return
+        async with contextlib.AsyncExitStack() as held:
+            with _unavailable_when_broken(str(self._path)):
+                lock = self._path.parent / "turns" / fingerprint
+                await held.enter_async_context(turn(lock, waiting))
+            yield
 
     def now(self) -> float:
         """Return the ledger's time, in seconds since 1970."""
@@ -115,11 +121,11 @@ class Ledger:
     def find(self, name: str) -> list[Entry]:
         """Return rows whose id or request id is `name`, or whose fingerprint begins with it."""
         return self._rows(
-            "WHERE id = ? OR request_id = ? OR (length(?) >= 8 AND fingerprint GLOB ? || '*')",
+            "WHERE id = ? OR request_id = ? OR length(?) >= 8 AND instr(fingerprint, ?) = 1",
             int(name) if name.isdecimal() and len(name) < 16 else -1,
             name,
             name,
-            "".join(character for character in name if character.isalnum()),
+            name,
         )
 
     def entries(self, *, limit: int = -1, offset: int = 0) -> list[Entry]:
@@ -140,7 +146,7 @@ class Ledger:
             "SELECT coalesce(sum(price_micro_usd), 0) FROM shots WHERE intended_at >= ? "
             "AND NOT (state = 'failed' AND billed IS 0)"
         )
-        with self._mutex, _unavailable_when_broken(str(self._path)):
+        with self._guarded():
             return Decimal(self._db.execute(query, (moment,)).fetchone()[0]) / MICRO
 
     def spent_today(self) -> Decimal:
@@ -226,7 +232,7 @@ class Ledger:
         return self._move(
             entry,
             State.FINISHED,
-            expected=(State.SUBMITTED, State.CANCELLED, State.KEPT),
+            expected=(State.SUBMITTED, State.CANCELLED, State.FINISHED, State.KEPT),
             video_url=output.video_url,
             video_size=output.video_size,
             billable_units=output.billable_units,
@@ -295,23 +301,39 @@ class Ledger:
         return self._rows("WHERE id = ?", entry_id)[0]
 
     def _rows(self, clause: str, *values: object) -> list[Entry]:
-        with self._mutex, _unavailable_when_broken(str(self._path)):
+        with self._guarded():
             cursor = self._db.execute(f"SELECT * FROM shots {clause}", values)
             return [entry_of(row) for row in cursor.fetchall()]
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex, _unavailable_when_broken(str(self._path)):
-            if self._db.in_transaction:
-                yield self._db
-                return
+        with self._guarded():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.commit()
             except BaseException:
                 self._db.rollback()
                 raise
-            self._db.commit()
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        with self._mutex, _unavailable_when_broken(str(self._path)):
+            try:
+                yield
+            except sqlite3.Error as error:
+                if is_damage(error) and isinstance(self._path, Path):
+                    self._mend(self._path)
+                raise
+
+    def _mend(self, path: Path) -> NoReturn:
+        self._db.close()
+        self._db = mend(path)
+        raise LedgerUnavailable(
+            f"The ledger of paid clips at {path} was damaged: it is set aside, and what could be "
+            "read of it is in a new one.",
+            "Compare `python -m vidu ledger` with fal.ai/dashboard/requests, then run again.",
+        )
 
 
 @contextlib.contextmanager

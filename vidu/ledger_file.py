@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import sqlite3
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 log = logging.getLogger(__name__)
+
+LOCK_LIMIT_S = 10.0
+"""How long another process may hold the file before this one gives up."""
 
 MIGRATIONS = (
     """
@@ -66,21 +72,47 @@ def open_database(path: Path | str) -> sqlite3.Connection:
 
     Raises:
         sqlite3.Error: It can not be opened: locked, read-only, or made by a newer version.
+        OSError: The folder can not be written.
     """
-    try:
+    if not isinstance(path, Path):
         return _connect(path)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError) or not isinstance(path, Path):
-            raise
-    aside = _set_aside(path)
-    db = _connect(path)
-    rescued = salvage(aside, db)
-    log.warning("The ledger was damaged: kept as %s, %d rows rescued.", aside.name, rescued)
-    return db
+    with _alone(path):
+        try:
+            return _connect(path)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+        return _replaced(path)
+
+
+def mend(path: Path) -> sqlite3.Connection:
+    """Open a file in which damage was met, replaced unless another process has done so already.
+
+    Raises:
+        sqlite3.Error: It can not be opened.
+        OSError: The folder can not be written.
+    """
+    with _alone(path):
+        return _connect(path) if _is_whole(path) else _replaced(path)
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether the file is to blame: CORRUPT and NOTADB alone come as a bare DatabaseError."""
+    return type(error) is sqlite3.DatabaseError
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    # SQLite does not wait where two connections turn a new file to WAL at once, it refuses one;
+    # and of two that find it damaged, the second would set aside what the first has rescued.
+    from filelock import FileLock  # not before it is needed: importing it takes time
+
+    with FileLock(path.with_name(f"{path.name}.opening"), timeout=LOCK_LIMIT_S):
+        yield
 
 
 def _connect(path: Path | str) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=LOCK_LIMIT_S, isolation_level=None, check_same_thread=False)
     try:
         db.row_factory = sqlite3.Row
         db.execute("PRAGMA journal_mode = WAL")
@@ -90,15 +122,6 @@ def _connect(path: Path | str) -> sqlite3.Connection:
         db.close()
         raise
     return db
-
-
-def _set_aside(path: Path) -> Path:
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
-    aside = path.with_name(f"{path.name}.damaged-{stamp}")
-    for suffix in ("-wal", "-shm", ""):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-    return aside
 
 
 def migrate(db: sqlite3.Connection) -> None:
@@ -126,25 +149,83 @@ def migrate(db: sqlite3.Connection) -> None:
     db.commit()
 
 
-def salvage(damaged: Path, db: sqlite3.Connection) -> int:
-    """Copy what can be read of a damaged ledger into a new one.
+def _is_whole(path: Path) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            return [tuple(row) for row in db.execute("PRAGMA quick_check")] == [("ok",)]
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        return False
 
-    A request forgotten is a clip paid twice, so each row is tried on its own.
+
+def _replaced(path: Path) -> sqlite3.Connection:
+    aside = _set_aside(path)
+    db = _connect(path)
+    rescued = salvage(aside, db)
+    log.warning("The ledger was damaged: kept as %s, %d rows rescued.", aside.name, rescued)
+    return db
+
+
+def _set_aside(path: Path) -> Path:
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    for suffix in ("-wal", "-shm", ""):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def salvage(damaged: Path, db: sqlite3.Connection) -> int:
+    """Copy what can be read of a damaged ledger into a new one; the damaged one stays as it is.
+
+    A request forgotten is a clip paid twice, so each row is tried on its own, and where the first
+    page is lost, with all that says where things are, an empty ledger's takes its place.
 
     Returns:
         How many rows were copied.
     """
+    with TemporaryDirectory(prefix="rescue-", dir=damaged.parent) as folder:
+        copy = Path(folder, "copy")
+        for suffix in ("-wal", ""):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copy(damaged.with_name(damaged.name + suffix), f"{copy}{suffix}")
+        rescued = _copy_rows(copy, db)
+        if not rescued:
+            _graft_first_page(copy)
+            rescued = _copy_rows(copy, db)
+    return rescued
+
+
+def _graft_first_page(copy: Path) -> None:
+    blank = copy.with_name("blank")
+    with contextlib.closing(sqlite3.connect(blank, isolation_level=None)) as db:
+        migrate(db)
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    page = bytearray(blank.read_bytes()[:size])
+    page[28:32] = bytes(4)  # how many pages the file has; 0 leaves it to the file's length
+    with copy.open("rb+") as file:
+        file.write(page)
+
+
+def _copy_rows(copy: Path, db: sqlite3.Connection) -> int:
     rescued = 0
-    with (
-        contextlib.suppress(sqlite3.DatabaseError),
-        contextlib.closing(sqlite3.connect(damaged)) as source,
-    ):
+    with contextlib.closing(sqlite3.connect(copy)) as source:
         source.row_factory = sqlite3.Row
-        (last,) = source.execute("SELECT max(id) FROM shots").fetchone()
-        for row_id in range(1, (last or 0) + 1):
+        db.execute("BEGIN IMMEDIATE")
+        for row_id in range(1, _last_id(source) + 1):
             with contextlib.suppress(sqlite3.DatabaseError):
                 rescued += _copy_row(source, db, row_id)
+        db.commit()
     return rescued
+
+
+def _last_id(source: sqlite3.Connection) -> int:
+    last = 0
+    for query in ("SELECT max(id) FROM shots", "SELECT max(seq) FROM sqlite_sequence"):
+        with contextlib.suppress(sqlite3.DatabaseError):
+            last = max(last, source.execute(query).fetchone()[0] or 0)
+    return last
 
 
 def _copy_row(source: sqlite3.Connection, db: sqlite3.Connection, row_id: int) -> int:
