@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+import vidu
+from vidu import errors
+from vidu.errors import Money, Refused, ShotsFailed, ViduError
+
+
+def descendants(kind: type) -> Iterator[type]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from descendants(child)
+
+
+KINDS = list(descendants(ViduError))
+
+
+def made(kind: type[ViduError]) -> ViduError:
+    if kind is Refused:
+        return Refused("The sea is closed.", status_code=418)
+    if kind is ShotsFailed:
+        return ShotsFailed({2: ViduError("The sea is closed.")}, 3)
+    return kind("The sea is closed.")
+
+
+def printed_tree() -> list[tuple[str, str]]:
+    """Each class of the tree in the docstring of errors.py with its parent, from top to bottom."""
+    branch, edges = ["ViduError"], []
+    for indent, name in re.findall(r"^ {4}([ |]*)\+-- (\w+)", errors.__doc__, re.M):
+        depth = len(indent) // 4 + 1
+        edges.append((branch[depth - 1], name))
+        branch[depth:] = [name]
+    return edges
+
+
+def test_the_printed_tree_is_the_real_one():
+    real = [(kind.__base__.__name__, kind.__name__) for kind in KINDS[1:]]
+    assert printed_tree() == real
+
+
+def test_every_error_has_one_parent():
+    assert all(len(kind.__bases__) == 1 for kind in KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_an_error_is_exported(kind):
+    assert kind.__name__ in vidu.__all__
+    assert getattr(vidu, kind.__name__) is kind
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_an_error_names_no_file_of_the_artists_disk(kind):
+    """ComfyUI shows an error with the module of its class."""
+    assert kind.__module__ == "vidu"
+
+
+def test_an_error_defined_elsewhere_is_shown_the_same_way():
+    class Odd(ViduError):
+        """An error of somebody's own platform."""
+
+    assert Odd.__module__ == "vidu"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_an_error_says_what_happened_what_of_the_money_and_what_next(kind):
+    error = made(kind)
+    happened, next_step = error.happened, error.next_step
+    assert "The sea is closed." in happened
+    assert str(error) == f"{happened} {error.money.value} {next_step}"
+    assert isinstance(error.money, Money)
+    assert re.fullmatch(r"[A-Z].*\.", next_step)
+
+
+@pytest.mark.parametrize("money", Money)
+def test_what_is_said_of_the_money_is_a_whole_sentence(money):
+    assert re.fullmatch(r"([A-Z]|fal ).*\.", money.value)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_only_after_the_paid_request_is_money_in_doubt(kind):
+    before = (
+        errors.InvalidInput,
+        errors.KeyProblem,
+        errors.AccountLocked,
+        errors.BudgetExceeded,
+        errors.LedgerUnavailable,
+        errors.ServiceProblem,
+    )
+    if issubclass(kind, before) or kind is ViduError:
+        assert kind.money is Money.NOT_SPENT
+    else:
+        assert kind.money is not Money.NOT_SPENT
+
+
+def test_what_is_given_goes_before_what_is_usual():
+    error = errors.ContentPolicyViolation(
+        "Flagged.", "Paint over it.", money=Money.CHARGED, request_id="r-1"
+    )
+    assert str(error) == "Flagged. fal charged for it. Paint over it."
+    assert error.request_id == "r-1"
+
+
+def test_one_error_for_many_shots_tells_each():
+    failures = {1: errors.InvalidPrompt("Empty."), 3: errors.CorruptClip("Truncated.")}
+    text = str(ShotsFailed(failures, 4))
+    assert text.startswith("2 of 4 clips failed.\n")
+    assert "\n1 of 4: Empty. Nothing was charged." in text
+    assert "\n3 of 4: Truncated. This clip is paid for and not lost." in text
+    assert "The others are kept." in text
