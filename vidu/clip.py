@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from .colour import write_rgb
 from .errors import ClipTooLarge, CorruptClip
-from .keep import keep as keep  # moves to `from .keep import keep` in fetch.py
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -32,6 +31,9 @@ WORKING_SHARE, WORKING_BYTES = 0.08, 80_000_000
 
 MOST_WORKERS = 8
 """Threads that convert; more of them only wait for libav, and hold frames meanwhile."""
+
+CLOCK_ROUNDING_S = 0.002
+"""How much the steps of an even rate may differ, in seconds: some clocks count milliseconds."""
 
 MICROSECONDS = 1_000_000
 """libav's unit for a container's duration, in one second."""
@@ -94,7 +96,7 @@ def probe(path: Path) -> Probe:
             frame_count=frame_count,
             duration_s=duration_s,
             has_audio=bool(container.streams.audio),
-            variable_frame_rate=_varies(times),
+            variable_frame_rate=_varies(times, stream),
             rotation=rotation,
         )
 
@@ -222,11 +224,10 @@ def _duration_s(container: InputContainer, stream: VideoStream) -> float:
     return (container.duration or 0) / MICROSECONDS
 
 
-def _varies(times: list[int | None]) -> bool:
-    """Tell whether the steps between frames differ by more than the clock's own rounding."""
+def _varies(times: list[int | None], stream: VideoStream) -> bool:
     shown = sorted(time for time in times if time is not None)
     steps = [later - earlier for earlier, later in pairwise(shown)]
-    return bool(steps) and max(steps) - min(steps) > 1
+    return bool(steps) and (max(steps) - min(steps)) * (stream.time_base or 0) > CLOCK_ROUNDING_S
 
 
 def _as_stored(upright: NDArray[np.float32], frame: VideoFrame) -> NDArray[np.float32]:
@@ -237,7 +238,7 @@ def _as_stored(upright: NDArray[np.float32], frame: VideoFrame) -> NDArray[np.fl
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return upright
-    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5]
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
     if abs(a) >= abs(b):
         return upright[:: _step(d), :: _step(a)]
     return upright.transpose(1, 0, 2)[:: _step(c), :: _step(b)]

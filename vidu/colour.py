@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,13 +33,10 @@ PLANAR = {
     for family in ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p", "gray")
     for depth, bits in {"": 8, "10le": 10, "12le": 12}.items()
 }
-"""The pixel formats read here, and their bits; all others go through swscale first."""
+"""The pixel formats read as they are, and their bits; libav repacks all others to 8 bits."""
 
 BAND_PIXELS = 1 << 17
 """Pixels converted at a time: few enough to stay in a cache, many enough to outweigh the calls."""
-
-SWS_EXACT = 0x2 | 0x2000 | 0x40000
-"""Bilinear chroma, all of it, rounded accurately; PyAV 14 has no names for the last two."""
 
 
 def write_rgb(frame: VideoFrame, rgb: NDArray[np.float32]) -> None:
@@ -51,59 +49,66 @@ def write_rgb(frame: VideoFrame, rgb: NDArray[np.float32]) -> None:
         frame: Of any pixel format libav knows.
         rgb: float32 [H, W, 3], in the frame's own orientation and of any strides; written to.
     """
-    if frame.format.name not in PLANAR:
-        return _write_through_swscale(frame, rgb)
-    bits = PLANAR[frame.format.name]
-    luma, *chroma = (_plane(frame, index, bits) for index in range(len(frame.planes)))
-    full = frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj")
-    black, white, span = _code_range(bits, full=full)
-    red, blue = LUMA_WEIGHTS[_matrix(frame)]
-    green = 1 - red - blue
+    if frame.format.is_rgb or frame.format.has_palette:
+        np.divide(frame.to_ndarray(format="rgb24"), 255, out=rgb, dtype=np.float32)
+        return
+    coded = frame if frame.format.name in PLANAR else frame.reformat(format="yuv444p")
+    coding = _coding(frame, PLANAR[coded.format.name])
+    luma, *chroma = (_plane(coded, index, coding.bits) for index in range(len(coded.planes)))
     rows = BAND_PIXELS // frame.width // 2 * 2 or 2
     for top in range(0, frame.height, rows):
         band = slice(top, min(top + rows, frame.height))
-        y = luma[band].astype(np.float32)
-        y -= black
-        y *= 1 / (white - black)
-        if not chroma:
-            np.clip(y[..., np.newaxis], 0, 1, out=rgb[band])
-            continue
-        # Cb is B - Y and Cr is R - Y, each scaled to the same span of codes.
-        grey = 1 << (bits - 1)
-        blue_y = _at_luma_size(chroma[0], band, luma.shape, grey, 2 * (1 - blue) / span)
-        red_y = _at_luma_size(chroma[1], band, luma.shape, grey, 2 * (1 - red) / span)
-        np.clip(y + red_y, 0, 1, out=rgb[band, :, 0])
-        np.clip(y + blue_y, 0, 1, out=rgb[band, :, 2])
-        red_y *= red / green
-        blue_y *= blue / green
-        y -= red_y
-        y -= blue_y
-        np.clip(y, 0, 1, out=rgb[band, :, 1])
+        _write_band(luma, chroma, band, coding, rgb[band])
 
 
-def _write_through_swscale(frame: VideoFrame, rgb: NDArray[np.float32]) -> None:
-    gbr = frame.reformat(
-        format="gbrp16le",
-        src_colorspace=_matrix(frame),
-        dst_color_range=FULL_RANGE,
-        interpolation=SWS_EXACT,
-    )
-    for plane, channel in enumerate((1, 2, 0)):
-        np.divide(_plane(gbr, plane, 16), 65535, out=rgb[..., channel], dtype=np.float32)
+@dataclass(frozen=True)
+class _Coding:
+    """What codes stand for: luma's ends, how many codes chroma spans, red's and blue's weight."""
+
+    bits: int
+    black: int
+    white: int
+    span: int
+    red: float
+    blue: float
 
 
-def _matrix(frame: VideoFrame) -> int:
-    if frame.colorspace in LUMA_WEIGHTS:
-        return frame.colorspace
-    return 1 if frame.height >= HD_LINES else 5
-
-
-def _code_range(bits: int, *, full: bool) -> tuple[int, int, int]:
-    """Return the codes of black and white, and how many codes chroma spans."""
-    if full:
-        return 0, (1 << bits) - 1, (1 << bits) - 1
+def _coding(frame: VideoFrame, bits: int) -> _Coding:
+    untagged = 1 if frame.height >= HD_LINES else 5
+    weights = LUMA_WEIGHTS.get(frame.colorspace, LUMA_WEIGHTS[untagged])
+    if frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj"):
+        top = (1 << bits) - 1
+        return _Coding(bits, 0, top, top, *weights)
     step = 1 << (bits - 8)
-    return 16 * step, 235 * step, 224 * step
+    return _Coding(bits, 16 * step, 235 * step, 224 * step, *weights)
+
+
+def _write_band(
+    luma: NDArray[Any],
+    chroma: list[NDArray[Any]],
+    band: slice,
+    coding: _Coding,
+    rgb: NDArray[np.float32],
+) -> None:
+    y = luma[band].astype(np.float32)
+    y -= coding.black
+    y *= 1 / (coding.white - coding.black)
+    if not chroma:
+        np.clip(y[..., np.newaxis], 0, 1, out=rgb)
+        return
+    red, blue = coding.red, coding.blue
+    green = 1 - red - blue
+    # Cb is B - Y and Cr is R - Y, each scaled to the same span of codes.
+    centre = 1 << (coding.bits - 1)
+    blue_y = _at_luma_size(chroma[0], band, luma.shape, centre, 2 * (1 - blue) / coding.span)
+    red_y = _at_luma_size(chroma[1], band, luma.shape, centre, 2 * (1 - red) / coding.span)
+    np.clip(y + red_y, 0, 1, out=rgb[..., 0])
+    np.clip(y + blue_y, 0, 1, out=rgb[..., 2])
+    red_y *= red / green
+    blue_y *= blue / green
+    y -= red_y
+    y -= blue_y
+    np.clip(y, 0, 1, out=rgb[..., 1])
 
 
 def _plane(frame: VideoFrame, index: int, bits: int) -> NDArray[Any]:
@@ -114,15 +119,15 @@ def _plane(frame: VideoFrame, index: int, bits: int) -> NDArray[Any]:
 
 
 def _at_luma_size(
-    plane: NDArray[Any], band: slice, size: tuple[int, ...], grey: int, gain: float
+    plane: NDArray[Any], band: slice, size: tuple[int, ...], centre: int, gain: float
 ) -> NDArray[np.float32]:
-    """Return rows `band` of (plane - grey) * gain, interpolated to the size of luma."""
+    """Return rows `band` of (plane - centre) * gain, interpolated to the size of luma."""
     if plane.shape[0] == size[0]:
-        rows = (plane[band].astype(np.float32) - grey) * np.float32(gain)
+        rows = (plane[band].astype(np.float32) - centre) * np.float32(gain)
     else:
         first, last = band.start // 2, (band.stop + 1) // 2
         around = np.clip(np.arange(first - 1, last + 1), 0, len(plane) - 1)
-        rows = _double_rows((plane[around].astype(np.float32) - grey) * np.float32(gain))
+        rows = _double_rows((plane[around].astype(np.float32) - centre) * np.float32(gain))
         rows = rows[: band.stop - band.start]
     return rows if plane.shape[1] == size[1] else _double_columns(rows)[:, : size[1]]
 

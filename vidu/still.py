@@ -110,6 +110,8 @@ def read(path: Path) -> NDArray[np.uint8]:
     try:
         with Image.open(path) as file:
             image = ImageOps.exif_transpose(file)
+            if image.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
+                return to_rgb8(np.asarray(image) / np.float32(65535))
             return np.array(image.convert("RGBA" if image.has_transparency_data else "RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InvalidImage(
@@ -144,9 +146,10 @@ def _round(band: NDArray[Any], rgb: NDArray[np.uint8]) -> None:
 
 def _unit_range(band: NDArray[Any]) -> NDArray[np.float32]:
     """Return a float32 copy within 0..1."""
-    if band.dtype == np.uint8:
-        return band.astype(np.float32) / np.float32(255)
     unit = band.astype(np.float32)
+    if band.dtype == np.uint8:
+        unit /= 255
+        return unit
     np.fmax(unit, 0, out=unit)  # of NaN and a number, fmax takes the number
     np.minimum(unit, 1, out=unit)
     return unit
