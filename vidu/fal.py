@@ -97,7 +97,7 @@ class Fal:
                 f"{QUEUE}/{endpoint.id}",
                 json=dict(arguments),
                 # fal ends the request, unbilled, when no runner took it within this time.
-                headers={"X-Fal-Request-Timeout": str(self._settings.queue_limit_s)},
+                headers={"X-Fal-Request-Timeout": f"{self._settings.queue_limit_s:f}"},
                 extensions={"trace": watch},
             )
         except asyncio.CancelledError:
@@ -279,6 +279,6 @@ def _is_trusted(receipt: Receipt) -> bool:
 def _is_queue(url: str) -> bool:
     try:
         parsed = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError):
+        return parsed.scheme == "https" and parsed.host in QUEUE_HOSTS and not parsed.userinfo
+    except (httpx.InvalidURL, TypeError, ValueError):
         return False
-    return parsed.scheme == "https" and parsed.host in QUEUE_HOSTS and not parsed.userinfo

@@ -84,7 +84,7 @@ def spoken(response: httpx.Response) -> str:
     """Return fal's own words, short and on one line, without anything the caller sent."""
     detail = _body(response).get("detail")
     if isinstance(detail, list):
-        parts = [_one(item) for item in detail if isinstance(item, dict)]
+        parts = [_one(item) for item in detail]
         text = "; ".join(part for part in parts if part)
     elif isinstance(detail, dict):
         text = str(detail.get("msg") or detail.get("message") or "")
@@ -92,7 +92,7 @@ def spoken(response: httpx.Response) -> str:
         text = str(detail or "")
     if not text:
         error = _body(response).get("error")
-        text = str(error.get("message", "")) if isinstance(error, dict) else str(error or "")
+        text = str((error.get("message") if isinstance(error, dict) else error) or "")
     text = " ".join(text.split()) or response.reason_phrase or "no words"
     return text if len(text) <= WORDS_LIMIT else text[: WORDS_LIMIT - 3] + "..."
 
@@ -129,11 +129,12 @@ def read_output(response: httpx.Response) -> Output | None:
 def output_of(body: object, units: float | None = None) -> Output | None:
     """Return the output in the JSON `body`, or `None` when it names no video."""
     video = body.get("video") if isinstance(body, dict) else None
-    if not isinstance(video, dict) or not isinstance(video.get("url"), str):
+    url = video.get("url") if isinstance(video, dict) else None
+    if not isinstance(video, dict) or not isinstance(url, str) or not url:
         return None
     size = video.get("file_size")
     whole = isinstance(size, int) and not isinstance(size, bool) and size > 0
-    return Output(video["url"], size if whole else None, units)
+    return Output(url, size if whole else None, units)
 
 
 def billable_units(response: httpx.Response) -> float | None:
@@ -166,8 +167,10 @@ def _money(response: httpx.Response) -> Money:
     return Money.MAYBE_SPENT if units is None else Money.CHARGED
 
 
-def _one(item: dict[str, Any]) -> str:
-    message = str(item.get("msg", "")).strip()
+def _one(item: object) -> str:
+    if not isinstance(item, dict):
+        return item if isinstance(item, str) else ""
+    message = str(item.get("msg") or "").strip()
     loc = item.get("loc")
     place = str(loc[-1]) if isinstance(loc, list) and loc else ""
     return f"{place}: {message}" if place and message else message
@@ -175,12 +178,12 @@ def _one(item: dict[str, Any]) -> str:
 
 def _types(response: httpx.Response) -> Iterator[str]:
     body = _body(response)
-    yield str(body.get("error_type", ""))
+    yield str(body.get("error_type") or "")
     yield response.headers.get("x-fal-error-type", "")
     detail = body.get("detail")
     for item in detail if isinstance(detail, list) else [detail]:
         if isinstance(item, dict):
-            yield str(item.get("type", ""))
+            yield str(item.get("type") or "")
 
 
 def _blames(response: httpx.Response, field: str) -> bool:

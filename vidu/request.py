@@ -218,9 +218,13 @@ def check_clip_count(count: int, limit: int, endpoint: Endpoint) -> None:
 
 def _checked_options(options: Mapping[str, str], endpoint: Endpoint) -> Mapping[str, str]:
     for name, value in options.items():
-        if value not in endpoint.choices.get(name, ()):
+        if name not in endpoint.choices:
             raise InvalidSetting(
-                f"{name} is {value!r}.", f"Use one of {', '.join(endpoint.choices.get(name, ()))}."
+                f"{endpoint.id} has no option {name!r}.", f"It has {', '.join(endpoint.choices)}."
+            )
+        if value not in endpoint.choices[name]:
+            raise InvalidSetting(
+                f"{name} is {value!r}.", f"Use one of {', '.join(endpoint.choices[name])}."
             )
     defaults = {name: values[0] for name, values in endpoint.choices.items()}
     return MappingProxyType({**defaults, **options})

@@ -12,6 +12,13 @@ import httpx
 from .errors import UnsafeUrl
 
 LOCAL_NAMES = ("localhost", "local", "internal", "home.arpa")
+UNREADABLE = "fal's address for the clip can not be read."
+
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All that IANA has given out of IPv6; site-local and IPv4-compatible addresses lie outside."""
+
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""Where a network without IPv4 shows the IPv4 internet (RFC 6052)."""
 
 
 async def check_url(url: str) -> None:
@@ -22,14 +29,16 @@ async def check_url(url: str) -> None:
     """
     try:
         parsed = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError):
-        raise UnsafeUrl("fal's address for the clip can not be read.") from None
-    host = parsed.host.rstrip(".").lower()
+        host, port = parsed.host.rstrip(".").lower(), parsed.port or 443
+    except (httpx.InvalidURL, TypeError, ValueError):
+        raise UnsafeUrl(UNREADABLE) from None
+    if port > 65535:
+        raise UnsafeUrl(UNREADABLE)
     if parsed.scheme != "https" or not host or parsed.userinfo:
         raise UnsafeUrl(f"fal's address for the clip is not a plain https one ({parsed.scheme}).")
     if host in LOCAL_NAMES or host.endswith(tuple(f".{name}" for name in LOCAL_NAMES)):
         raise UnsafeUrl(f"fal's address for the clip names a local host ({host}).")
-    for address in _literal(host) or await _resolved(host, parsed.port or 443):
+    for address in _literal(host) or await _resolved(host, port):
         if not is_public(address):
             raise UnsafeUrl(f"fal's address for the clip leads into a private network ({host}).")
 
@@ -37,8 +46,16 @@ async def check_url(url: str) -> None:
 def is_public(address: str) -> bool:
     """Tell whether an IP address is one of the public internet."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
-    return (inner or ip).is_global and not ip.is_multicast
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or _translated(ip)
+        if inner is None and ip not in GLOBAL_UNICAST:
+            return False
+        ip = inner or ip
+    return ip.is_global and not ip.is_multicast
+
+
+def _translated(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None
 
 
 def _literal(host: str) -> list[str]:
@@ -60,6 +77,8 @@ async def _resolved(host: str, port: int) -> list[str]:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError:
         return []  # connecting says so, in its own words
+    except UnicodeError:
+        raise UnsafeUrl(UNREADABLE) from None
     return [str(sockaddr[0]) for *_, sockaddr in found]
 
 

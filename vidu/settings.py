@@ -79,7 +79,7 @@ class Settings:
 
 def _stored(path: Path) -> Mapping[str, object]:
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
