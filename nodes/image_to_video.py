@@ -17,7 +17,7 @@ from ..vidu.request import (
 )
 from . import host
 from .host import io
-from .takes import CLIP_OUTPUTS, make_takes, outputs
+from .takes import CLIP_OUTPUTS, FRAME_INPUTS, Frames, make_takes, outputs
 
 PRICE = f"${IMAGE_TO_VIDEO.price.usd:.2f}"
 
@@ -85,6 +85,7 @@ class FalViduImageToVideo(io.ComfyNode):
                     advanced=True,
                     tooltip="A batch larger than this is refused before anything is paid.",
                 ),
+                *FRAME_INPUTS,
             ],
             outputs=CLIP_OUTPUTS,
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
@@ -115,6 +116,8 @@ class FalViduImageToVideo(io.ComfyNode):
         mode: str,
         filename_prefix: str,
         max_clips: int,
+        every_nth: int = 1,
+        max_frames: int = 0,
     ) -> io.NodeOutput:
         """Make the clips and hand their frames to the graph."""
         pictures = host.pictures(image)
@@ -130,6 +133,7 @@ class FalViduImageToVideo(io.ComfyNode):
             await asyncio.to_thread(requests),
             host.names(filename_prefix),
             host.metadata(cls.hidden),
+            Frames(every_nth, max_frames),
             draft=mode == "draft",
         )
         return outputs(takes)

@@ -36,17 +36,59 @@ CLIP_OUTPUTS = [
 ]
 """What every node that yields clips yields, in this order; one list element for each clip."""
 
+FRAME_INPUTS = [
+    io.Int.Input(
+        "every_nth",
+        default=1,
+        min=1,
+        max=1000,
+        optional=True,
+        advanced=True,
+        tooltip="Hand on every so-manieth frame only; fps follows. Never pays again.",
+    ),
+    io.Int.Input(
+        "max_frames",
+        default=0,
+        min=0,
+        max=100_000,
+        optional=True,
+        advanced=True,
+        tooltip="Hand on at most so many frames; 0 is all. Never pays again.",
+    ),
+]
+"""Which frames a node that yields clips hands on."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Which frames of a clip are wanted; see `vidu.clip.decode`."""
+
+    every_nth: int = 1
+    max_frames: int = 0
+
 
 @dataclass(frozen=True)
 class Take:
-    """A clip and its frames, float32 [N, H, W, 3] in 0..1."""
+    """A clip and those of its frames that are wanted, float32 [N, H, W, 3] in 0..1.
+
+    Args:
+        clip: The whole clip.
+        frames: Its frames.
+        fps: At how many of them a second they last as long as the clip.
+    """
 
     clip: Clip
     frames: NDArray[np.float32]
+    fps: float
 
 
 async def make_takes(
-    requests: Sequence[Request], names: Names, metadata: Mapping[str, str], *, draft: bool
+    requests: Sequence[Request],
+    names: Names,
+    metadata: Mapping[str, str],
+    wanted: Frames,
+    *,
+    draft: bool,
 ) -> list[Take]:
     """Make each request's clip, all at once, and decode one after the other.
 
@@ -56,7 +98,9 @@ async def make_takes(
         InterruptProcessingException: The artist pressed Cancel; fal was asked to cancel.
     """
     display = Display(len(requests))
-    results = await host.stoppable(_make_all(requests, names, metadata, draft, display), display)
+    results = await host.stoppable(
+        _make_all(requests, names, metadata, wanted, draft, display), display
+    )
     _raise_failures(results)
     return [take for take in results if isinstance(take, Take)]
 
@@ -69,8 +113,8 @@ def outputs(takes: Sequence[Take]) -> io.NodeOutput:
         [str(take.clip.path) for take in takes],
         [host.as_video(take.clip.path) for take in takes],
         [image[-1:].clone() for image in frames],
-        [take.clip.fps for take in takes],
-        [take.clip.frame_count for take in takes],
+        [take.fps for take in takes],
+        [len(take.frames) for take in takes],
         [take.clip.request_id for take in takes],
         ui=host.preview([take.clip.path for take in takes]),
     )
@@ -80,6 +124,7 @@ async def _make_all(
     requests: Sequence[Request],
     names: Names,
     metadata: Mapping[str, str],
+    wanted: Frames,
     draft: bool,
     display: Display,
 ) -> list[Take | BaseException]:
@@ -100,9 +145,9 @@ async def _make_all(
         )
         async with one_at_a_time:
             tell(Progress(Phase.DECODING, "Decoding", 0.97))
-            frames = await _decoded(clip)
+            frames = await _decoded(clip, wanted)
         tell(Progress(Phase.DONE, _summary(clip), 1.0))
-        return Take(clip, frames)
+        return Take(clip, frames, clip.fps / wanted.every_nth)
 
     settings = Settings.load(host.home())
     async with open_desk(host.home(), settings, draft=draft) as (platform, ledger):
@@ -111,10 +156,16 @@ async def _make_all(
         )
 
 
-async def _decoded(clip: Clip) -> NDArray[np.float32]:
+async def _decoded(clip: Clip, wanted: Frames) -> NDArray[np.float32]:
     stop = threading.Event()
     try:
-        return await asyncio.to_thread(decode, clip.path, stop=stop.is_set)
+        return await asyncio.to_thread(
+            decode,
+            clip.path,
+            every_nth=wanted.every_nth,
+            max_frames=wanted.max_frames,
+            stop=stop.is_set,
+        )
     finally:
         stop.set()
 
