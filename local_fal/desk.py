@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from .clips import Shape
-from .faults import Faults
+from .faults import Faults, Handler
 from .jobs import PRICE_USD, JobBook
 from .media import CDN_HOSTS, Media
 from .platform import Platform

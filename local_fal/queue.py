@@ -14,6 +14,7 @@ from .answers import Answer, detail, drop, infrastructure_error, nginx, silence
 from .auth import key_problem, lock
 from .faults import Faults
 from .jobs import Job, JobBook
+from .status import QUEUE_HOST, receipt_of, status_of
 
 APP = "fal-ai/vidu"
 ASKED = ("1", "true")
@@ -125,15 +126,8 @@ class Queue:
             return nginx(504, "Gateway Time-out").response()
         if take("slow_accept"):
             await asyncio.sleep(SLOW_ACCEPT_S)
-        host = "queue.example.com" if take("accepted_strange_urls") else "queue.fal.run"
-        body: dict[str, Any] = {
-            "status": "IN_QUEUE",
-            "request_id": job.request_id,
-            **_urls(job, host),
-            "logs": None,
-            "metrics": {},
-            "queue_position": ahead,
-        }
+        host = "queue.example.com" if take("accepted_strange_urls") else QUEUE_HOST
+        body = receipt_of(job, ahead, host)
         if take("accepted_unreadable"):
             text = json.dumps(body)
             return web.Response(text=text[: len(text) // 2], content_type="application/json")
@@ -147,24 +141,13 @@ class Queue:
             return NOT_FOUND.response()
         job.polls.append(time.time())
         code = 200 if job.state == "COMPLETED" else 202
-        body = self._status_of(job, _wants_logs(request))
+        body = self._status_of(job, request)
         return web.json_response(body, status=code, headers={"x-fal-request-id": job.request_id})
 
-    def _status_of(self, job: Job, wants_logs: bool) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "status": job.state,
-            "request_id": job.request_id,
-            **_urls(job, "queue.fal.run"),
-            # A partner's model such as Vidu has none to show.
-            "logs": [] if wants_logs else None,
-            "metrics": {},
-        }
-        if job.state == "IN_QUEUE":
-            return body | {"queue_position": self._book.position(job)}
-        if job.answer is None:
-            return body
-        body["metrics"] = {"inference_time": job.duration_s} if job.started_at else {}
-        return body | _error_of(job.answer)
+    def _status_of(self, job: Job, request: web.Request) -> dict[str, Any]:
+        wants_logs = request.query.get("logs") in ASKED
+        ahead = self._book.position(job) if job.state == "IN_QUEUE" else None
+        return status_of(job, ahead, wants_logs)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         job = self._find(request)
@@ -174,7 +157,7 @@ class Queue:
         await stream.prepare(request)
         sent, quiet = None, 0.0
         while True:
-            body = self._status_of(job, _wants_logs(request))
+            body = self._status_of(job, request)
             if body != sent:
                 await stream.write(b"data: " + json.dumps(body).encode() + b"\n\n")
                 sent, quiet = body, 0.0
@@ -242,20 +225,3 @@ class Queue:
 
 async def _not_allowed(request: web.Request) -> NoReturn:
     raise web.HTTPMethodNotAllowed(request.method, [])
-
-
-def _urls(job: Job, host: str) -> dict[str, str]:
-    base = f"https://{host}/{job.app}/requests/{job.request_id}"
-    return {"response_url": base, "status_url": f"{base}/status", "cancel_url": f"{base}/cancel"}
-
-
-def _wants_logs(request: web.Request) -> bool:
-    return request.query.get("logs") in ASKED
-
-
-def _error_of(answer: Answer) -> dict[str, str]:
-    if answer.status < 400:
-        return {}
-    if isinstance(answer.body, dict) and "error_type" in answer.body:
-        return {"error": answer.body["detail"], "error_type": answer.body["error_type"]}
-    return {"error": f"Invalid status code: {answer.status}"}

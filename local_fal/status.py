@@ -1,0 +1,65 @@
+"""What the queue says of a job: at submit and at each status request (fal.md 1.1, 1.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .answers import Answer
+from .jobs import Job
+
+QUEUE_HOST = "queue.fal.run"
+
+
+def receipt_of(job: Job, ahead: int, host: str) -> dict[str, Any]:
+    """Return the reply to a submit.
+
+    Args:
+        job: The job that was accepted.
+        ahead: How many wait before it.
+        host: The host its URLs name.
+    """
+    return {
+        "status": "IN_QUEUE",
+        "request_id": job.request_id,
+        **_urls(job, host),
+        "logs": None,
+        "metrics": {},
+        "queue_position": ahead,
+    }
+
+
+def status_of(job: Job, ahead: int | None, wants_logs: bool) -> dict[str, Any]:
+    """Return the status.
+
+    Args:
+        job: The job.
+        ahead: How many wait before it; None when it does not wait.
+        wants_logs: Whether logs were asked for.
+    """
+    body: dict[str, Any] = {
+        "status": job.state,
+        "request_id": job.request_id,
+        **_urls(job, QUEUE_HOST),
+        # A partner's model such as Vidu has none to show.
+        "logs": [] if wants_logs else None,
+        "metrics": {},
+    }
+    if ahead is not None:
+        return body | {"queue_position": ahead}
+    if job.answer is None:
+        return body
+    body["metrics"] = {"inference_time": job.duration_s} if job.started_at else {}
+    return body | _error_of(job.answer)
+
+
+def _urls(job: Job, host: str) -> dict[str, str]:
+    base = f"https://{host}/{job.app}/requests/{job.request_id}"
+    return {"response_url": base, "status_url": f"{base}/status", "cancel_url": f"{base}/cancel"}
+
+
+def _error_of(answer: Answer) -> dict[str, str]:
+    if answer.status < 400:
+        return {}
+    if isinstance(answer.body, dict) and "error_type" in answer.body:
+        return {"error": answer.body["detail"], "error_type": answer.body["error_type"]}
+    return {"error": f"Invalid status code: {answer.status}"}
