@@ -53,7 +53,7 @@ class Money(str, Enum):
     SPENT = "This clip is paid for and not lost."
     PENDING = "fal charges once if it finishes, and the clip is not lost."
     CHARGED = "fal charged for it."
-    EACH_ITS_OWN = "The others are kept."
+    EACH_ITS_OWN = "What succeeded is kept."
     MAYBE_SPENT = "It is not known whether fal charged for this."
 
 

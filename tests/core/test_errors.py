@@ -110,4 +110,4 @@ def test_one_error_for_many_shots_tells_each():
     assert text.startswith("2 of 4 clips failed.\n")
     assert "\n1 of 4: Empty. Nothing was charged." in text
     assert "\n3 of 4: Truncated. This clip is paid for and not lost." in text
-    assert "The others are kept." in text
+    assert "What succeeded is kept." in text

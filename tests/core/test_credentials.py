@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import pickle
+import re
+import string
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from vidu.credentials import KEY_FILE, Secret, find_key, forget_key, parse_key, store_key
+from vidu.errors import MalformedKey, MissingKey
+
+KEY = "0f3a-id:5ecre7"
+ROOT = Path(__file__).resolve().parents[2]
+
+WRAPPED = [
+    f" {KEY} ",
+    f"{KEY}\n",
+    f"{KEY}\r\n",
+    f"\t{KEY}",
+    f'"{KEY}"',
+    f"'{KEY}'",
+    f"`{KEY}`",
+    f'  "{KEY}"\n',
+    f"\u201c{KEY}\u201d",
+    f"\u2018{KEY}\u2019",
+    f"\ufeff{KEY}",
+    f"\u00a0{KEY}\u200b",
+]
+
+# All that is ever said of a key that is none: nothing of what was pasted.
+SAID = re.compile(
+    r"What FAL_KEY holds is not a fal key \((it is empty|it has characters no key has|"
+    r"it has a space inside|it has \d+ colons and a key has one|one side of its colon is empty)\)\."
+    r" Nothing was charged\."
+    r" Copy the key again from fal\.ai/dashboard/keys; it looks like id:secret\."
+)
+
+key_letters = st.characters(codec="ascii", min_codepoint=33, exclude_characters=":\x7f\"'`")
+halves = st.text(key_letters, min_size=1, max_size=40)
+keys = st.builds("{}:{}".format, halves, halves)
+wrapping = st.text(st.sampled_from(" \t\r\n\"'`\u200b\ufeff\u201c\u201d"), max_size=4)
+
+
+# -- what is cleaned, what is refused ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [KEY, *WRAPPED])
+def test_what_comes_with_copying_is_dropped(text):
+    assert parse_key(text, "FAL_KEY").reveal() == KEY
+
+
+@given(wrapping, keys, wrapping)
+def test_any_key_in_any_wrapping_is_cleaned(before, key, after):
+    assert parse_key(before + key + after, "FAL_KEY").reveal() == key
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "it is empty"),
+        (' "" ', "it is empty"),
+        ("id secret", "it has a space inside"),
+        ("id: secret", "it has a space inside"),
+        ("id:se\ncret", "it has characters no key has"),
+        ("id:s\u00e9cret", "it has characters no key has"),
+        ("id:sec\u200bret", "it has characters no key has"),
+        ("id:sec\x00ret", "it has characters no key has"),
+        ("idsecret", "it has 0 colons and a key has one"),
+        ("a:b:c", "it has 2 colons and a key has one"),
+        ("::", "it has 2 colons and a key has one"),
+        (":secret", "one side of its colon is empty"),
+        ("id:", "one side of its colon is empty"),
+    ],
+)
+def test_what_can_be_no_key_is_refused_with_the_reason(text, why):
+    with pytest.raises(MalformedKey, match=re.escape(f"({why})")):
+        parse_key(text, "FAL_KEY")
+
+
+@given(st.one_of(st.text(), st.text(string.printable), keys))
+@example("id:s\u00e9cret")
+@example(f"Authorization: Key {KEY}")
+@example(f"{KEY}\n{KEY}")
+def test_whatever_is_pasted_is_clean_or_refused_without_a_word_of_it(text):
+    try:
+        secret = parse_key(text, "FAL_KEY")
+    except MalformedKey as refused:
+        assert SAID.fullmatch(str(refused))
+        assert refused.__cause__ is None
+        assert refused.__context__ is None
+        return
+    # What fal-client and httpx put into one header as it is.
+    assert re.fullmatch(r"[!-~]+:[!-~]+", secret.reveal())
+    assert secret.reveal() in text
+
+
+# -- where it is looked for ----------------------------------------------------------------------
+
+
+def test_fal_key_goes_before_everything(tmp_path):
+    store_key(tmp_path, Secret("stored:key"))
+    environ = {"FAL_KEY": f" {KEY}\n", "FAL_KEY_ID": "a", "FAL_KEY_SECRET": "b"}
+    found = find_key(tmp_path, environ)
+    assert (found.secret.reveal(), found.source) == (KEY, "FAL_KEY")
+
+
+def test_the_two_halves_go_before_the_file(tmp_path):
+    store_key(tmp_path, Secret("stored:key"))
+    environ = {"FAL_KEY": " ", "FAL_KEY_ID": ' "id"', "FAL_KEY_SECRET": "secret\n"}
+    found = find_key(tmp_path, environ)
+    assert found.secret.reveal() == "id:secret"
+    assert found.source == "FAL_KEY_ID and FAL_KEY_SECRET"
+
+
+@pytest.mark.parametrize("half", ["FAL_KEY_ID", "FAL_KEY_SECRET"])
+def test_one_half_is_none(tmp_path, half):
+    store_key(tmp_path, Secret(KEY))
+    assert find_key(tmp_path, {half: "alone"}).source == "the stored key"
+
+
+def test_a_file_that_someone_wrote_by_hand_is_read(tmp_path):
+    (tmp_path / KEY_FILE).write_bytes(f"\ufeff{KEY}\r\n".encode())
+    assert find_key(tmp_path, {}).secret.reveal() == KEY
+
+
+@pytest.mark.parametrize("content", [None, b"", b" \n"])
+def test_no_key_anywhere_says_where_to_put_one(tmp_path, content):
+    if content is not None:
+        (tmp_path / KEY_FILE).write_bytes(content)
+    with pytest.raises(MissingKey, match=r"Set the FAL_KEY .* fal\.ai/dashboard/keys"):
+        find_key(tmp_path, {})
+
+
+@pytest.mark.parametrize("name", ["FAL_KEY", "FAL_KEY_ID and FAL_KEY_SECRET", "the stored key"])
+def test_a_bad_key_is_refused_with_its_place(tmp_path, name):
+    environ = {
+        "FAL_KEY": {"FAL_KEY": "no key"},
+        "FAL_KEY_ID and FAL_KEY_SECRET": {"FAL_KEY_ID": "no:key", "FAL_KEY_SECRET": "b"},
+    }.get(name, {})
+    (tmp_path / KEY_FILE).write_text("no key")
+    with pytest.raises(MalformedKey, match=name):
+        find_key(tmp_path, environ)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_file_that_can_not_be_read_is_refused(tmp_path, encoding):
+    (tmp_path / KEY_FILE).write_text(f"{KEY}\u00e9", encoding=encoding)
+    with pytest.raises(MalformedKey, match="stored key can not be read"):
+        find_key(tmp_path, {})
+
+
+# -- the file ------------------------------------------------------------------------------------
+
+
+def test_a_key_is_stored_found_and_forgotten(tmp_path):
+    home = tmp_path / "not" / "yet"
+    store_key(home, Secret("old:key"))
+    store_key(home, Secret(KEY))
+    assert find_key(home, {}).secret.reveal() == KEY
+    assert [path.name for path in home.iterdir()] == [KEY_FILE]
+    forget_key(home)
+    forget_key(home)
+    with pytest.raises(MissingKey):
+        find_key(home, {})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no mode bits; the folder is the user's")
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+def test_the_file_is_readable_by_its_owner_alone(tmp_path, mask):
+    (tmp_path / KEY_FILE).write_text("left behind, readable by all")
+    (tmp_path / f"{KEY_FILE}.new").write_text("left behind by a crash, readable by all")
+    before = os.umask(mask)
+    try:
+        store_key(tmp_path, Secret(KEY))
+    finally:
+        os.umask(before)
+    assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o600
+    assert find_key(tmp_path, {}).secret.reveal() == KEY
+
+
+# -- it shows nowhere ----------------------------------------------------------------------------
+
+
+def test_a_secret_shows_in_no_text():
+    secret = Secret(KEY)
+    record = logging.LogRecord("x", logging.INFO, "x", 1, "%s %r", (secret, secret), None)
+    texts = [repr(secret), str(secret), f"{secret}", f"{secret!r:>40}", "key " + str([secret])]
+    texts += [repr([secret]), repr({"key": secret}), record.getMessage(), repr(vars(Secret))]
+    assert not [text for text in texts if KEY in text]
+    assert all("***" in text for text in texts[:8])
+
+
+def test_a_found_key_shows_in_no_text(tmp_path):
+    found = find_key(tmp_path, {"FAL_KEY": KEY})
+    assert KEY not in repr(found)
+    assert "FAL_KEY" in repr(found)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_secret_is_not_pickled(protocol):
+    with pytest.raises(TypeError, match="not written down") as refused:
+        pickle.dumps({"key": Secret(KEY)}, protocol)
+    assert KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_a_secret_is_not_copied(duplicate):
+    with pytest.raises(TypeError):
+        duplicate(Secret(KEY))
+
+
+def test_a_secret_shows_in_no_traceback_not_even_with_locals():
+    def send(secret: Secret) -> None:
+        raise RuntimeError(f"could not send with {secret}")
+
+    try:
+        send(Secret(KEY))
+    except RuntimeError as error:
+        told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    text = "".join(told.format())
+    assert "secret = Secret(***)" in text
+    assert KEY not in text
+
+
+@pytest.mark.parametrize("pasted", ["id secret-5ecre7", "5ecre7", "id:5ecre7:x", "id:5ecre7\u00e9"])
+def test_a_bad_key_shows_in_no_traceback(pasted):
+    script = (
+        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
+        "from pathlib import Path\nfrom vidu import find_key\nfind_key(Path('nowhere'))\n"
+    )
+    environ = {**os.environ, "FAL_KEY": pasted, "PYTHONUTF8": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environ, capture_output=True, encoding="utf-8"
+    )
+    assert "MalformedKey: What FAL_KEY holds is not a fal key" in done.stderr
+    assert "5ecre7" not in done.stdout + done.stderr
+
+
+@given(keys)
+def test_no_key_shows_in_its_own_repr(key):
+    assume(key not in "Secret(***)")
+    assert key not in repr(Secret(key))

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vidu.errors import InvalidSetting
+from vidu.settings import SETTINGS_FILE, Settings, home_folder
+
+NAMES = [knob.name for knob in fields(Settings)]
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Writes settings.json and returns its folder."""
+
+    def write(text: str, encoding: str = "utf-8") -> Path:
+        (tmp_path / SETTINGS_FILE).write_text(text, encoding=encoding)
+        return tmp_path
+
+    return write
+
+
+def test_without_file_and_environment_the_defaults_hold(tmp_path):
+    assert Settings.load(tmp_path / "nowhere", {}) == Settings()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_file_goes_before_the_default(stored, name):
+    settings = Settings.load(stored(json.dumps({name: 12.5})), {})
+    assert settings == Settings(**{name: Decimal("12.5")})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_environment_goes_before_the_file(stored, name):
+    home = stored(json.dumps(dict.fromkeys(NAMES, 3)))
+    settings = Settings.load(home, {f"VIDU_{name.upper()}": " 7 "})
+    assert settings == Settings(**{**dict.fromkeys(NAMES, Decimal(3)), name: Decimal(7)})
+
+
+def test_an_empty_variable_counts_as_none(stored):
+    home = stored('{"daily_budget_usd": 5}')
+    assert Settings.load(home, {"VIDU_DAILY_BUDGET_USD": " "}).daily_budget_usd == 5
+
+
+def test_the_environment_is_the_processes_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIDU_DAILY_BUDGET_USD", "2.50")
+    assert Settings.load(tmp_path).daily_budget_usd == Decimal("2.50")
+
+
+@pytest.mark.parametrize("text", ["0.1", "2.50", "1e2", "0"])
+def test_money_is_exact(tmp_path, text):
+    settings = Settings.load(tmp_path, {"VIDU_DAILY_BUDGET_USD": text})
+    assert settings.daily_budget_usd == Decimal(text)
+
+
+@pytest.mark.parametrize("value", ["a lot", "$5", "1,50", "nan", "inf", "-inf", "5 USD", "0x10"])
+def test_a_variable_that_is_no_number_is_named(tmp_path, value):
+    with pytest.raises(InvalidSetting, match="VIDU_DAILY_BUDGET_USD is"):
+        Settings.load(tmp_path, {"VIDU_DAILY_BUDGET_USD": value})
+
+
+@pytest.mark.parametrize("value", ['"much"', "true", "null", "[1]", "{}", "NaN", "Infinity"])
+def test_a_stored_value_that_is_no_number_is_named(stored, value):
+    home = stored(f'{{"queue_limit_s": {value}}}')
+    with pytest.raises(InvalidSetting, match=r"queue_limit_s in settings\.json is"):
+        Settings.load(home, {})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_negative_value_is_named(tmp_path, name):
+    with pytest.raises(InvalidSetting, match=f"{name} is -1"):
+        Settings.load(tmp_path, {f"VIDU_{name.upper()}": "-1"})
+
+
+@pytest.mark.parametrize("text", ["", "{", "daily_budget_usd = 5", '{"queue_limit_s": 1,}'])
+def test_a_file_that_is_no_json_is_named(stored, text):
+    home = stored(text)
+    with pytest.raises(InvalidSetting) as refused:
+        Settings.load(home, {})
+    assert str(home / SETTINGS_FILE) in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["[]", "5", '"daily_budget_usd"', "null"])
+def test_a_file_that_holds_something_else_is_named(stored, text):
+    with pytest.raises(InvalidSetting, match="holds no object"):
+        Settings.load(stored(text), {})
+
+
+def test_a_folder_where_the_file_should_be_is_named(tmp_path):
+    (tmp_path / SETTINGS_FILE).mkdir()
+    with pytest.raises(InvalidSetting, match="can not be read"):
+        Settings.load(tmp_path, {})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_file_saved_by_windows_is_read(stored, encoding):
+    home = stored('{"daily_budget_usd": 5}', encoding)
+    assert Settings.load(home, {}).daily_budget_usd == 5
+
+
+def test_a_file_in_another_encoding_is_refused(stored):
+    with pytest.raises(InvalidSetting, match="can not be read"):
+        Settings.load(stored('{"daily_budget_usd": 5}', "utf-16"), {})
+
+
+@given(st.text())
+def test_whatever_a_variable_holds_it_is_a_number_or_named(value):
+    try:
+        settings = Settings.load(Path("nowhere"), {"VIDU_STALL_LIMIT_S": value})
+    except InvalidSetting as refused:
+        assert "stall_limit_s" in str(refused).lower()
+        return
+    assert settings.stall_limit_s.is_finite()
+    assert settings.stall_limit_s >= 0
+
+
+def test_a_request_lives_as_long_as_it_may_wait_and_be_made():
+    settings = Settings(queue_limit_s=Decimal(100), generation_limit_s=Decimal("20.5"))
+    assert settings.request_life_s == 120.5
+
+
+def test_the_home_folder_is_set_or_the_users_own(tmp_path):
+    assert home_folder({"VIDU_HOME": str(tmp_path)}) == tmp_path
+    own = home_folder({"VIDU_HOME": ""})
+    assert own.name == "vidu-on-fal"
+    assert own.is_absolute()
