@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import io
 import math
-import random
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image
 
+from .camera import Move, pictures
 from .entry import Output, Receipt
 from .errors import ViduError
 from .platform import Completed, JobStatus
@@ -36,15 +35,15 @@ LIMITED_RANGE = 1
 """AVCOL_RANGE_MPEG: luma 16..235."""
 
 ENCODERS: dict[str, dict[str, str]] = {
-    "libx264": {"preset": "veryfast", "crf": "20"},
+    "libx264": {"preset": "veryfast", "crf": "20", "mbtree": "0"},
     "libopenh264": {},
     "h264_videotoolbox": {},
     "h264_mf": {},
 }
-"""H.264 encoders in the order they are looked for, each with its options."""
+"""H.264 encoders in the order they are looked for, each with its options.
 
-ZOOM = {"auto": 1.16, "small": 1.06, "medium": 1.16, "large": 1.36}
-"""How far the camera has moved in at the end, by movement amplitude."""
+x264's macroblock tree is off: with AVX-512 it chooses other bits in every run.
+"""
 
 
 class Draft:
@@ -111,48 +110,6 @@ def _pixels(still: Still) -> NDArray[np.uint8]:
         return np.asarray(image.convert("RGB"))
 
 
-@dataclass(frozen=True)
-class Move:
-    """A camera move over the first frame: a push towards one side, swaying on the way.
-
-    Args:
-        zoom: The magnification at the end; it is 1 at the start.
-        towards: Where the push ends, x and y from -1 (left, top) to 1 (right, bottom).
-        sways: How often the camera swings to and fro across the clip.
-    """
-
-    zoom: float
-    towards: tuple[float, float]
-    sways: float
-
-    @classmethod
-    def choose(cls, seed: int, movement_amplitude: str) -> Move:
-        """Choose the move that this seed and amplitude always give."""
-        chance = random.Random(seed)
-        angle = chance.uniform(0, math.tau)
-        return cls(
-            zoom=ZOOM[movement_amplitude],
-            towards=(math.cos(angle), math.sin(angle)),
-            sways=chance.uniform(1, 2),
-        )
-
-    def window(self, time: float, size: tuple[int, int]) -> tuple[float, float, float]:
-        """Return what the camera sees.
-
-        Args:
-            time: The place in the clip, 0..1; at 0 the whole frame is seen.
-            size: Width and height of the frame in pixels.
-
-        Returns:
-            The scale of the window (1 is the whole frame) and its left and top edge in pixels.
-        """
-        eased = (1 - math.cos(math.pi * time)) / 2
-        scale = 1 / (1 + (self.zoom - 1) * eased)
-        sway = 0.14 * math.sin(math.tau * self.sways * time)
-        x, y = (0.5 + 0.35 * side + sway * side for side in self.towards)
-        return scale, size[0] * (1 - scale) * x, size[1] * (1 - scale) * y
-
-
 def render_clip(
     path: Path,
     first_frame: NDArray[np.uint8],
@@ -197,7 +154,7 @@ def render_clip(
         context.pix_fmt = "yuv420p" if size[0] % 2 == size[1] % 2 == 0 else "yuv444p"
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED_RANGE
-        for picture in _pictures(Image.fromarray(first_frame), move, size, frame_count, watermark):
+        for picture in pictures(Image.fromarray(first_frame), move, size, frame_count, watermark):
             frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
             coded = frame.reformat(
                 format=context.pix_fmt, dst_colorspace=BT709, dst_color_range=LIMITED_RANGE
@@ -212,31 +169,6 @@ def clip_size(width: int, height: int) -> tuple[int, int]:
         max(16, math.isqrt(AREA * width // height) // 16 * 16),
         max(16, math.isqrt(AREA * height // width) // 16 * 16),
     )
-
-
-def _pictures(
-    image: Image.Image, move: Move, size: tuple[int, int], count: int, watermark: str
-) -> Iterator[Image.Image]:
-    first = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
-    stamp = _stamp(watermark, size)
-    corner = (size[0] - stamp.width, size[1] - stamp.height)
-    for index in range(count):
-        scale, left, top = move.window(index / max(1, count - 1), size)
-        window = (left, top, left + scale * size[0], top + scale * size[1])
-        picture = first.resize(size, Image.Resampling.BICUBIC, box=window)
-        picture.paste(stamp, corner, stamp)
-        yield picture
-
-
-def _stamp(text: str, size: tuple[int, int]) -> Image.Image:
-    """Return white letters with a black edge, which can be read on any background."""
-    letters = min(size[1] / 8, size[0] / 5)
-    edge = math.ceil(letters / 16)
-    font = ImageFont.load_default(letters)
-    box = font.getbbox(text, stroke_width=edge)
-    stamp = Image.new("RGBA", (math.ceil(box[2]) + edge, math.ceil(box[3]) + edge))
-    ImageDraw.Draw(stamp).text((0, 0), text, "white", font, stroke_width=edge, stroke_fill="black")
-    return stamp
 
 
 def _encoder() -> str:

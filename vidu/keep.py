@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,7 +55,8 @@ def keep(source: Path, names: Iterator[Path], metadata: Mapping[str, str]) -> Pa
             f"The clip could not be written to {first.parent} ({error.strerror})."
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
 
 
 def _put(part: Path, names: Iterator[Path]) -> Path:
