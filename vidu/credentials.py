@@ -71,7 +71,7 @@ def find_key(home: Path, environ: Mapping[str, str] = os.environ) -> FoundKey:
 def parse_key(text: str, source: str) -> Secret:
     """Clean and check what someone typed or pasted as a key.
 
-    White space and quotes around it are dropped, for they come with copying. fal-client sends
+    White space, quotes and `FAL_KEY=` around it are dropped, for they come with copying. fal-client sends
     them along, fails for 40 s and then prints the key (reference: fal-client 1.0.3, `auth.py`).
 
     Args:
@@ -81,7 +81,8 @@ def parse_key(text: str, source: str) -> Secret:
     Raises:
         MalformedKey: It is not `id:secret` in printable ASCII.
     """
-    cleaned = text.strip(_WRAPPING)
+    named = text.strip(_WRAPPING).removeprefix("export ").removeprefix("FAL_KEY=")
+    cleaned = named.strip(_WRAPPING)
     if not _KEY.fullmatch(cleaned):
         raise MalformedKey(f"What {source} holds is not a fal key ({_why(cleaned)}).")
     return Secret(cleaned)

@@ -42,8 +42,9 @@ Every error says three things: what happened, whether money was spent, and what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
+from textwrap import shorten
 
 
 class Money(str, Enum):
@@ -84,7 +85,7 @@ class ViduError(Exception):
         money: Money | None = None,
         request_id: str | None = None,
     ) -> None:
-        self.happened = happened
+        self.happened = happened if happened.endswith((".", "!", "?", "\n")) else f"{happened}."
         self.next_step = next_step or type(self).next_step
         self.money = money or type(self).money
         self.request_id = request_id
@@ -279,13 +280,17 @@ class ShotsFailed(ViduError):
 
     Args:
         failures: The number of each failed shot, from 1, and its error.
-        count: How many shots there were.
+        prompts: The prompt of every shot, by which the failed ones are named.
     """
 
     money = Money.EACH_ITS_OWN
     next_step = "Run again: what is kept is free."
 
-    def __init__(self, failures: Mapping[int, ViduError], count: int) -> None:
-        lines = "".join(f"\n{number} of {count}: {error}" for number, error in failures.items())
+    def __init__(self, failures: Mapping[int, ViduError], prompts: Sequence[str]) -> None:
+        count = len(prompts)
+        lines = "".join(
+            f'\n{number} of {count} ("{shorten(prompts[number - 1], 40)}"): {error}'
+            for number, error in failures.items()
+        )
         super().__init__(f"{len(failures)} of {count} clips failed.{lines}\n")
         self.failures = failures

@@ -153,7 +153,9 @@ class Fal:
         """
         patience_s = FAILED_PATIENCE_S if failed else float(self._settings.outage_limit_s)
         try:
-            return await persistently(lambda: self._result_once(receipt), patience_s=patience_s)
+            return await persistently(
+                lambda: self._result_once(receipt, failed), patience_s=patience_s
+            )
         except Refused as problem:
             if failed and problem.status_code >= 500:
                 raise GenerationFailed(
@@ -230,7 +232,7 @@ class Fal:
         except (KeyError, TypeError, ValueError) as error:
             raise Refused("fal's storage answered without an address.", status_code=502) from error
 
-    async def _result_once(self, receipt: Receipt) -> Output:
+    async def _result_once(self, receipt: Receipt, failed: bool) -> Output:
         response = await self._http.get(receipt.response_url)
         if response.is_success:
             output = read_output(response)
@@ -242,7 +244,7 @@ class Fal:
                     request_id=receipt.request_id,
                 )
             return output
-        if is_verdict(response):
+        if is_verdict(response) and (failed or response.is_client_error):
             raise failure(response, receipt.request_id)
         raise refusal(response)
 

@@ -7,8 +7,8 @@ import hashlib
 from pathlib import Path
 
 from .clip import Probe, check
-from .entry import Entry, KeptFile
-from .errors import ClipGone, CorruptClip, KeepFailed, Money
+from .entry import Entry, KeptFile, Output
+from .errors import ClipGone, CorruptClip, KeepFailed, Money, UnsafeUrl
 from .keep import keep
 from .progress import Phase
 from .request import ENDPOINTS
@@ -17,6 +17,7 @@ from .run import Run
 USUAL_SIZE = (1280, 720)
 MOST_TRIES = 3
 TRY_AGAIN_AFTER_S = 1.0
+KEEPING_GRACE_S = 0.5
 
 
 async def fetch(run: Run, entry: Entry) -> Entry:
@@ -29,21 +30,25 @@ async def fetch(run: Run, entry: Entry) -> Entry:
     """
     assert entry.output is not None
     part = next(run.names(*USUAL_SIZE)).parent / f".{entry.fingerprint[:16]}.part"
-    for tries_left in reversed(range(MOST_TRIES)):
-        _make_room(part)
-        try:
-            await run.platform.fetch(entry.output, part, run.tell)
-            run.say(Phase.CHECKING, "Checking the clip", 0.95)
-            probe = await asyncio.to_thread(check, part)
-            break
-        except ClipGone as gone:
-            return await _renewed(run, entry, gone)
-        except CorruptClip:
-            part.unlink(missing_ok=True)
-            if not tries_left:
-                raise
-            await asyncio.sleep(TRY_AGAIN_AFTER_S)
-    return await asyncio.to_thread(_keep, run, entry, part, probe)
+    try:
+        probe = await asyncio.to_thread(_left_over, entry.output, part)
+        probe = probe or await _fetched(run, entry.output, part)
+    except ClipGone as gone:
+        return await _renewed(run, entry, gone)
+    except (UnsafeUrl, CorruptClip) as broken:
+        # What fal keeps of this clip may never become better, so the way out is told as well.
+        raise type(broken)(
+            broken.happened,
+            "Run the same shot again to fetch it anew, free. Should that never help, change the "
+            f"seed, or pay for it anew on purpose: {run.ledger.forget_command(entry)}",
+            request_id=entry.request_id,
+        ) from broken
+    keeping = asyncio.ensure_future(asyncio.to_thread(_keep, run, entry, part, probe))
+    try:
+        return await asyncio.shield(keeping)
+    except asyncio.CancelledError:
+        await asyncio.wait({keeping}, timeout=KEEPING_GRACE_S)  # a kept file is written down, too
+        raise
 
 
 async def is_intact(entry: Entry) -> bool:
@@ -93,6 +98,38 @@ def _over(run: Run, entry: Entry, what: str, *, billed: bool | None) -> Entry:
     price = ENDPOINTS[entry.endpoint].price.usd
     run.warn(Phase.UPLOADING, f"{what}: making it again for ${price:.2f}", 0.0)
     return run.ledger.failed(entry, what, billed=billed)
+
+
+def _left_over(output: Output, part: Path) -> Probe | None:
+    """Return what an earlier run brought whole but could not keep."""
+    try:
+        if output.video_size not in (None, part.stat().st_size):
+            return None
+        return check(part)
+    except (OSError, CorruptClip):
+        return None
+
+
+async def _fetched(run: Run, output: Output, part: Path) -> Probe:
+    for tries_left in reversed(range(MOST_TRIES)):
+        _make_room(part)
+        try:
+            await run.platform.fetch(output, part, run.tell)
+            run.say(Phase.CHECKING, "Checking the clip", 0.95)
+            return await asyncio.to_thread(_checked, part)
+        except CorruptClip:
+            if not tries_left:
+                raise
+        await asyncio.sleep(TRY_AGAIN_AFTER_S)
+    raise AssertionError("the last try returns or raises")
+
+
+def _checked(part: Path) -> Probe:
+    try:
+        return check(part)
+    except CorruptClip:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _make_room(part: Path) -> None:

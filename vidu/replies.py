@@ -173,7 +173,7 @@ def _one(item: object) -> str:
     message = str(item.get("msg") or "").strip()
     loc = item.get("loc")
     place = str(loc[-1]) if isinstance(loc, list) and loc else ""
-    return f"{place}: {message}" if place and message else message
+    return f"{place}: {message}" if message and place not in ("", "body") else message
 
 
 def _types(response: httpx.Response) -> Iterator[str]:

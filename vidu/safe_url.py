@@ -21,6 +21,10 @@ NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """Where a network without IPv4 shows the IPv4 internet (RFC 6052)."""
 
 
+TUNNEL = ipaddress.IPv4Network("198.18.0.0/15")
+"""What tunnelling proxies (Clash, Surge) answer for every name; no host of a network has these."""
+
+
 async def check_url(url: str) -> None:
     """Raise `UnsafeUrl` unless `url` may be fetched.
 
@@ -38,8 +42,9 @@ async def check_url(url: str) -> None:
         raise UnsafeUrl(f"fal's address for the clip is not a plain https one ({parsed.scheme}).")
     if host in LOCAL_NAMES or host.endswith(tuple(f".{name}" for name in LOCAL_NAMES)):
         raise UnsafeUrl(f"fal's address for the clip names a local host ({host}).")
-    for address in _literal(host) or await _resolved(host, port):
-        if not is_public(address):
+    literal = _literal(host)
+    for address in literal or await _resolved(host, port):
+        if not is_public(address) and (literal or not _is_tunnel(address)):
             raise UnsafeUrl(f"fal's address for the clip leads into a private network ({host}).")
 
 
@@ -56,6 +61,11 @@ def is_public(address: str) -> bool:
 
 def _translated(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None
+
+
+def _is_tunnel(address: str) -> bool:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    return isinstance(ip, ipaddress.IPv4Address) and ip in TUNNEL
 
 
 def _literal(host: str) -> list[str]:

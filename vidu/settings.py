@@ -18,7 +18,8 @@ def home_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Return where ledger, settings and key are outside ComfyUI: `VIDU_HOME`, else the user's."""
     from platformdirs import user_data_path  # not before it is needed: importing it takes time
 
-    return Path(environ.get("VIDU_HOME") or user_data_path("vidu-on-fal", appauthor=False))
+    home = Path(environ.get("VIDU_HOME") or user_data_path("vidu-on-fal", appauthor=False))
+    return home.expanduser()
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,12 @@ class Settings:
             InvalidSetting: The file or a value can not be read.
         """
         stored = _stored(home / SETTINGS_FILE)
+        unknown = stored.keys() - {knob.name for knob in fields(cls)}
+        if unknown:
+            raise InvalidSetting(
+                f"{home / SETTINGS_FILE} sets {', '.join(sorted(unknown))}, which is no setting.",
+                f"The settings are {', '.join(knob.name for knob in fields(cls))}.",
+            )
         values = {}
         for knob in fields(cls):
             variable = f"VIDU_{knob.name.upper()}"
@@ -75,6 +82,26 @@ class Settings:
             elif knob.name in stored:
                 values[knob.name] = _number(f"{knob.name} in {SETTINGS_FILE}", stored[knob.name])
         return cls(**values)
+
+
+def store_daily_budget(home: Path, usd: Decimal) -> None:
+    """Write the daily budget to `home`/settings.json; what else is in there stays.
+
+    Args:
+        home: The folder of `settings.json`.
+        usd: 0 or more; 0 means no limit.
+
+    Raises:
+        InvalidSetting: It is no amount of money, or the file that is there can not be read.
+        OSError: The folder can not be written.
+    """
+    Settings(daily_budget_usd=_number("The daily budget", usd))
+    path = home / SETTINGS_FILE
+    stored = {**_stored(path), "daily_budget_usd": float(usd)}
+    home.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{SETTINGS_FILE}.new")
+    fresh.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
+    fresh.replace(path)
 
 
 def _stored(path: Path) -> Mapping[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from .entry import Entry, State
+from .entry import Entry, Receipt, State
 from .errors import (
     GenerationCancelled,
     GenerationFailed,
@@ -15,11 +15,12 @@ from .errors import (
     Refused,
 )
 from .fetch import forgotten
-from .platform import Completed, Queued, Running
+from .platform import Completed, JobStatus, Queued, Running
 from .progress import generating, queued
 from .retry import persistently
 from .run import Run
 
+YOUNG_S = 10.0
 POLL_EVERY_S = 1.05
 """fal asks for no more than one status request a second; a clip is seen at most this late."""
 
@@ -47,9 +48,7 @@ async def _completed(run: Run, entry: Entry) -> Completed:
     queued_since, running_since = time.monotonic(), None
     while True:
         asked_at = time.monotonic()
-        status = await persistently(
-            lambda: run.platform.status(receipt), patience_s=float(run.settings.outage_limit_s)
-        )
+        status = await _asked(run, entry, receipt)
         if isinstance(status, Completed):
             return status
         if isinstance(status, Running):
@@ -58,6 +57,21 @@ async def _completed(run: Run, entry: Entry) -> Completed:
         if isinstance(status, Queued):
             _check_queue(run, entry, status, asked_at - queued_since)
         await asyncio.sleep(max(0.0, asked_at + POLL_EVERY_S - time.monotonic()))
+
+
+async def _asked(run: Run, entry: Entry, receipt: Receipt) -> JobStatus:
+    while True:
+        try:
+            return await persistently(
+                lambda: run.platform.status(receipt),
+                patience_s=float(run.settings.outage_limit_s),
+            )
+        except Refused as problem:
+            # Right after the submit, not every server of fal's knows the request yet.
+            age_s = run.ledger.now() - (entry.submitted_at or 0)
+            if problem.status_code != 404 or age_s > YOUNG_S:
+                raise
+            await asyncio.sleep(POLL_EVERY_S)
 
 
 def _check_queue(run: Run, entry: Entry, status: Queued, elapsed_s: float) -> None:
