@@ -217,7 +217,9 @@ class Fal:
     async def _upload_once(self, still: Still) -> str:
         # A new client for each try: fal-client keeps a storage token for as long as was promised
         # for it, also when storage has stopped accepting it.
-        client = fal_client.AsyncClient(key=self._key.reveal(), default_timeout=60)
+        client = fal_client.AsyncClient(
+            key=self._key.reveal(), default_timeout=float(self._settings.stall_limit_s)
+        )
         name = f"frame.{still.media_type.removeprefix('image/')}"
         try:
             return await client.upload(still.data, still.media_type, name, fallback_repository=[])

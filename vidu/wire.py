@@ -50,7 +50,10 @@ class OneAttempt(httpx.AsyncClient):
             response = await super().send(request, **options)
         except httpx.TransportError as error:
             raise unreachable(request.url.host, error) from error
-        if response.status_code in (*RETRY_CODES, *INGRESS_ERROR_CODES):
+        from_fal = "x-fal-request-id" in response.headers
+        if response.status_code in RETRY_CODES or (
+            response.status_code in INGRESS_ERROR_CODES and not from_fal
+        ):
             raise refusal(response)
         return response
 
