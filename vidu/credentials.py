@@ -71,8 +71,8 @@ def find_key(home: Path, environ: Mapping[str, str] = os.environ) -> FoundKey:
 def parse_key(text: str, source: str) -> Secret:
     """Clean and check what someone typed or pasted as a key.
 
-    White space, quotes and `FAL_KEY=` around it are dropped, for they come with copying. fal-client sends
-    them along, fails for 40 s and then prints the key (reference: fal-client 1.0.3, `auth.py`).
+    White space, quotes and `FAL_KEY=` around it are dropped, for they come with copying.
+    fal-client sends them along, fails for 40 s and then prints the key (fal-client 1.0.3).
 
     Args:
         text: What was given.

@@ -32,7 +32,7 @@ from .replies import refusal
 from .retry import delay_s, passes
 from .safe_url import check_url
 from .settings import Settings
-from .wire import CONNECT_LIMIT_S, unreachable
+from .wire import unreachable
 
 MOST_TRIES = 6
 MOST_HOPS = 5
@@ -41,16 +41,24 @@ TELL_EVERY_S = 0.25
 GONE_STATUSES = frozenset({403, 404, 410})
 
 
-async def download(url: str, part: Path, size: int | None, settings: Settings, tell: Tell) -> None:
+async def download(
+    http: httpx.AsyncClient,
+    url: str,
+    part: Path,
+    size: int | None,
+    settings: Settings,
+    tell: Tell,
+) -> None:
     """Fetch `url` into the file `part`.
 
     A transfer that breaks is resumed where it broke, when the server can; else begun afresh.
 
     Args:
+        http: A client that carries no key and does not follow redirects.
         url: Where the clip is; not trusted.
         part: The file to write, beside the clip's later place; it must not exist.
         size: The size in bytes that fal promised, when it did.
-        settings: The stall limit and the largest size.
+        settings: The largest size.
         tell: Told of the bytes as they come.
 
     Raises:
@@ -60,17 +68,16 @@ async def download(url: str, part: Path, size: int | None, settings: Settings, t
         CorruptClip: What came whole is not the clip that was promised.
         KeepFailed: The file could not be written.
     """
+    tell(downloading(0, size))
     transfer = _Transfer(url, part, size, settings, tell)
-    timeouts = httpx.Timeout(float(settings.stall_limit_s), connect=CONNECT_LIMIT_S)
-    async with httpx.AsyncClient(timeout=timeouts) as http:
-        for attempt in range(1, MOST_TRIES + 1):
-            try:
-                await transfer.attempt(http)
-                return
-            except ServiceProblem as problem:
-                if attempt == MOST_TRIES or not _may_pass(problem):
-                    raise _final(problem) from problem
-                await asyncio.sleep(delay_s(attempt, problem, random.random))
+    for attempt in range(1, MOST_TRIES + 1):
+        try:
+            await transfer.attempt(http)
+            return
+        except ServiceProblem as problem:
+            if attempt == MOST_TRIES or not _may_pass(problem):
+                raise _final(problem) from problem
+            await asyncio.sleep(delay_s(attempt, problem, random.random))
 
 
 class _Transfer:

@@ -37,7 +37,7 @@ from .request import Endpoint
 from .retry import persistently
 from .settings import Settings
 from .still import Still
-from .wire import OneAttempt, SendingWatch, unreachable
+from .wire import OneAttempt, SendingWatch, cdn_client, unreachable
 
 QUEUE = "https://queue.fal.run"
 QUEUE_HOSTS = frozenset({"queue.fal.run", "queue.falrun.com"})
@@ -60,12 +60,15 @@ class Fal:
         self._key = key
         self._settings = settings
         self._http = OneAttempt(key, float(settings.stall_limit_s))
+        self._cdn = cdn_client(float(settings.stall_limit_s))  # the key never goes there
+        self._uploader = self._new_uploader()
         self._listing = Listing(self._http, settings.request_life_s)
 
     async def __aenter__(self) -> Fal:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._cdn.aclose()
         await self._http.aclose()
 
     async def upload(self, still: Still) -> str:
@@ -202,7 +205,7 @@ class Fal:
 
     async def fetch(self, output: Output, part: Path, tell: Tell) -> None:
         """Download the clip to the file `part`; see `download.download`."""
-        await download(output.video_url, part, output.video_size, self._settings, tell)
+        await download(self._cdn, output.video_url, part, output.video_size, self._settings, tell)
 
     async def check_key(self) -> None:
         """Ask for a request that does not exist: free, and 404 for a good key.
@@ -214,17 +217,21 @@ class Fal:
         if response.status_code != 404:
             raise refusal(response)
 
-    async def _upload_once(self, still: Still) -> str:
-        # A new client for each try: fal-client keeps a storage token for as long as was promised
-        # for it, also when storage has stopped accepting it.
-        client = fal_client.AsyncClient(
+    def _new_uploader(self) -> fal_client.AsyncClient:
+        return fal_client.AsyncClient(
             key=self._key.reveal(), default_timeout=float(self._settings.stall_limit_s)
         )
+
+    async def _upload_once(self, still: Still) -> str:
         name = f"frame.{still.media_type.removeprefix('image/')}"
         try:
-            return await client.upload(still.data, still.media_type, name, fallback_repository=[])
+            return await self._uploader.upload(
+                still.data, still.media_type, name, fallback_repository=[]
+            )
         except fal_client.FalClientHTTPError as error:
             if error.status_code == 401:
+                # fal-client keeps a token for as long as was promised for it.
+                self._uploader = self._new_uploader()
                 raise Unreachable("fal's storage refused the token it had given.") from error
             raise refusal(error.response) from error
         except httpx.HTTPStatusError as error:

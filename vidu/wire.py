@@ -58,6 +58,11 @@ class OneAttempt(httpx.AsyncClient):
         return response
 
 
+def cdn_client(silence_limit_s: float) -> httpx.AsyncClient:
+    """Return a client without the key, for addresses that are not fal's own."""
+    return httpx.AsyncClient(timeout=httpx.Timeout(silence_limit_s, connect=CONNECT_LIMIT_S))
+
+
 class SendingWatch:
     """Tells whether any byte of a request may have left this machine.
 
