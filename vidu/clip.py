@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .colour import write_rgb
+from .colour import Scratch, write_rgb
 from .errors import ClipTooLarge, CorruptClip
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def probe(path: Path) -> Probe:
         frame_count = (stream.frames or len(times)) - discarded
         duration_s = _duration_s(container, stream)
         rate = stream.average_rate or (frame_count / duration_s if duration_s else 0)
-        rotation = -first.rotation % 360
+        rotation = round(-first.rotation / 90) * 90 % 360
         size = (first.width, first.height) if rotation % 180 == 0 else (first.height, first.width)
         return Probe(
             width=size[0],
@@ -139,7 +139,7 @@ def decode(
 
     Args:
         path: The clip.
-        every_nth: Take frame 0 and every so-manieth after it, from 1.
+        every_nth: Take frame 0 and every n-th after it; 1 is all.
         max_frames: Take at most so many of those; 0 is all. What follows the last is not decoded.
         stop: Asked between frames, from this thread; when true, the work ends.
         available: The bytes of memory that are free.
@@ -158,19 +158,24 @@ def decode(
     _check_fits(shape, available())
     result = np.empty(shape, np.float32)
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    under_way: deque[tuple[Future[None], Scratch]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        under_way: deque[Future[None]] = deque()
         for index, frame in enumerate(_frames(path, clip, stop)):
             if index in picks:
+                scratch = _next_free(under_way) if len(under_way) > workers else Scratch()
                 place = _as_stored(result[index // every_nth], frame)
-                under_way.append(pool.submit(write_rgb, frame, place))
-            if len(under_way) > workers:
-                under_way.popleft().result()
+                under_way.append((pool.submit(write_rgb, frame, place, scratch), scratch))
             if max_frames and index == picks[-1]:
                 break
-        for conversion in under_way:
-            conversion.result()
+        while under_way:
+            _next_free(under_way)
     return result
+
+
+def _next_free(under_way: deque[tuple[Future[None], Scratch]]) -> Scratch:
+    conversion, scratch = under_way.popleft()
+    conversion.result()
+    return scratch
 
 
 def _check_fits(shape: tuple[int, ...], free: int) -> None:
@@ -191,11 +196,12 @@ def _frames(path: Path, clip: Probe, stop: Callable[[], bool]) -> Iterator[Video
         for packet in container.demux(stream):
             if stop():
                 raise Stopped
+            if packet.is_corrupt:
+                raise CorruptClip(f"{path.name} breaks off in frame {decoded + 1} or soon after.")
             for frame in packet.decode():
-                broken = packet.is_corrupt or frame.is_corrupt
-                if broken or size != sorted((frame.width, frame.height)):
-                    raise CorruptClip(f"Frame {decoded + 1} of {path.name} is broken.")
                 decoded += 1
+                if frame.is_corrupt or sorted((frame.width, frame.height)) != size:
+                    raise CorruptClip(f"Frame {decoded} of {path.name} is broken.")
                 yield frame
     if decoded != clip.frame_count:
         raise CorruptClip(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,24 @@ BAND_PIXELS = 1 << 17
 """Pixels converted at a time: few enough to stay in a cache, many enough to outweigh the calls."""
 
 
-def write_rgb(frame: VideoFrame, rgb: NDArray[np.float32]) -> None:
+class Scratch:
+    """Arrays for what lies between, used again for each band of each frame by one thread.
+
+    Fresh ones of this size would have to be paged in every time.
+    """
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, NDArray[np.float32]] = {}
+
+    def array(self, name: str, *shape: int) -> NDArray[np.float32]:
+        """Return a float32 array of that shape, holding anything."""
+        size = math.prod(shape)
+        if name not in self._arrays or self._arrays[name].size < size:
+            self._arrays[name] = np.empty(size, np.float32)
+        return self._arrays[name][:size].reshape(shape)
+
+
+def write_rgb(frame: VideoFrame, rgb: NDArray[np.float32], scratch: Scratch) -> None:
     """Convert a frame.
 
     Chroma is interpolated linearly from where H.264 has it by default: on every second column,
@@ -48,6 +66,7 @@ def write_rgb(frame: VideoFrame, rgb: NDArray[np.float32]) -> None:
     Args:
         frame: Of any pixel format libav knows.
         rgb: float32 [H, W, 3], in the frame's own orientation and of any strides; written to.
+        scratch: This thread's own.
     """
     if frame.format.is_rgb or frame.format.has_palette:
         np.divide(frame.to_ndarray(format="rgb24"), 255, out=rgb, dtype=np.float32)
@@ -58,7 +77,7 @@ def write_rgb(frame: VideoFrame, rgb: NDArray[np.float32]) -> None:
     rows = BAND_PIXELS // frame.width // 2 * 2 or 2
     for top in range(0, frame.height, rows):
         band = slice(top, min(top + rows, frame.height))
-        _write_band(luma, chroma, band, coding, rgb[band])
+        _write_band(luma, chroma, band, coding, rgb[band], scratch)
 
 
 @dataclass(frozen=True)
@@ -89,8 +108,11 @@ def _write_band(
     band: slice,
     coding: _Coding,
     rgb: NDArray[np.float32],
+    scratch: Scratch,
 ) -> None:
-    y = luma[band].astype(np.float32)
+    height, width = band.stop - band.start, luma.shape[1]
+    y = scratch.array("luma", height, width)
+    y[:] = luma[band]
     y -= coding.black
     y *= 1 / (coding.white - coding.black)
     if not chroma:
@@ -99,11 +121,16 @@ def _write_band(
     red, blue = coding.red, coding.blue
     green = 1 - red - blue
     # Cb is B - Y and Cr is R - Y, each scaled to the same span of codes.
-    centre = 1 << (coding.bits - 1)
-    blue_y = _at_luma_size(chroma[0], band, luma.shape, centre, 2 * (1 - blue) / coding.span)
-    red_y = _at_luma_size(chroma[1], band, luma.shape, centre, 2 * (1 - red) / coding.span)
-    np.clip(y + red_y, 0, 1, out=rgb[..., 0])
-    np.clip(y + blue_y, 0, 1, out=rgb[..., 2])
+    codes = _rows_around(chroma, band, len(luma), scratch)
+    codes -= 1 << (coding.bits - 1)
+    codes[0] *= 2 * (1 - blue) / coding.span
+    codes[1] *= 2 * (1 - red) / coding.span
+    rows = codes if codes.shape[1] == height else _double_rows(codes, scratch)[:, :height]
+    columns = rows if rows.shape[2] == width else _double_columns(rows, scratch)[..., :width]
+    blue_y, red_y = columns
+    blended = scratch.array("blended", height, width)
+    np.clip(np.add(y, red_y, out=blended), 0, 1, out=rgb[..., 0])
+    np.clip(np.add(y, blue_y, out=blended), 0, 1, out=rgb[..., 2])
     red_y *= red / green
     blue_y *= blue / green
     y -= red_y
@@ -118,34 +145,36 @@ def _plane(frame: VideoFrame, index: int, bits: int) -> NDArray[Any]:
     return codes.reshape(plane.height, -1)[:, : plane.width]
 
 
-def _at_luma_size(
-    plane: NDArray[Any], band: slice, size: tuple[int, ...], centre: int, gain: float
+def _rows_around(
+    chroma: list[NDArray[Any]], band: slice, height: int, scratch: Scratch
 ) -> NDArray[np.float32]:
-    """Return rows `band` of (plane - centre) * gain, interpolated to the size of luma."""
-    if plane.shape[0] == size[0]:
-        rows = (plane[band].astype(np.float32) - centre) * np.float32(gain)
+    """Return the rows of both planes that a band of luma needs: float32 [2, rows, columns]."""
+    if len(chroma[0]) == height:
+        needed = np.arange(band.start, band.stop)
     else:
-        first, last = band.start // 2, (band.stop + 1) // 2
-        around = np.clip(np.arange(first - 1, last + 1), 0, len(plane) - 1)
-        rows = _double_rows((plane[around].astype(np.float32) - centre) * np.float32(gain))
-        rows = rows[: band.stop - band.start]
-    return rows if plane.shape[1] == size[1] else _double_columns(rows)[:, : size[1]]
+        needed = np.arange(band.start // 2 - 1, (band.stop + 1) // 2 + 1)
+    codes = scratch.array("codes", 2, len(needed), chroma[0].shape[1])
+    for plane, place in zip(chroma, codes, strict=True):
+        place[:] = plane.take(needed, axis=0, mode="clip")
+    return codes
 
 
-def _double_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def _double_rows(planes: NDArray[np.float32], scratch: Scratch) -> NDArray[np.float32]:
     """Return two rows for each but the first and last, a quarter of a row above and below it."""
-    doubled = np.empty((len(rows) - 2, 2, rows.shape[1]), np.float32)
-    far, near = rows * np.float32(0.25), rows[1:-1] * np.float32(0.75)
-    np.add(near, far[:-2], out=doubled[:, 0])
-    np.add(near, far[2:], out=doubled[:, 1])
-    return doubled.reshape(-1, rows.shape[1])
+    count, rows, columns = planes.shape
+    doubled = scratch.array("rows", count, rows - 2, 2, columns)
+    far = np.multiply(planes, 0.25, out=scratch.array("far", *planes.shape))
+    planes *= 0.75
+    np.add(planes[:, 1:-1], far[:, :-2], out=doubled[:, :, 0])
+    np.add(planes[:, 1:-1], far[:, 2:], out=doubled[:, :, 1])
+    return doubled.reshape(count, -1, columns)
 
 
-def _double_columns(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def _double_columns(planes: NDArray[np.float32], scratch: Scratch) -> NDArray[np.float32]:
     """Return each column, followed by the mean of it and the next."""
-    doubled = np.empty((*rows.shape, 2), np.float32)
-    doubled[..., 0] = rows
-    half = rows * np.float32(0.5)
-    np.add(half[:, :-1], half[:, 1:], out=doubled[:, :-1, 1])
-    doubled[:, -1, 1] = rows[:, -1]
-    return doubled.reshape(len(rows), -1)
+    doubled = scratch.array("columns", *planes.shape, 2)
+    doubled[..., 0] = planes
+    np.add(planes[..., :-1], planes[..., 1:], out=doubled[..., :-1, 1])
+    doubled[..., :-1, 1] *= 0.5
+    doubled[..., -1, 1] = planes[..., -1]
+    return doubled.reshape(*planes.shape[:2], -1)

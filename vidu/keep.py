@@ -103,8 +103,7 @@ def _copies(container: InputContainer, output: OutputContainer) -> dict[int, Str
     for stream in container.streams:
         if stream.type not in CARRIED or stream.codec_context is None:
             continue
-        copy = output.add_stream_from_template(stream)
-        copy.time_base = stream.time_base
+        copy = output.add_stream_from_template(stream, opaque=True)
         copy.metadata.update(stream.metadata)
         copies[stream.index] = copy
     return copies

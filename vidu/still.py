@@ -98,7 +98,7 @@ def to_rgb8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     return rgb
 
 
-def read(path: Path) -> NDArray[np.uint8]:
+def read(path: Path | str) -> NDArray[np.uint8]:
     """Return the image in a file, turned as its EXIF orientation says.
 
     Returns:
@@ -115,7 +115,7 @@ def read(path: Path) -> NDArray[np.uint8]:
             return np.array(image.convert("RGBA" if image.has_transparency_data else "RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InvalidImage(
-            f"{path.name} can not be read as an image.", "Use a PNG, JPEG or WebP file."
+            f"{Path(path).name} can not be read as an image.", "Use a PNG, JPEG or WebP file."
         ) from error
 
 

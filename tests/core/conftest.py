@@ -1,14 +1,23 @@
-"""Real mp4s of every kind, made on the spot."""
+"""Real mp4s of every kind, made on the spot, and the command line against a swift local fal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+
+import local_fal
+
+ROOT = Path(__file__).resolve().parents[2]
 
 LOSSLESS = {"qp": "0", "preset": "ultrafast"}
 
@@ -94,3 +103,81 @@ def noise_frames_fixture() -> Callable[..., list[av.VideoFrame]]:
 @pytest.fixture(name="yuv_frame")
 def yuv_frame_fixture() -> Callable[..., av.VideoFrame]:
     return yuv_frame
+
+
+@pytest.fixture(scope="session")
+def shared_swift_fal(bare_environment) -> Iterator[local_fal.LocalFal]:
+    options = {"generation_seconds": 0.01, "concurrency": 50, "clip_size": (64, 48)}
+    with local_fal.running(**options, clip_frames=4) as fal:
+        yield fal
+
+
+@pytest.fixture
+def swift_fal(shared_swift_fal) -> local_fal.LocalFal:
+    """A fal that makes many tiny clips at once, with nothing asked of it yet."""
+    shared_swift_fal.reset()
+    return shared_swift_fal
+
+
+@pytest.fixture
+def start(swift_fal, vidu_home) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts `python -m vidu` in a process of its own, with the swift fal before it."""
+    started = []
+
+    def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
+        ours = {"VIDU_HOME": str(vidu_home), "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vidu", *map(str, arguments)],
+            env=os.environ | swift_fal.environment | ours | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def shell(start) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `python -m vidu` to its end."""
+
+    def shell(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        process = start(*arguments, **environment)
+        out, err = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    return shell
+
+
+@pytest.fixture
+def open_fal(monkeypatch, bare_environment) -> Iterator[Callable[..., local_fal.LocalFal]]:
+    """Starts a local fal of the test's own, and leads this process to it."""
+    with contextlib.ExitStack() as running:
+
+        def start(**options: Any) -> local_fal.LocalFal:
+            usual = {"generation_seconds": 0.2, "clip_size": (64, 48), "clip_frames": 8}
+            fal = running.enter_context(local_fal.running(**usual | options))
+            for name, value in fal.environment.items():
+                monkeypatch.setenv(name, value)
+            return fal
+
+        yield start
+
+
+@pytest.fixture
+def fal(open_fal) -> local_fal.LocalFal:
+    """A local fal whose clips take 0.2 s and have 8 frames, two jobs at a time."""
+    return open_fal()
+
+
+@pytest.fixture
+def clips(tmp_path) -> Path:
+    """The folder for a test's clips."""
+    return tmp_path / "clips"

@@ -68,7 +68,7 @@ SOURCES = {
     "audio, index last": {"audio": True, "movflags": ""},
     "reordered frames": {"options": {"preset": "medium", "crf": "20"}},
     "variable rate": {"times": LATE},
-    "millisecond clock": {"times": LATE, "rate": 1000},
+    "millisecond clock": {"times": [0, 42, 83, 125, 167, 208, 250, 292, 333, 375], "rate": 1000},
     "full range": {"full_range": True},
 }
 
