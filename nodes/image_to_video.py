@@ -1,11 +1,13 @@
-"""Vidu Image to Video: one clip for each image of the batch."""
+"""Vidu Image to Video: one clip for each image of a batch, or for each shot of a list."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 from ..vidu.credentials import find_key
-from ..vidu.errors import ViduError
+from ..vidu.errors import InvalidInput, ViduError
 from ..vidu.request import (
     IMAGE_TO_VIDEO,
     MOVEMENT_AMPLITUDES,
@@ -17,13 +19,19 @@ from ..vidu.request import (
 )
 from . import host
 from .host import io
+from .lists import only, side_by_side
 from .takes import CLIP_OUTPUTS, FRAME_INPUTS, Frames, make_takes, outputs
 
 PRICE = f"${IMAGE_TO_VIDEO.price.usd:.2f}"
 
 
 class FalViduImageToVideo(io.ComfyNode):
-    """Turns each image of a batch into a Vidu clip through fal."""
+    """Turns images into Vidu clips through fal.
+
+    It takes its inputs as lists, instead of being run by the host once for each element: so all
+    shots are checked before the first is paid, all that fail are named together, and one display
+    shows them all.
+    """
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -83,24 +91,38 @@ class FalViduImageToVideo(io.ComfyNode):
                     min=1,
                     max=100,
                     advanced=True,
-                    tooltip="A batch larger than this is refused before anything is paid.",
+                    tooltip="A batch larger than this is refused before anything is paid. "
+                    "Clips that each have a prompt of their own are not limited.",
                 ),
                 *FRAME_INPUTS,
+                io.Combo.Input(
+                    "on_error",
+                    options=["stop", "skip"],
+                    default="stop",
+                    optional=True,
+                    advanced=True,
+                    tooltip="When one of several clips fails: stop, and keep the others for the "
+                    "next run; or skip it, and go on with the others. A skipped shot is tried "
+                    "again when an input changes.",
+                ),
             ],
             outputs=CLIP_OUTPUTS,
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            is_input_list=True,
             is_output_node=True,
         )
 
     @classmethod
-    def validate_inputs(cls, prompt: str | None, mode: str | None) -> bool | str:
-        """Refuse what can be refused before the run; a linked input is None here."""
-        if mode not in (None, "live", "draft"):
-            return f"mode is {mode!r}: choose live or draft."
+    def validate_inputs(
+        cls, prompt: Sequence[str | None], mode: Sequence[str | None]
+    ) -> bool | str:
+        """Refuse what can be refused before the run; the value of a linked input is None here."""
+        if mode[0] not in (None, "live", "draft"):
+            return f"mode is {mode[0]!r}: choose live or draft."
         try:
-            if prompt is not None:
-                checked_prompt(prompt, IMAGE_TO_VIDEO)
-            if mode == "live":
+            if prompt[0] is not None:
+                checked_prompt(prompt[0], IMAGE_TO_VIDEO)
+            if mode[0] == "live":
                 find_key(host.home())
         except ViduError as error:
             return str(error)
@@ -109,31 +131,57 @@ class FalViduImageToVideo(io.ComfyNode):
     @classmethod
     async def execute(
         cls,
-        image: io.Image.Type,
-        prompt: str,
-        seed: int,
-        movement_amplitude: str,
-        mode: str,
-        filename_prefix: str,
-        max_clips: int,
-        every_nth: int = 1,
-        max_frames: int = 0,
+        image: list[io.Image.Type],
+        prompt: list[str],
+        seed: list[int],
+        movement_amplitude: list[str],
+        mode: list[str],
+        filename_prefix: list[str],
+        max_clips: list[int],
+        every_nth: Sequence[int] = (1,),
+        max_frames: Sequence[int] = (0,),
+        on_error: Sequence[str] = ("stop",),
     ) -> io.NodeOutput:
         """Make the clips and hand their frames to the graph."""
-        pictures = host.pictures(image)
-        check_clip_count(len(pictures), max_clips, IMAGE_TO_VIDEO)
-
-        def requests() -> list[Request]:
-            return [
-                image_to_video(picture, prompt, seed=seed, movement_amplitude=movement_amplitude)
-                for picture in pictures
-            ]
-
+        shots = [
+            {**shot, "image": picture}
+            for shot in side_by_side(
+                image=image,
+                prompt=prompt,
+                seed=seed,
+                movement_amplitude=movement_amplitude,
+                filename_prefix=filename_prefix,
+            )
+            for picture in host.pictures(shot["image"])
+        ]
+        if len(shots) > len(prompt):
+            check_clip_count(len(shots), only("max_clips", max_clips), IMAGE_TO_VIDEO)
         takes = await make_takes(
-            await asyncio.to_thread(requests),
-            host.names(filename_prefix),
+            await asyncio.to_thread(_requests, shots),
+            [host.names(shot["filename_prefix"]) for shot in shots],
             host.metadata(cls.hidden),
-            Frames(every_nth, max_frames),
-            draft=mode == "draft",
+            Frames(only("every_nth", every_nth), only("max_frames", max_frames)),
+            draft=only("mode", mode) == "draft",
+            skip_failed=only("on_error", on_error) == "skip",
         )
         return outputs(takes)
+
+
+def _requests(shots: Sequence[dict[str, Any]]) -> list[Request]:
+    requests = []
+    for number, shot in enumerate(shots, 1):
+        try:
+            requests.append(
+                image_to_video(
+                    shot["image"],
+                    shot["prompt"],
+                    seed=shot["seed"],
+                    movement_amplitude=shot["movement_amplitude"],
+                )
+            )
+        except InvalidInput as error:
+            if len(shots) == 1:
+                raise
+            happened = f"Shot {number} of {len(shots)}: {error.happened}"
+            raise type(error)(happened, error.next_step) from error
+    return requests

@@ -2,12 +2,18 @@
 
 ::
 
-    from vidu import Fal, Ledger, Settings, find_key, generate, home_folder, image_to_video
+    import asyncio
+    from vidu import Clip, Request, Settings, generate, home_folder
+    from vidu import image_to_video, numbered_names, open_desk, read_image
 
-    home = home_folder()
-    async with Fal(find_key(home).secret) as fal:
-        with Ledger.open(home) as ledger:
-            clip = await generate(image_to_video(pixels, "waves roll in"), fal, ledger, names)
+    async def make(shot: Request) -> Clip:
+        settings = Settings.load(home_folder())
+        names = numbered_names("clips", "lighthouse")
+        async with open_desk(home_folder(), settings) as (fal, ledger):
+            return await generate(shot, fal, ledger, names, settings=settings)
+
+    shot = image_to_video(read_image("lighthouse.png"), "The waves roll in.", seed=7)
+    print(asyncio.run(make(shot)).path)  # in a notebook: (await make(shot)).path
 """
 
 from __future__ import annotations
@@ -15,6 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .credentials import FoundKey, Secret, find_key, forget_key, parse_key, store_key
+from .desk import open_desk
 from .entry import Entry, KeptFile, Output, Receipt, State
 from .errors import (
     AccountLocked,
@@ -58,8 +65,9 @@ from .ledger import Ledger
 from .platform import Platform
 from .progress import Phase, Progress
 from .request import ENDPOINTS, IMAGE_TO_VIDEO, Endpoint, Price, Request, image_to_video
-from .run import Names
+from .run import Names, numbered_names
 from .settings import Settings, home_folder
+from .still import read as read_image
 
 if TYPE_CHECKING:
     from .draft import Draft
@@ -128,7 +136,10 @@ __all__ = [
     "generate",
     "home_folder",
     "image_to_video",
+    "numbered_names",
+    "open_desk",
     "parse_key",
+    "read_image",
     "store_key",
 ]
 

@@ -11,11 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .commands import generate, ledger
+from .commands import batch, generate, ledger, watch
 from .errors import InvalidInput, KeyProblem, ViduError
 from .settings import home_folder
 
-COMMANDS = (generate, ledger)
+COMMANDS = (generate, batch, watch, ledger)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -93,7 +93,7 @@ class Request:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompt", checked_prompt(self.prompt, self.endpoint))
-        object.__setattr__(self, "options", _checked_options(self.options, self.endpoint))
+        object.__setattr__(self, "options", checked_options(self.options, self.endpoint))
         check_seed(self.seed)
         if len(self.stills) != len(self.endpoint.image_fields):
             raise InvalidImage(
@@ -153,7 +153,7 @@ def image_to_video(
     """
     checked_prompt(prompt, IMAGE_TO_VIDEO)
     check_seed(seed)
-    options = _checked_options({"movement_amplitude": movement_amplitude}, IMAGE_TO_VIDEO)
+    options = checked_options({"movement_amplitude": movement_amplitude}, IMAGE_TO_VIDEO)
     if len(pixels.shape) >= 2:
         check_aspect(pixels.shape[1], pixels.shape[0], IMAGE_TO_VIDEO)
     return Request((encode(pixels),), prompt, seed, options)
@@ -186,7 +186,7 @@ def checked_prompt(prompt: str, endpoint: Endpoint) -> str:
     return trimmed
 
 
-def check_seed(seed: int) -> None:
+def check_seed(seed: object) -> None:
     """Raise `InvalidSetting` unless the seed is in 0..2147483647."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= SEED_MAX:
         raise InvalidSetting(
@@ -216,7 +216,12 @@ def check_clip_count(count: int, limit: int, endpoint: Endpoint) -> None:
         )
 
 
-def _checked_options(options: Mapping[str, str], endpoint: Endpoint) -> Mapping[str, str]:
+def checked_options(options: Mapping[str, str], endpoint: Endpoint) -> Mapping[str, str]:
+    """Return the options with the defaults of those that are left out.
+
+    Raises:
+        InvalidSetting: The endpoint has no such option, or not with this value.
+    """
     for name, value in options.items():
         if name not in endpoint.choices:
             raise InvalidSetting(

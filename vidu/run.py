@@ -16,6 +16,16 @@ Names = Callable[[int, int], Iterator[Path]]
 """Given a width and height in pixels: the paths a clip may be kept at, the best first."""
 
 
+def numbered_names(folder: Path | str, stem: str) -> Names:
+    """Return names `stem`_00001.mp4 and up in `folder`, whatever the clip's size."""
+
+    def names(width: int, height: int) -> Iterator[Path]:
+        place = Path(folder).absolute()
+        return (place / f"{stem}_{number:05}.mp4" for number in range(1, 100_000))
+
+    return names
+
+
 @dataclass(frozen=True)
 class Run:
     """The tools of one run.

@@ -23,7 +23,7 @@ def made(kind: type[ViduError]) -> ViduError:
     if kind is Refused:
         return Refused("The sea is closed.", status_code=418)
     if kind is ShotsFailed:
-        return ShotsFailed({2: ViduError("The sea is closed.")}, 3)
+        return ShotsFailed({2: ViduError("The sea is closed.")}, ["rain", "sea", "sun"])
     return kind("The sea is closed.")
 
 
@@ -106,8 +106,8 @@ def test_what_is_given_goes_before_what_is_usual():
 
 def test_one_error_for_many_shots_tells_each():
     failures = {1: errors.InvalidPrompt("Empty."), 3: errors.CorruptClip("Truncated.")}
-    text = str(ShotsFailed(failures, 4))
+    text = str(ShotsFailed(failures, ["rain", "sea", "the sun rises over " * 9, "sand"]))
     assert text.startswith("2 of 4 clips failed.\n")
-    assert "\n1 of 4: Empty. Nothing was charged." in text
-    assert "\n3 of 4: Truncated. This clip is paid for and not lost." in text
+    assert '\n1 of 4 ("rain"): Empty. Nothing was charged.' in text
+    assert '\n3 of 4 ("the sun rises over the sun rises [...]"): Truncated. This clip' in text
     assert "What succeeded is kept." in text

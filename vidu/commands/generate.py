@@ -12,10 +12,11 @@ from ..desk import open_desk
 from ..errors import InvalidImage, ViduError
 from ..generate import Clip, generate
 from ..request import MOVEMENT_AMPLITUDES, Request, image_to_video
+from ..run import numbered_names
 from ..settings import Settings
 from ..still import read
 from .bars import Bars
-from .output import as_json, brought_to, names_in
+from .output import as_json, brought_to
 from .pictures import write_contact_sheet, write_frames
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ async def _generate_all(
                     requests[index],
                     platform,
                     ledger,
-                    names_in(arguments.out, image.stem),
+                    numbered_names(arguments.out, image.stem),
                     settings=settings,
                     tell=bars.teller(index),
                     cancelled_by_artist=lambda: True,

@@ -1,4 +1,7 @@
-"""`python -m vidu ledger | resume | spend | forget`: what was paid for, and what is still owed."""
+"""`python -m vidu ledger | resume | spend | forget`: what was paid for, and what is still owed.
+
+`python -m vidu ledger merge FILES` takes over what was paid for on other machines.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,12 @@ from ..desk import open_desk
 from ..entry import Entry
 from ..errors import InvalidSetting, ViduError
 from ..generate import collect
-from ..ledger import Ledger
+from ..ledger import LEDGER_FILE, Ledger
+from ..ledger_merge import Outcome, merge
+from ..run import numbered_names
 from ..settings import Settings
 from .bars import Bars
-from .output import as_json, names_in
+from .output import as_json
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -27,6 +32,14 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
     listing = commands.add_parser("ledger", parents=[shared], help="list every request")
     listing.add_argument("--json", action="store_true", help="one JSON object for each row")
     listing.set_defaults(run=run_list)
+    merging = listing.add_subparsers(metavar="[merge]").add_parser(
+        "merge", help="take over the rows of other machines' ledgers"
+    )
+    merging.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a ledger.sqlite")
+    merging.add_argument("--clips", type=Path, help="where those machines' clips are now")
+    # Suppressed: a default here would go before what was said in front of `merge`.
+    merging.add_argument("--home", type=Path, default=argparse.SUPPRESS)
+    merging.set_defaults(run=run_merge)
 
     resume = commands.add_parser("resume", parents=[shared], help="collect what is unfinished")
     resume.add_argument("--out", type=Path, default=Path(), help="folder for the clips")
@@ -53,6 +66,15 @@ def run_list(arguments: argparse.Namespace) -> int:
     with Ledger.open(arguments.home) as ledger:
         for entry in ledger.entries():
             print(json.dumps(_row(entry)) if arguments.json else _line(entry))
+    return 0
+
+
+def run_merge(arguments: argparse.Namespace) -> int:
+    """Merge other ledgers into this one, and say what their rows came to."""
+    for file in arguments.files:
+        counts = merge(arguments.home / LEDGER_FILE, file, clips=arguments.clips)
+        told = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome)
+        print(f"{file}: {told}")
     return 0
 
 
@@ -97,7 +119,7 @@ async def _resume(arguments: argparse.Namespace, settings: Settings) -> int:
 
         async def one(index: int) -> bool:
             entry = entries[index]
-            names = names_in(arguments.out, f"resumed_{entry.id}")
+            names = numbered_names(arguments.out, f"resumed_{entry.id}")
             try:
                 clip = await collect(
                     entry, platform, ledger, names, settings=settings, tell=bars.teller(index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -12,13 +13,27 @@ from ..generate import Clip
 from ..run import Names
 
 
-def names_in(folder: Path, stem: str) -> Names:
-    """Return names `stem`_00001.mp4 and up in `folder`, whatever the clip's size."""
+def named(folder: Path, name: str) -> Names:
+    """Return `name`.mp4 in `folder`, then `name`_00002.mp4 and up, for nothing is overwritten."""
 
     def names(width: int, height: int) -> Iterator[Path]:
-        return (folder.absolute() / f"{stem}_{number:05}.mp4" for number in range(1, 100_000))
+        yield folder.absolute() / f"{name}.mp4"
+        yield from (folder.absolute() / f"{name}_{number:05}.mp4" for number in range(2, 100_000))
 
     return names
+
+
+def placed(clip: Clip, names: Names) -> Clip:
+    """Return the clip at the first of these names that has it, or is free and gets a copy."""
+    for path in names(clip.width, clip.height):
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f".{path.name}.part")
+            shutil.copy2(clip.path, part)
+            part.replace(path)
+        if path == clip.path or filecmp.cmp(path, clip.path, shallow=False):
+            return replace(clip, path=path)
+    return clip
 
 
 def brought_to(folder: Path, clip: Clip) -> Clip:

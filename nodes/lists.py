@@ -1,0 +1,46 @@
+"""Inputs as lists: what the host has for each input, put side by side as shots."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, TypeVar
+
+from ..vidu.errors import InvalidSetting
+
+Value = TypeVar("Value", bound=Hashable)
+
+
+def only(name: str, values: Sequence[Value]) -> Value:
+    """Return the value of an input that all shots share.
+
+    Raises:
+        InvalidSetting: There are several.
+    """
+    if len(set(values)) != 1:
+        raise InvalidSetting(
+            f"{name} holds {len(values)} values, and all shots share one.",
+            f"Connect a single {name}.",
+        )
+    return values[0]
+
+
+def side_by_side(**inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return the inputs of each shot; what a list of one holds is the same for every shot.
+
+    ComfyUI by itself repeats the last value of any shorter list. Here each shot is money, so a
+    list that is neither one value nor one for each shot is refused.
+
+    Raises:
+        InvalidSetting: The lists do not fit together, or one is empty.
+    """
+    count = max(len(values) for values in inputs.values())
+    for name, values in inputs.items():
+        if len(values) not in (1, count) or not values:
+            raise InvalidSetting(
+                f"{name} holds {len(values)} values for {count} shots.",
+                "Connect one value for all shots, or one for each.",
+            )
+    return [
+        {name: values[index if len(values) > 1 else 0] for name, values in inputs.items()}
+        for index in range(count)
+    ]

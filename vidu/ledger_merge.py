@@ -1,0 +1,189 @@
+"""Rows of another machine's ledger into this one, so that what was paid there is free here."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from enum import Enum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from .entry import State
+from .errors import InvalidSetting, LedgerUnavailable
+from .ledger_file import migrate, open_database
+
+RANK = {
+    state: rank
+    for rank, state in enumerate(
+        (
+            State.INTENDED.value,
+            State.UNKNOWN.value,
+            State.SUBMITTED.value,
+            State.CANCELLED.value,
+            State.FINISHED.value,
+            State.KEPT.value,
+            State.FAILED.value,
+        )
+    )
+}
+"""How far on its way a row is; of the same request, the row that is further tells what is new."""
+
+BILLED = {State.INTENDED.value: 0, State.FINISHED.value: 1, State.KEPT.value: 1}
+"""Whether a state means that fal charged; for the others it is not known, so they count."""
+
+TWICE = "paid for twice, on two machines: another row of this shot goes on"
+
+
+class Outcome(str, Enum):
+    """What became of a row of the other ledger."""
+
+    ADDED = "added"
+    UPDATED = "updated"
+    TWICE = "paid for twice"
+    KNOWN = "known"
+    UNSENT = "never sent"
+
+
+def merge(
+    path: Path,
+    other: Path,
+    *,
+    clips: Path | None = None,
+    now: Callable[[], float] = time.time,
+) -> Counter[Outcome]:
+    """Merge another ledger into this one, whole or not at all; merging it again changes nothing.
+
+    No row that may have been paid for is lost. Of two paid requests for one shot the one that is
+    further stays live, and the other becomes a failed row that still counts as spent.
+
+    Args:
+        path: This ledger's file; it is made when it is missing.
+        other: The other's file, of this or an older version; it is only read.
+        clips: Where the other machine's clips are now; rows point there when a clip of their
+            file's name and size is found.
+        now: The clock, in seconds since 1970.
+
+    Returns:
+        How many rows came to what.
+
+    Raises:
+        InvalidSetting: The other file is missing, or this very ledger.
+        LedgerUnavailable: One of the two can not be used.
+    """
+    if not other.is_file():
+        raise InvalidSetting(f"There is no ledger {other}.", "Give the path of a ledger file.")
+    if path.exists() and path.samefile(other):
+        raise InvalidSetting(f"{other} is this very ledger.", "Give the path of another one.")
+    try:
+        rows = _rows(other)
+    except (sqlite3.Error, OSError) as error:
+        raise LedgerUnavailable(
+            f"{other} can not be read as a ledger ({error}).",
+            "Run `python -m vidu ledger` where it comes from, which mends what is damaged.",
+        ) from error
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(open_database(path)) as db, _transaction(db):
+            return Counter(_merge_row(db, _found(row, clips), now()) for row in rows)
+    except (sqlite3.Error, OSError) as error:
+        raise LedgerUnavailable(f"{path} can not be used ({error}).") from error
+
+
+def _rows(other: Path) -> list[dict[str, Any]]:
+    with TemporaryDirectory(prefix="vidu-merge-") as folder:
+        copy = Path(folder, "copy")
+        for suffix in ("-wal", ""):  # what is in the log only is a part of it, too
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copy(other.with_name(other.name + suffix), f"{copy}{suffix}")
+        with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
+            db.row_factory = sqlite3.Row
+            migrate(db)
+            return [dict(row) for row in db.execute("SELECT * FROM shots ORDER BY id")]
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.rollback()
+        raise
+    db.commit()
+
+
+def _found(row: dict[str, Any], clips: Path | None) -> dict[str, Any]:
+    """Return the row with its path under `clips`, when its clip is there."""
+    if not clips or not row["path"]:
+        return row
+    clip = clips.absolute() / re.split(r"[\\/]", row["path"])[-1]
+    if not clip.is_file() or clip.stat().st_size != row["size"]:
+        return row
+    return {**row, "path": str(clip)}
+
+
+def _merge_row(db: sqlite3.Connection, row: dict[str, Any], moment: float) -> Outcome:
+    if row["state"] == State.INTENDED.value:
+        return Outcome.UNSENT
+    same = _one(
+        db,
+        "request_id = ? OR fingerprint = ? AND intended_at = ?",
+        row["request_id"],
+        row["fingerprint"],
+        row["intended_at"],
+    )
+    if same and same["failure"] != TWICE:
+        return _update(db, same, row)
+    if same:  # weighed anew, for either request may have ended since
+        db.execute("DELETE FROM shots WHERE id = ?", (same["id"],))
+    rival = _one(db, "fingerprint = ? AND state != 'failed'", row["fingerprint"])
+    if rival is None or row["state"] == State.FAILED.value:
+        _insert(db, row)
+        return Outcome.KNOWN if same else Outcome.ADDED
+    if RANK[row["state"]] > RANK[rival["state"]]:
+        _write(db, rival["id"], _twice(rival, moment))
+        _insert(db, row)
+    else:
+        _insert(db, _twice(row, moment))
+    return Outcome.KNOWN if same else Outcome.TWICE
+
+
+def _update(db: sqlite3.Connection, ours: dict[str, Any], theirs: dict[str, Any]) -> Outcome:
+    if RANK[theirs["state"]] <= RANK[ours["state"]]:
+        return Outcome.KNOWN
+    _write(db, ours["id"], theirs)
+    return Outcome.UPDATED
+
+
+def _twice(row: dict[str, Any], moment: float) -> dict[str, Any]:
+    return {
+        **row,
+        "state": State.FAILED.value,
+        "failure": TWICE,
+        "billed": BILLED.get(row["state"]),
+        "failed_at": moment,
+    }
+
+
+def _one(db: sqlite3.Connection, condition: str, *values: object) -> dict[str, Any] | None:
+    row = db.execute(f"SELECT * FROM shots WHERE {condition}", values).fetchone()
+    return dict(row) if row else None
+
+
+def _insert(db: sqlite3.Connection, row: dict[str, Any]) -> None:
+    columns = {name: value for name, value in row.items() if name != "id"}
+    marks = ", ".join("?" for _ in columns)
+    names = ", ".join(columns)
+    db.execute(f"INSERT INTO shots ({names}) VALUES ({marks})", tuple(columns.values()))
+
+
+def _write(db: sqlite3.Connection, row_id: int, row: dict[str, Any]) -> None:
+    columns = {name: value for name, value in row.items() if name != "id"}
+    names = ", ".join(f"{name} = ?" for name in columns)
+    db.execute(f"UPDATE shots SET {names} WHERE id = ?", (*columns.values(), row_id))
