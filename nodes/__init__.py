@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from .host import ComfyExtension, io, listen_for_interrupts
+from .host import ComfyExtension, home, io, listen_for_interrupts, route_table
 from .image_to_video import FalViduImageToVideo
+from .routes import Routes
+from .saved_clip import FalViduSavedClip
+from .shots import FalViduShots
 
 
 class FalViduExtension(ComfyExtension):
     """Vidu on fal."""
 
     async def on_load(self) -> None:
-        """Begin to notice when the artist presses Cancel."""
+        """Begin to notice when the artist presses Cancel, and to answer the web extension."""
         listen_for_interrupts()
+        Routes(home()).register(route_table())
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Return the nodes of this pack."""
-        return [FalViduImageToVideo]
+        return [FalViduImageToVideo, FalViduSavedClip, FalViduShots]
 
 
 async def comfy_entrypoint() -> FalViduExtension:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Sequence
+from typing import Any
 
+from ..vidu.entry import Entry
 from ..vidu.progress import Progress, Tell
+from ..vidu.request import Request
 
 log = logging.getLogger(__name__)
 
@@ -13,12 +18,14 @@ class Display:
     """The newest moment of each of several shots.
 
     Args:
-        count: How many shots the node makes.
+        shots: What is made, or brought home again.
     """
 
-    def __init__(self, count: int) -> None:
-        self._moments: list[Progress | None] = [None] * count
+    def __init__(self, shots: Sequence[Request | Entry]) -> None:
+        self._shots = shots
+        self._moments: list[Progress | None] = [None] * len(shots)
         self._changed = False
+        self._began_at = time.monotonic()
 
     def teller(self, index: int) -> Tell:
         """Return what tells of the shot at `index`."""
@@ -43,3 +50,20 @@ class Display:
         if len(self._moments) == 1:
             return fraction, told[0][1].text if told else ""
         return fraction, "\n".join(f"{number}: {moment.text}" for number, moment in told)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return each shot with its newest moment, as the library shows it."""
+        elapsed_s = time.monotonic() - self._began_at
+        return [
+            {
+                "fingerprint": shot.fingerprint,
+                "prompt": shot.prompt,
+                "seed": shot.seed,
+                "phase": moment.phase.value,
+                "text": moment.text,
+                "fraction": moment.fraction,
+                "elapsed_s": round(elapsed_s),
+            }
+            for shot, moment in zip(self._shots, self._moments, strict=True)
+            if moment
+        ]

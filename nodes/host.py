@@ -8,9 +8,11 @@ InterruptProcessingException; a CancelledError of a node's own making kills the 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
-import time
-from collections.abc import Awaitable, Iterator, Mapping
+import shutil
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +23,7 @@ from aiohttp import web
 from comfy.cli_args import args
 from comfy.model_management import InterruptProcessingException, processing_interrupted
 from comfy_api.latest import ComfyAPI, ComfyExtension, InputImpl, io, ui
+from comfy_execution.graph_utils import ExecutionBlocker
 from comfy_execution.utils import get_executing_context
 from numpy.typing import NDArray
 from server import PromptServer
@@ -28,19 +31,26 @@ from server import PromptServer
 from ..vidu.errors import InvalidSetting
 from ..vidu.run import Names
 from .display import Display
+from .presses import Presses
 
 __all__ = [
     "ComfyExtension",
     "as_image",
     "as_video",
+    "blocked",
     "home",
     "interrupted_since",
     "io",
     "listen_for_interrupts",
+    "live",
+    "live_jobs",
     "metadata",
     "names",
     "pictures",
     "preview",
+    "route_table",
+    "shown",
+    "single_images",
     "stoppable",
 ]
 
@@ -50,13 +60,7 @@ LOOK_EVERY_S = 0.1
 STOP_WITHIN_S = 0.7
 
 
-class LastPress:
-    """When an interrupt was last asked for, in monotonic seconds."""
-
-    at = float("-inf")
-
-
-LAST_PRESS = web.AppKey("fal_vidu_last_press", LastPress)
+PRESSES = web.AppKey("fal_vidu_presses", Presses)
 
 
 def listen_for_interrupts() -> None:
@@ -66,18 +70,58 @@ def listen_for_interrupts() -> None:
     had failed, and only this note tells them that their remote jobs are to be cancelled, too.
     """
     app = PromptServer.instance.app
-    app[LAST_PRESS] = LastPress()
-
-    async def note(request: web.Request, _: web.StreamResponse) -> None:
-        if request.method == "POST" and processing_interrupted():
-            app[LAST_PRESS].at = time.monotonic()
-
-    app.on_response_prepare.append(note)
+    app[PRESSES] = Presses()
+    app.on_response_prepare.append(app[PRESSES].note)
 
 
 def interrupted_since(moment: float) -> bool:
-    """Tell whether the artist pressed Cancel after `moment`, in monotonic seconds."""
-    return processing_interrupted() or PromptServer.instance.app[LAST_PRESS].at >= moment
+    """Tell whether the artist cancelled this prompt after `moment`, in monotonic seconds."""
+    if processing_interrupted():
+        return True
+    context = get_executing_context()
+    presses = PromptServer.instance.app[PRESSES]
+    return context is not None and presses.since(moment, context.prompt_id)
+
+
+LIVE: web.AppKey[set[Display]] = web.AppKey("fal_vidu_live", set)
+"""The displays of what runs right now."""
+
+
+def route_table() -> web.RouteTableDef:
+    """Return the table of routes that the host serves, at its root and under /api."""
+    PromptServer.instance.app[LIVE] = set()
+    return PromptServer.instance.routes
+
+
+def live_jobs() -> list[dict[str, Any]]:
+    """Return each shot that is on its way in this server, with its newest moment."""
+    displays = PromptServer.instance.app.get(LIVE, set()).copy()
+    return [job for display in displays for job in display.jobs()]
+
+
+@contextmanager
+def live(display: Display) -> Iterator[None]:
+    """List the display's shots among the live ones meanwhile."""
+    displays = PromptServer.instance.app.get(LIVE, set())
+    displays.add(display)
+    try:
+        yield
+    finally:
+        displays.discard(display)
+        _tell_editors()
+
+
+def _tell_editors() -> None:
+    PromptServer.instance.send_sync("vidu.live", {"jobs": live_jobs()})
+
+
+async def shown(work: Awaitable[T], display: Display) -> T:
+    """Await `work`, which no prompt is behind, and show its display meanwhile."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        await asyncio.wait({task}, timeout=LOOK_EVERY_S)
+        await _show(display)
+    return task.result()
 
 
 async def stoppable(work: Awaitable[T], display: Display) -> T:
@@ -110,8 +154,11 @@ async def stoppable(work: Awaitable[T], display: Display) -> T:
 
 
 async def _show(display: Display) -> None:
+    if not display.changed():
+        return
+    _tell_editors()
     context = get_executing_context()
-    if context is None or not display.changed():
+    if context is None:
         return
     fraction, text = display.now()
     await ComfyAPI().execution.set_progress(fraction, 1.0)
@@ -162,6 +209,16 @@ def pictures(image: torch.Tensor) -> list[NDArray[np.float32]]:
     return list(image.detach().to(device="cpu", dtype=torch.float32).numpy())
 
 
+def single_images(images: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    """Return each picture of a list of IMAGE batches as an IMAGE of its own, without a copy."""
+    return [image[index : index + 1] for image in images for index in range(len(image))]
+
+
+def blocked(message: str) -> ExecutionBlocker:
+    """Return an output that keeps what is connected to it from running, and says why."""
+    return ExecutionBlocker(message)
+
+
 def as_image(frames: NDArray[np.float32]) -> torch.Tensor:
     """Return float32 [N, H, W, 3] as an IMAGE, without a copy."""
     return torch.from_numpy(frames)
@@ -172,14 +229,18 @@ def as_video(path: Path) -> InputImpl.VideoFromFile:
     return InputImpl.VideoFromFile(str(path))
 
 
-def preview(paths: list[Path]) -> ui.PreviewVideo | None:
-    """Return what makes the clips play on the node; those outside the output folder do not."""
+def preview(paths: list[Path]) -> ui.PreviewVideo:
+    """Return what makes the clips play on the node."""
+    return ui.PreviewVideo([_playable(path.resolve()) for path in paths])
+
+
+def _playable(path: Path) -> ui.SavedResult:
     output = Path(folder_paths.get_output_directory()).resolve()
-    shown = [
-        ui.SavedResult(
-            path.name, str(path.resolve().parent.relative_to(output)), io.FolderType.output
-        )
-        for path in paths
-        if path.resolve().is_relative_to(output)
-    ]
-    return ui.PreviewVideo(shown) if shown else None
+    if path.is_relative_to(output):
+        subfolder = path.relative_to(output).as_posix().rpartition("/")[0]
+        return ui.SavedResult(path.name, subfolder, io.FolderType.output)
+    # Kept elsewhere, by a run from a shell: the host serves files of its own folders only.
+    copy = Path(folder_paths.get_temp_directory(), f"{hashlib.sha256(bytes(path)).hexdigest()}.mp4")
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, copy)
+    return ui.SavedResult(copy.name, "", io.FolderType.temp)

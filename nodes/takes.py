@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -11,9 +12,11 @@ from typing import TYPE_CHECKING
 
 from ..vidu.clip import decode
 from ..vidu.desk import open_desk
+from ..vidu.entry import Entry
 from ..vidu.errors import ShotsFailed, ViduError
 from ..vidu.generate import Clip, generate
-from ..vidu.progress import Phase, Progress
+from ..vidu.library import recall
+from ..vidu.progress import Phase, Progress, Tell
 from ..vidu.request import Request
 from ..vidu.run import Names
 from ..vidu.settings import Settings
@@ -24,6 +27,11 @@ from .host import io
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+
+RECALLED_PREFIX = "video/Vidu"
+"""Where a clip is kept that is fetched again, or collected from the library."""
 
 CLIP_OUTPUTS = [
     io.Image.Output("frames", is_output_list=True, tooltip="Every frame of the clip."),
@@ -84,25 +92,59 @@ class Take:
 
 async def make_takes(
     requests: Sequence[Request],
-    names: Names,
+    names: Sequence[Names],
     metadata: Mapping[str, str],
     wanted: Frames,
     *,
     draft: bool,
+    skip_failed: bool,
 ) -> list[Take]:
     """Make each request's clip, all at once, and decode one after the other.
+
+    Args:
+        requests: The shots.
+        names: Where the clip of each may be kept.
+        metadata: Texts to carry inside the files.
+        wanted: Which frames to decode.
+        draft: Whether to work without key, network and cost.
+        skip_failed: Whether to go on with the others when some fail. With none left to go on
+            with, it is an error all the same.
 
     Raises:
         ViduError: The only one failed.
         ShotsFailed: Some of several failed; the others are kept for the next run.
         InterruptProcessingException: The artist pressed Cancel; fal was asked to cancel.
     """
-    display = Display(len(requests))
-    results = await host.stoppable(
-        _make_all(requests, names, metadata, wanted, draft, display), display
-    )
-    _raise_failures(results)
-    return [take for take in results if isinstance(take, Take)]
+    display = Display(requests)
+    with host.live(display):
+        results = await host.stoppable(
+            _make_all(requests, names, metadata, wanted, draft, display), display
+        )
+    takes = [result for result in results if isinstance(result, Take)]
+    failure = _failure(results, requests)
+    if failure and not (takes and skip_failed):
+        raise failure
+    if failure:
+        log.warning("Vidu: skipped shots. %s", failure.happened)
+    return takes
+
+
+async def recall_take(entry: Entry, wanted: Frames) -> Take:
+    """Bring back the clip of a row of the ledger; it is never paid again.
+
+    Raises:
+        ViduError: There is no clip to be had.
+        InterruptProcessingException: The artist pressed Cancel.
+    """
+    display = Display([entry])
+    tell = display.teller(0)
+
+    async def work() -> Take:
+        clip = await recall(entry, host.home(), host.names(RECALLED_PREFIX), tell)
+        return await _taken(clip, wanted, tell)
+
+    with host.live(display):
+        return await host.stoppable(work(), display)
 
 
 def outputs(takes: Sequence[Take]) -> io.NodeOutput:
@@ -122,7 +164,7 @@ def outputs(takes: Sequence[Take]) -> io.NodeOutput:
 
 async def _make_all(
     requests: Sequence[Request],
-    names: Names,
+    names: Sequence[Names],
     metadata: Mapping[str, str],
     wanted: Frames,
     draft: bool,
@@ -133,27 +175,35 @@ async def _make_all(
 
     async def one(index: int) -> Take:
         tell = display.teller(index)
-        clip = await generate(
-            requests[index],
-            platform,
-            ledger,
-            names,
-            metadata=metadata,
-            settings=settings,
-            tell=tell,
-            cancelled_by_artist=lambda: host.interrupted_since(started_at),
-        )
-        async with one_at_a_time:
-            tell(Progress(Phase.DECODING, "Decoding", 0.97))
-            frames = await _decoded(clip, wanted)
-        tell(Progress(Phase.DONE, _summary(clip), 1.0))
-        return Take(clip, frames, clip.fps / wanted.every_nth)
+        try:
+            clip = await generate(
+                requests[index],
+                platform,
+                ledger,
+                names[index],
+                metadata=metadata,
+                settings=settings,
+                tell=tell,
+                cancelled_by_artist=lambda: host.interrupted_since(started_at),
+            )
+            async with one_at_a_time:
+                return await _taken(clip, wanted, tell)
+        except ViduError as error:
+            tell(Progress(Phase.DONE, f"Failed: {error.happened}", 1.0))
+            raise
 
     settings = Settings.load(host.home())
     async with open_desk(host.home(), settings, draft=draft) as (platform, ledger):
         return await asyncio.gather(
             *(one(index) for index in range(len(requests))), return_exceptions=True
         )
+
+
+async def _taken(clip: Clip, wanted: Frames, tell: Tell) -> Take:
+    tell(Progress(Phase.DECODING, "Decoding", 0.97))
+    frames = await _decoded(clip, wanted)
+    tell(Progress(Phase.DONE, _summary(clip), 1.0))
+    return Take(clip, frames, clip.fps / wanted.every_nth)
 
 
 async def _decoded(clip: Clip, wanted: Frames) -> NDArray[np.float32]:
@@ -170,17 +220,21 @@ async def _decoded(clip: Clip, wanted: Frames) -> NDArray[np.float32]:
         stop.set()
 
 
-def _raise_failures(results: Sequence[Take | BaseException]) -> None:
+def _failure(
+    results: Sequence[Take | BaseException], requests: Sequence[Request]
+) -> ViduError | None:
     failures: dict[int, ViduError] = {}
     for number, result in enumerate(results, 1):
         if isinstance(result, ViduError):
             failures[number] = result
+        elif isinstance(result, asyncio.CancelledError):
+            # Not the host's: as it is, it would end the host's worker.
+            raise RuntimeError("A shot was stopped from within.") from result
         elif isinstance(result, BaseException):
             raise result
-    if failures and len(results) == 1:
-        raise failures[1]
-    if failures:
-        raise ShotsFailed(failures, len(results))
+    if len(results) == 1:
+        return failures.get(1)
+    return ShotsFailed(failures, [request.prompt for request in requests]) if failures else None
 
 
 def _summary(clip: Clip) -> str:

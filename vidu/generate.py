@@ -5,12 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 
 from .entry import Entry, State
-from .errors import GenerationFailed, Money, ServiceProblem
+from .errors import (
+    AccountLocked,
+    GenerationFailed,
+    KeyProblem,
+    LedgerUnavailable,
+    Money,
+    ServiceProblem,
+    ViduError,
+)
 from .fetch import fetch, is_intact, missing
 from .ledger import Ledger
 from .platform import Platform
@@ -22,6 +31,17 @@ from .submit import search, upload_and_submit
 from .watch import watch
 
 log = logging.getLogger(__name__)
+
+MONEY = MappingProxyType(
+    {
+        State.UNKNOWN: Money.MAYBE_SPENT,
+        State.SUBMITTED: Money.PENDING,
+        State.CANCELLED: Money.PENDING,
+        State.FINISHED: Money.SPENT,
+        State.KEPT: Money.SPENT,
+    }
+)
+"""What an error means for the money when it stops a row in this state."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +110,7 @@ async def generate(
     """
     run = Run(platform, ledger, names, metadata or {}, settings, tell, ledger.now())
     async with ledger.turn(request.fingerprint, run.waiting):
+        run = replace(run, started_at=ledger.now())  # what was paid while it waited, another paid
         try:
             return await _bring_home(run, request)
         except asyncio.CancelledError:
@@ -148,32 +169,49 @@ async def _bring_home(run: Run, request: Request) -> Clip:
 async def _follow(run: Run, entry: Entry) -> Entry:
     """Go on with what was submitted until it is KEPT, or FAILED with nothing said yet."""
     while True:
-        if entry.state is State.UNKNOWN:
-            entry = await search(run, entry)
-        elif entry.state in (State.SUBMITTED, State.CANCELLED):
-            entry = await watch(run, entry)
-        elif entry.state is State.FINISHED:
-            entry = await fetch(run, entry)
-        elif entry.state is State.KEPT and not await is_intact(entry):
-            entry = missing(run, entry)
-        else:
+        try:
+            following = await _step(run, entry)
+        except (ServiceProblem, KeyProblem, AccountLocked, LedgerUnavailable) as problem:
+            # Not the request's own word: what it costs does not depend on this.
+            problem.money, problem.request_id = MONEY[entry.state], entry.request_id or None
+            raise
+        if following is None:
             return entry
+        entry = following
+
+
+async def _step(run: Run, entry: Entry) -> Entry | None:
+    if entry.state is State.UNKNOWN:
+        return await search(run, entry)
+    if entry.state in (State.SUBMITTED, State.CANCELLED):
+        return await watch(run, entry)
+    if entry.state is State.FINISHED:
+        return await fetch(run, entry)
+    if entry.state is State.KEPT and not await is_intact(entry):
+        return missing(run, entry)
+    return None
 
 
 async def _cancel(run: Run, fingerprint: str) -> None:
     entry = run.ledger.live(fingerprint)
-    if not entry or not entry.receipt or entry.state is not State.SUBMITTED:
+    if not entry or not entry.receipt or entry.state not in (State.SUBMITTED, State.CANCELLED):
         return
-    run.ledger.cancelled(entry)  # first, so that the next run asks what became of it
     try:
+        run.ledger.cancelled(entry)  # first, so that the next run asks what became of it
         await asyncio.to_thread(run.platform.cancel, entry.receipt)
-    except ServiceProblem as problem:
+    except ViduError as problem:
         log.warning("Request %s may go on at fal: %s", entry.request_id, problem.happened)
 
 
 def _clip(run: Run, entry: Entry) -> Clip:
-    assert entry.file is not None
     paid = run.posted(entry)
+    cost_usd = entry.price_usd if paid and run.platform.charges else Decimal(0)
+    return replace(kept_clip(entry), cost_usd=cost_usd, reused=not paid)
+
+
+def kept_clip(entry: Entry) -> Clip:
+    """Return the clip of a KEPT row, as one that had been paid for before."""
+    assert entry.file is not None
     return Clip(
         path=entry.file.path,
         request_id=entry.request_id,
@@ -183,6 +221,6 @@ def _clip(run: Run, entry: Entry) -> Clip:
         fps=entry.file.fps,
         frame_count=entry.file.frame_count,
         duration_s=entry.file.duration_s,
-        cost_usd=entry.price_usd if paid and run.platform.charges else Decimal(0),
-        reused=not paid,
+        cost_usd=Decimal(0),
+        reused=True,
     )

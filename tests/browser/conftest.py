@@ -1,0 +1,146 @@
+"""A real Chromium on a real ComfyUI with local_fal behind it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+import local_fal
+from vidu.ledger_file import open_database
+
+from ..server.conftest import COMFYUI, Comfy, comfy
+from ..server.conftest import base as bare_base
+from .editor import Editor
+
+__all__ = ["bare_base", "comfy"]
+
+PLACES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge", "chrome.exe")
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, PLACES)), None)
+QUIET = ["--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-quic"]
+MODES = {"classic": False, "nodes_2": True}
+
+
+def pytest_collection_modifyitems(items):
+    if CHROMIUM:
+        return
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.skip(reason="there is no Chromium"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not CHROMIUM:
+        terminalreporter.write_line(
+            "!! NO CHROMIUM FOUND (set CHROMIUM to one): THE TESTS IN tests/browser DID NOT RUN."
+        )
+
+
+@dataclass(frozen=True)
+class WithoutKey:
+    """The way to a local fal; the key is yet to be given."""
+
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def local(bare_environment) -> Iterator[local_fal.LocalFal]:
+    size = {"clip_size": (480, 480), "clip_frames": 48}
+    with local_fal.running(generation_seconds=1, **size) as fal:
+        yield fal
+
+
+@pytest.fixture(scope="session")
+def shared_fal(local) -> WithoutKey:
+    return WithoutKey({k: v for k, v in local.environment.items() if k != "FAL_KEY"})
+
+
+@pytest.fixture
+def fal(local) -> Iterator[local_fal.LocalFal]:
+    """The local fal with nothing asked of it yet, and no fault set before or after the test."""
+    local.reset()
+    yield local
+    local.set_faults("")
+
+
+@pytest.fixture(scope="session")
+def base(bare_base) -> Path:
+    """ComfyUI's own example image is at hand, as it is wherever ComfyUI is installed."""
+    shutil.copy(COMFYUI / "input" / "example.png", bare_base / "input")
+    return bare_base
+
+
+def emptied(base: Path, comfy: Comfy) -> Path:
+    """The pack's private folder, with neither key, clip nor setting in it.
+
+    What the host remembers of earlier runs is gone, too.
+    """
+    comfy.http.post("/free", json={"free_memory": True}).raise_for_status()
+    folder = base / "user" / "__fal_vidu"
+    for path in folder.glob("*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def private(base, comfy) -> Path:
+    return emptied(base, comfy)
+
+
+@pytest.fixture
+def key(private, local) -> str:
+    """The key, stored as Settings > Vidu stores it."""
+    (private / "fal_key").write_text(local.key, encoding="ascii")
+    return local.key
+
+
+@pytest.fixture
+def many_clips(private) -> None:
+    """Ten thousand rows, none of which has a file."""
+    db = open_database(private / "ledger.sqlite")
+    row = """INSERT INTO shots (fingerprint, endpoint, state, prompt, seed, options,
+        price_micro_usd, intended_at) VALUES (?, 'fal-ai/vidu/image-to-video', 'failed', ?, 1,
+        '{"movement_amplitude": "auto"}', 200000, ?)"""
+    prompt = "Clip number {}. <img src=x onerror=alert(1)>"
+    with db:
+        db.executemany(row, ((f"{n:064x}", prompt.format(n), 1.7e9 + n) for n in range(1, 10_001)))
+    db.close()
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*QUIET, "--no-sandbox"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(chromium, comfy) -> Iterator[Editor]:
+    """A page of the module's own; opening one takes longer than most of what is done in it."""
+    with chromium.new_context(viewport={"width": 1600, "height": 1000}) as context:
+        editor = Editor(context.new_page(), comfy.url)
+        editor.open()
+        yield editor
+
+
+@pytest.fixture
+def editor(page, private) -> Editor:
+    """The editor in its classic rendering, with nothing on the canvas."""
+    page.tidy(nodes_2=False)
+    return page
+
+
+@pytest.fixture(params=MODES.values(), ids=MODES)
+def editor_in_both(request, page, private) -> Editor:
+    """The editor in its classic rendering, and in Nodes 2.0."""
+    page.tidy(nodes_2=request.param)
+    return page

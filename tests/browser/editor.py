@@ -1,0 +1,131 @@
+"""ComfyUI's editor as an artist uses it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from playwright.sync_api import ConsoleMessage, Locator, Page
+
+READY = """() => window.app?.vueAppReady && window.app.graph && window.app.extensionManager"""
+ENDS = ("execution_success", "execution_error", "execution_interrupted")
+LIBRARY = "Workspace.ToggleSidebarTab.viduonfal.library"
+LISTEN = """(kinds) => {
+    window.ended = new Promise((done) => {
+        for (const kind of kinds)
+            app.api.addEventListener(kind, (event) => done([kind, event.detail]), { once: true });
+    });
+}"""
+
+
+class Editor:
+    """One page with the editor in it.
+
+    Attributes:
+        complaints: What the console called an error, as (words, address) pairs.
+    """
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.complaints: list[tuple[str, str]] = []
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.complaints.append((str(error), "")))
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            address = message.location["url"].removeprefix(self.url)
+            self.complaints.append((message.text.replace(self.url, ""), address))
+
+    def open(self, query: str = "") -> None:
+        self.page.goto(f"{self.url}/{query}", wait_until="domcontentloaded")
+        self.page.wait_for_function(READY, timeout=60_000)
+        self.set("Comfy.TutorialCompleted", True)
+
+    def tidy(self, *, nodes_2: bool) -> None:
+        """No dialog, no sidebar tab, nothing on the canvas."""
+        self.page.keyboard.press("Escape")
+        self.page.get_by_role("dialog").wait_for(state="detached")
+        if self.page.locator(".vidu-library").count():
+            self.command(LIBRARY)
+        self.clear()
+        self.set("Comfy.VueNodes.Enabled", nodes_2)
+
+    def set(self, setting: str, value: object) -> None:
+        script = "([name, value]) => app.extensionManager.setting.set(name, value)"
+        self.page.evaluate(script, [setting, value])
+
+    def command(self, name: str) -> None:
+        self.page.evaluate("(name) => app.extensionManager.command.execute(name)", name)
+
+    # -- the graph -------------------------------------------------------------------------------
+
+    def load(self, workflow: Path | dict) -> None:
+        if isinstance(workflow, Path):
+            workflow = json.loads(workflow.read_text(encoding="utf-8"))
+        self.page.evaluate("(graph) => app.loadGraphData(graph)", workflow)
+        self.command("Comfy.Canvas.FitView")
+
+    def clear(self) -> None:
+        self.page.evaluate("() => app.graph.clear()")
+
+    def nodes(self, kind: str) -> list[dict]:
+        """The values of each node of a kind, by widget."""
+        script = """(kind) => app.graph.nodes.filter((node) => node.type === kind)
+            .map(({ widgets }) => widgets.map((widget) => [widget.name, widget.value]))
+            .map(Object.fromEntries)"""
+        return self.page.evaluate(script, kind)
+
+    def change(self, kind: str, **values: object) -> None:
+        script = """([kind, values]) => {
+            const node = app.graph.nodes.find((node) => node.type === kind);
+            for (const [name, value] of Object.entries(values)) {
+                const widget = node.widgets.find((widget) => widget.name === name);
+                widget.value = value;
+                widget.callback?.(value);
+            }
+        }"""
+        self.page.evaluate(script, [kind, values])
+
+    def badges(self, kind: str) -> list[str]:
+        script = """(kind) => app.graph.nodes.find((node) => node.type === kind).badges
+            .map((badge) => (typeof badge === "function" ? badge() : badge).text)"""
+        return self.page.evaluate(script, kind)
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self.page.evaluate(LISTEN, ENDS)
+        self.page.get_by_test_id("queue-button").click()
+
+    def end(self) -> tuple[str, dict]:
+        """How the run ended: the kind of the message, and what it says."""
+        kind, detail = self.page.evaluate("() => window.ended")
+        return kind, detail
+
+    def run(self) -> None:
+        self.start()
+        kind, detail = self.end()
+        assert kind == "execution_success", detail
+
+    def video(self) -> Locator:
+        """The clip that plays on a node."""
+        return self.page.locator("video[controls]:visible").first
+
+    # -- the pack's own corners ------------------------------------------------------------------
+
+    def library(self) -> Locator:
+        self.command(LIBRARY)
+        tab = self.page.locator(".vidu-library")
+        tab.locator(".vidu-money").wait_for()
+        return tab
+
+    def choose(self, card: Locator, action: str) -> None:
+        card.get_by_role("button", name="Actions").click()
+        self.page.get_by_role("menuitem", name=action).click()
+
+    def settings(self) -> Locator:
+        self.command("Comfy.ShowSettingsDialog")
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_text("Vidu", exact=True).click()
+        return dialog

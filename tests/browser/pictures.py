@@ -1,0 +1,119 @@
+"""The pictures of the README, the help pages and the example workflows, from the real editor.
+
+    python3 dev.py test tests/browser/pictures.py
+
+opens each example, saves it again as the editor does, runs it as a draft and keeps frames of what
+came out; then makes clips at local_fal, and takes the node, the library and the settings.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator
+
+import local_fal
+from vidu.clip import decode
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
+DOCS = ROOT / "web" / "docs"
+PROMPTS = (
+    "The beam of the lighthouse sweeps over the sea while the waves roll in.",
+    "A slow push towards the tower; the sail turns into the wind.",
+    "Fog rolls over the water and the first stars come out.",
+)
+
+
+@pytest.fixture(scope="session")
+def local(bare_environment):
+    """Clips as large as Vidu's own."""
+    with local_fal.running(generation_seconds=1) as fal:
+        yield fal
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_picture_of_an_example(editor, base, path):
+    editor.load(path)
+    saved = editor.page.evaluate("() => app.graph.serialize()")
+    before = set((base / "output").rglob("*.mp4"))
+    editor.run()
+    clips = sorted(
+        set((base / "output").rglob("*.mp4")) - before, key=lambda clip: clip.stat().st_mtime
+    )
+    path.write_text(json.dumps(saved, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    # What was made last is the whole film, where one was joined.
+    four_frames(clips[-1]).save(path.with_suffix(".jpg"), quality=85)
+
+
+def four_frames(clip: Path) -> Image.Image:
+    """Four moments of a clip, two by two, 640 pixels wide."""
+    frames = decode(clip)
+    picked = frames[np.linspace(len(frames) // 8, len(frames) - 1, 4).astype(int)]
+    stills = [Image.fromarray((frame * 255).round().astype(np.uint8)) for frame in picked]
+    width, height = 320, round(320 * stills[0].height / stills[0].width)
+    sheet = Image.new("RGB", (2 * width, 2 * height))
+    for place, still in enumerate(stills):
+        sheet.paste(still.resize((width, height)), (place % 2 * width, place // 2 * height))
+    return sheet
+
+
+def test_pictures_of_the_editor(editor, key, fal):
+    page = editor.page
+    editor.load(ROOT / "example_workflows" / "image_to_video.json")
+    editor.page.evaluate(
+        "() => app.graph.remove(app.graph.nodes.find((node) => node.type === 'MarkdownNote'))"
+    )
+    editor.change("LoadImage", image="lighthouse.png")
+    for seed, prompt in enumerate(reversed(PROMPTS), 1):
+        editor.change("FalViduImageToVideo", prompt=prompt, seed=seed, mode="live")
+        editor.run()
+    editor.set("Comfy.Minimap.Visible", False)
+    play_a_little(editor.video())
+    page.mouse.move(1500, 900)
+    page.wait_for_timeout(4000)  # until the player's controls and the editor's notices are gone
+    page.screenshot(path=DOCS / "node.png", clip=around_the_graph(editor))
+
+    library = editor.library()
+    library.locator("img").nth(2).wait_for()
+    page.wait_for_timeout(500)
+    library.locator(".vidu-card").first.click(button="right")
+    page.screenshot(path=DOCS / "library.png", clip={"x": 0, "y": 38, "width": 800, "height": 560})
+    page.keyboard.press("Escape")
+
+    settings = editor.settings()
+    settings.get_by_text("A key is set").wait_for()
+    settings.screenshot(path=DOCS / "settings.png")
+
+
+def play_a_little(video: Locator) -> None:
+    video.evaluate("(video) => { video.muted = true; return video.play(); }")
+
+
+def around_the_graph(editor) -> dict:
+    """The part of the page the nodes are in, with a margin."""
+    edges = editor.page.evaluate(
+        """() => {
+            const { ds, canvas } = app.canvas;
+            const rect = canvas.getBoundingClientRect();
+            const bounds = app.graph.nodes.map((node) => node.boundingRect);
+            const place = (value, axis) => (value + ds.offset[axis]) * ds.scale;
+            const left = Math.min(...bounds.map((b) => place(b[0], 0)));
+            const top = Math.min(...bounds.map((b) => place(b[1], 1)));
+            const right = Math.max(...bounds.map((b) => place(b[0] + b[2], 0)));
+            const bottom = Math.max(...bounds.map((b) => place(b[1] + b[3], 1)));
+            return [rect.x + left, rect.y + top, rect.x + right, rect.y + bottom];
+        }"""
+    )
+    left, top, right, bottom = edges
+    margin = 24
+    return {
+        "x": left - margin,
+        "y": top - margin,
+        "width": right - left + 2 * margin,
+        "height": bottom - top + 2 * margin,
+    }

@@ -1,0 +1,26 @@
+"""The Cancel button, in the middle of a paid run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
+NODE = "FalViduImageToVideo"
+
+
+def test_cancel_stops_cleanly_and_cancels_at_fal(editor, key, fal):
+    fal.set_faults("slow:1")
+    editor.load(EXAMPLE)
+    editor.change(NODE, mode="live", prompt="It never ends.")
+    editor.start()
+    editor.page.get_by_text("Generating (").first.wait_for()
+    editor.page.get_by_role("button", name="Cancel current run").click()
+    kind, _ = editor.end()
+    assert kind == "execution_interrupted"
+    assert editor.page.get_by_role("dialog").count() == 0
+    editor.page.wait_for_timeout(500)
+    (job,) = fal.ledger()["jobs"]
+    assert job["cancels"]
+
+    editor.change(NODE, mode="draft")
+    editor.run()

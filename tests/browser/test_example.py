@@ -1,0 +1,69 @@
+"""The example workflow, from the template to the clip that plays on the node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "example_workflows" / "image_to_video.json"
+NODE = "FalViduImageToVideo"
+
+
+def test_the_example_runs_without_a_key_and_its_clip_plays(editor_in_both):
+    editor = editor_in_both
+    editor.load(EXAMPLE)
+    editor.run()
+    video = editor.video()
+    video.evaluate("(video) => { video.muted = true; return video.play(); }")
+    editor.page.wait_for_function("(video) => video.currentTime > 0.2", arg=video.element_handle())
+    editor.page.get_by_text("Draft, free: 960x960, 96 frames").first.wait_for()
+
+
+def test_the_template_opens_with_no_node_missing(editor):
+    editor.open("?template=image_to_video&source=vidu-on-fal")
+    editor.page.wait_for_function(f"() => app.graph.nodes.some((node) => node.type === '{NODE}')")
+    assert editor.nodes(NODE)[0]["mode"] == "draft"
+    assert not editor.page.evaluate("() => app.graph.nodes.some((node) => node.has_errors)")
+
+
+def test_the_price_is_on_the_node(editor_in_both):
+    editor = editor_in_both
+    editor.load(EXAMPLE)
+    assert "draft: free" in editor.badges(NODE)
+    editor.change(NODE, mode="live")
+    assert "$0.20" in editor.badges(NODE)
+    assert "draft: free" not in editor.badges(NODE)
+
+
+def test_a_change_of_mode_is_seen_at_once_in_nodes_2(editor):
+    """There badges are text of the page; the classic canvas asks for them with each frame."""
+    editor.set("Comfy.VueNodes.Enabled", True)
+    editor.load(EXAMPLE)
+    editor.page.get_by_text("draft: free", exact=True).wait_for()
+    editor.change(NODE, mode="live")
+    editor.page.get_by_text("$0.20", exact=True).wait_for()
+
+
+def test_a_kept_clip_dropped_on_an_empty_canvas_is_its_graph(editor, base):
+    editor.load(EXAMPLE)
+    editor.change(NODE, prompt="Snow falls.", seed=77)
+    before = set(base.rglob("output/**/*.mp4"))
+    editor.run()
+    (clip,) = set(base.rglob("output/**/*.mp4")) - before
+    editor.clear()
+    address = f"/api/view?filename={clip.name}&subfolder=video&type=output"
+    editor.page.evaluate(
+        """async ([address, name]) => {
+            const blob = await (await fetch(address)).blob();
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([blob], name, { type: "video/mp4" }));
+            const place = { clientX: 900, clientY: 500 };
+            const options = { dataTransfer, bubbles: true, cancelable: true, ...place };
+            app.canvas.canvas.dispatchEvent(new DragEvent("drop", options));
+        }""",
+        [address, clip.name],
+    )
+    editor.page.wait_for_function(f"() => app.graph.nodes.some((node) => node.type === '{NODE}')")
+    (node,) = editor.nodes(NODE)
+    assert (node["prompt"], node["seed"]) == ("Snow falls.", 77)
+    assert editor.nodes("LoadImage")[0]["image"] == "example.png"

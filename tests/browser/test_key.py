@@ -1,0 +1,71 @@
+"""Settings > Vidu: the key goes in, is checked, goes out, and is found nowhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
+
+
+def test_the_key_is_set_checked_and_removed(editor, private, local):
+    dialog = editor.settings()
+    dialog.get_by_text("No key yet").wait_for()
+    key_field(dialog).fill(f' "{local.key}" \n')
+    dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_text("A key is set: stored on this server").wait_for()
+    assert key_field(dialog).input_value() == ""
+    stored = private / "fal_key"
+    assert stored.read_text(encoding="ascii") == local.key
+    if os.name == "posix":
+        assert stat.S_IMODE(stored.stat().st_mode) == 0o600
+
+    dialog.get_by_role("button", name="Check").click()
+    dialog.get_by_text("fal accepts this key.").wait_for()
+
+    dialog.get_by_role("button", name="Remove").click()
+    dialog.get_by_text("No key yet").wait_for()
+    assert not stored.exists()
+
+
+def test_a_wrong_key_is_told_apart(editor, local):
+    dialog = editor.settings()
+    key_field(dialog).fill("no key at all")
+    dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_text("it has a space inside").wait_for()
+    key_field(dialog).fill("wrong:key")
+    dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_text("A key is set").wait_for()
+    dialog.get_by_role("button", name="Check").click()
+    dialog.get_by_text("fal.ai/dashboard/keys, then run again").wait_for()
+
+
+def test_the_key_is_found_nowhere_else(editor, comfy, base, private, local, fal):
+    secret = local.key.partition(":")[2]
+    dialog = editor.settings()
+    key_field(dialog).fill(local.key)
+    dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_text("A key is set").wait_for()
+    editor.page.keyboard.press("Escape")
+    editor.load(EXAMPLE)
+    editor.change("FalViduImageToVideo", mode="live", prompt="Secrets stay.", seed=31)
+    editor.run()
+
+    holding = [
+        path
+        for path in base.rglob("*")
+        if path.is_file()
+        and "custom_nodes" not in path.parts
+        and secret.encode() in path.read_bytes()
+    ]
+    assert holding == [private / "fal_key"]
+    in_browser = """() => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie,
+        app.graph.serialize(), document.documentElement.outerHTML])"""
+    assert secret not in editor.page.evaluate(in_browser)
+    for address in ("/history", "/settings", "/vidu/state", "/api/vidu/state", "/userdata?dir="):
+        assert secret not in comfy.http.get(address).text
+
+
+def key_field(dialog):
+    return dialog.locator("input[type=password]")

@@ -1,0 +1,163 @@
+"""The library in the sidebar, and what can be done with a clip there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .conftest import emptied
+from .editor import Editor
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
+NODE = "FalViduImageToVideo"
+SAVED = "FalViduSavedClip"
+
+
+@pytest.fixture(scope="module")
+def made(page, base, comfy, local):
+    """An editor that has made one paid clip, and the private folder that knows of it."""
+    private = emptied(base, comfy)
+    (private / "fal_key").write_text(local.key, encoding="ascii")
+    page.tidy(nodes_2=False)
+    page.load(EXAMPLE)
+    page.change(NODE, mode="live", prompt="The sea is calm.", seed=5)
+    page.run()
+    return page, private
+
+
+@pytest.fixture
+def editor(made) -> Editor:
+    editor, _ = made
+    editor.tidy(nodes_2=False)
+    editor.load(EXAMPLE)
+    editor.change(NODE, mode="live")
+    return editor
+
+
+@pytest.fixture
+def library(editor, fal):
+    return editor.library()
+
+
+@pytest.fixture
+def card(library):
+    """The clip that was made first."""
+    return library.get_by_role("article").filter(has_text="The sea is calm.").last
+
+
+def test_a_clip_is_there_with_all_that_is_known_of_it(library, card, editor):
+    card.get_by_text("The sea is calm.").wait_for()
+    for fact in ("seed 5", "auto", "480\u00d7480", "$0.20", "saved"):
+        assert fact in card.inner_text()
+    editor.page.wait_for_function("(image) => image.naturalWidth > 0", arg=image_of(card))
+    assert "Today\n$0.20" in library.inner_text()
+
+
+def test_it_plays_under_the_pointer(library, card, editor):
+    card.hover()
+    playing = "() => document.querySelector('.vidu-poster video')?.currentTime > 0.1"
+    editor.page.wait_for_function(playing)
+    library.get_by_role("heading").hover()
+    assert card.locator("video").count() == 0
+
+
+@pytest.mark.parametrize("nodes_2", [False, True], ids=["classic", "nodes_2"])
+def test_put_on_the_canvas_it_runs_free(card, editor, comfy, fal, nodes_2):
+    comfy.http.post("/free", json={"free_memory": True}).raise_for_status()
+    editor.set("Comfy.VueNodes.Enabled", nodes_2)
+    editor.clear()
+    editor.choose(card, "Put on the canvas")
+    (node,) = editor.nodes(SAVED)
+    (row,) = comfy.http.get("/vidu/clips?text=calm").json()["clips"]
+    assert node["request_id"] == row["request_id"]
+    editor.run()
+    editor.page.get_by_text("Saved clip, free: 480x480, 48 frames").first.wait_for()
+    editor.video().wait_for()
+    assert not fal.ledger()["requests"]
+
+
+def test_its_workflow_is_restored(card, editor):
+    editor.clear()
+    editor.choose(card, "Restore its workflow")
+    editor.page.wait_for_function(f"() => app.graph.nodes.some((node) => node.type === '{NODE}')")
+    (node,) = editor.nodes(NODE)
+    assert (node["prompt"], node["seed"], node["mode"]) == ("The sea is calm.", 5, "live")
+
+
+def test_run_again_takes_a_new_seed_and_pays_once_more(library, card, editor, fal):
+    editor.clear()
+    editor.choose(card, "Run again with a new seed")
+    editor.page.get_by_role("dialog").get_by_text("$0.20").wait_for()
+    editor.page.get_by_role("button", name="Confirm").click()
+    library.get_by_text("2 clips").wait_for()
+    library.get_by_role("article").first.get_by_text("saved").wait_for()
+    (job,) = fal.ledger()["jobs"]
+    assert job["input"]["prompt"] == "The sea is calm."
+    assert job["input"]["seed"] != 5
+
+
+def test_what_is_on_its_way_is_on_top(library, editor, fal):
+    fal.set_faults("slow:1")
+    editor.change(NODE, prompt="Waves, slowly.", seed=6)
+    editor.start()
+    job = library.locator(".vidu-job")
+    job.get_by_text(re.compile(r"Generating \(\d+ s\)")).wait_for()
+    assert "Waves, slowly." in job.inner_text()
+    assert library.get_by_role("article").first.get_by_text("on its way").is_visible()
+    editor.page.get_by_role("button", name="Cancel current run").click()
+    job.wait_for(state="detached")
+    library.get_by_role("article").first.get_by_text("cancelled").wait_for()
+
+
+def test_an_unfinished_clip_is_collected(library, editor, fal):
+    fal.set_faults("cancel_ignored:1")
+    editor.change(NODE, prompt="Fetched later.", seed=8)
+    editor.start()
+    library.locator(".vidu-job").get_by_text("Generating").wait_for()
+    editor.page.get_by_role("button", name="Cancel current run").click()
+    card = library.get_by_role("article").filter(has_text="Fetched later.")
+    card.get_by_text("cancelled").wait_for()
+    editor.choose(card, "Collect from fal, free")
+    card.get_by_text("saved").wait_for()
+    assert len(fal.ledger()["jobs"]) == 1
+
+
+def test_search_filter_and_forget(library, editor, base, fal):
+    editor.change(NODE, prompt="A bird flies by.", seed=9)
+    editor.run()
+    found = library.get_by_role("article").filter(has_text="A bird flies by.")
+    library.get_by_role("searchbox").fill("mountain")
+    library.get_by_text("Nothing fits.").wait_for()
+    library.get_by_role("searchbox").fill("BIRD flies")
+    found.wait_for()
+    library.get_by_role("combobox").select_option("failed")
+    library.get_by_text("Nothing fits.").wait_for()
+    library.get_by_role("combobox").select_option("saved")
+    found.wait_for()
+    clips = set(base.rglob("output/**/*.mp4"))
+    editor.choose(found, "Forget")
+    dialog = editor.page.get_by_role("dialog")
+    dialog.get_by_role("button", name=re.compile("Delete|Confirm")).click()
+    library.get_by_text("Nothing fits.").wait_for()
+    assert set(base.rglob("output/**/*.mp4")) == clips
+
+
+def test_the_budget_holds(library, editor, made, fal):
+    _, private = made
+    library.get_by_label("Daily budget in US dollars").fill("0.3")
+    library.get_by_role("searchbox").focus()
+    editor.page.wait_for_timeout(300)
+    assert '"daily_budget_usd": 0.3' in (private / "settings.json").read_text(encoding="utf-8")
+    editor.change(NODE, prompt="Too dear.")
+    editor.start()
+    kind, detail = editor.end()
+    assert kind == "execution_error"
+    assert "of today's $0.30" in detail["exception_message"]
+    assert not fal.ledger()["jobs"]
+
+
+def image_of(card):
+    card.locator("img").wait_for()
+    return card.locator("img").element_handle()

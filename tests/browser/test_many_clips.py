@@ -1,0 +1,22 @@
+"""The library with ten thousand clips in it."""
+
+from __future__ import annotations
+
+
+def test_ten_thousand_clips_reach_the_last_by_keyboard(editor, many_clips):
+    library = editor.library()
+    library.get_by_text("10,000 clips").wait_for()
+    library.get_by_role("article").first.focus()
+    editor.page.keyboard.press("End")
+    last = library.locator("[aria-posinset='10000']")
+    last.get_by_text("Clip number 1.").wait_for()
+    assert last.evaluate("(card) => card === document.activeElement")
+    assert library.get_by_role("article").count() < 40
+    editor.page.keyboard.press("Enter")
+    editor.page.get_by_role("menuitem", name="Copy prompt").wait_for()
+
+
+def test_a_prompt_is_never_markup(editor, many_clips):
+    library = editor.library()
+    library.get_by_text("<img src=x onerror=alert(1)>").first.wait_for()
+    assert library.locator("img[src='x']").count() == 0

@@ -1,0 +1,35 @@
+// What is on its way right now: what it does, how far it is, for how many seconds.
+import { make } from "../elements.mjs";
+
+export function liveSection(live, t, signal, changed) {
+  const list = make("ul", { class: "vidu-jobs", "aria-label": t("onItsWay") });
+  const told = make("p", { class: "vidu-hidden", role: "status" });
+  let before = "";
+
+  const draw = () => {
+    list.replaceChildren(...live.jobs.map((job) => jobRow(job, t)));
+    // Read aloud when a phase changes, not each second.
+    const phases = live.jobs.map((job) => `${job.prompt.slice(0, 40)}: ${job.phase}`).join(", ");
+    if (told.textContent !== phases) told.textContent = phases;
+    const ids = live.jobs.map((job) => job.fingerprint + (job.phase === "done")).join();
+    if (ids !== before) changed();
+    before = ids;
+  };
+
+  live.addEventListener("change", draw, { signal });
+  before = live.jobs.map((job) => job.fingerprint + (job.phase === "done")).join();
+  draw();
+  return make("div", {}, list, told);
+}
+
+function jobRow(job, t) {
+  const percent = Math.round(100 * job.fraction);
+  return make(
+    "li",
+    { class: "vidu-job" },
+    make("span", { class: "vidu-prompt", title: job.prompt }, job.prompt),
+    make("span", { class: "vidu-doing" }, job.text),
+    make("span", { class: "vidu-seconds" }, t("seconds", { count: job.elapsed_s })),
+    make("progress", { max: 100, value: percent, "aria-label": job.prompt.slice(0, 80) }),
+  );
+}

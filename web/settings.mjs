@@ -1,0 +1,124 @@
+// Settings > Vidu. The fields speak to the pack's own routes and never call the editor's setter,
+// so that nothing of them enters comfy.settings.json.
+import { ask } from "./client.mjs";
+import { make, stylesheet } from "./elements.mjs";
+import { loadWords } from "./words.mjs";
+
+export const settings = [
+  {
+    id: "viduonfal.Budget",
+    name: "Daily budget (US dollars)",
+    category: ["Vidu", "Spending", "Budget"],
+    tooltip: "The most that is spent in one calendar day; 0 means no limit.",
+    type: () => drawn(budgetField),
+    defaultValue: null,
+  },
+  {
+    id: "viduonfal.Key",
+    name: "fal key",
+    category: ["Vidu", "Account", "Key"],
+    tooltip: "Kept in ComfyUI's private folder on this server; it is never shown again.",
+    type: () => drawn(keyField),
+    defaultValue: null,
+  },
+];
+
+function drawn(field) {
+  const element = make("div", { class: "vidu-field" }, stylesheet("./settings.css", import.meta.url));
+  loadWords().then((t) => field(element, t));
+  return element;
+}
+
+function keyField(element, t) {
+  const told = make("div", { class: "vidu-told", role: "status" });
+  const source = make("div", { class: "vidu-source" });
+  const input = make("input", {
+    type: "password",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-label": t("key"),
+    placeholder: t("keyPlaceholder"),
+    onkeydown: (event) => event.key === "Enter" && save(),
+  });
+  const button = (name, act) =>
+    make("button", { type: "button", class: `vidu-${name}`, onclick: () => act() }, t(name));
+  const saveButton = button("save", save);
+  const checkButton = button("check", check);
+  const removeButton = button("remove", remove);
+
+  const show = (words, kind = "") => {
+    told.textContent = words;
+    told.dataset.kind = kind;
+  };
+  const refresh = ({ key }) => {
+    source.textContent = key.configured
+      ? t("keyFrom", { source: key.source === "the stored key" ? t("storedKey") : key.source })
+      : (key.problem ?? t("noKey"));
+    source.dataset.kind = key.configured ? "good" : key.problem ? "bad" : "";
+    checkButton.disabled = !key.configured;
+    removeButton.disabled = key.source !== "the stored key" && !key.problem;
+  };
+  const attempt = async (work) => {
+    try {
+      await work();
+    } catch (error) {
+      show(error.message, "bad");
+    }
+  };
+
+  function save() {
+    if (!input.value.trim()) return input.focus();
+    return attempt(async () => {
+      const typed = input.value;
+      input.value = "";
+      const state = await ask("key", { method: "POST", body: { key: typed } });
+      refresh(state);
+      show(state.key.source === "the stored key" ? t("keySaved") : t("keyShadowed", state.key), "good");
+    });
+  }
+  function check() {
+    show(t("checking"));
+    return attempt(async () => {
+      await ask("key/check", { method: "POST" });
+      show(t("keyAccepted"), "good");
+    });
+  }
+  function remove() {
+    return attempt(async () => {
+      refresh(await ask("key", { method: "DELETE" }));
+      show(t("keyRemoved"));
+    });
+  }
+
+  const buttons = make("div", { class: "vidu-buttons" }, checkButton, removeButton);
+  element.append(source, make("div", { class: "vidu-line" }, input, saveButton), buttons, told);
+  attempt(async () => refresh(await ask("state")));
+}
+
+export function budgetField(element, t) {
+  const told = make("span", { class: "vidu-told", role: "status" });
+  const input = make("input", {
+    type: "number",
+    min: 0,
+    max: 1e6,
+    step: "0.2",
+    "aria-label": t("budget"),
+    placeholder: t("noLimit"),
+    onchange: () => store(),
+  });
+  const refresh = (state) => {
+    input.value = state.daily_budget_usd || "";
+    input.disabled = state.budget_is_fixed;
+    if (state.budget_is_fixed) told.textContent = t("budgetFixed");
+  };
+  async function store() {
+    try {
+      refresh(await ask("budget", { method: "POST", body: { daily_usd: Number(input.value) || 0 } }));
+      told.textContent = t("stored");
+    } catch (error) {
+      told.textContent = error.message;
+    }
+  }
+  element.append(make("div", { class: "vidu-line" }, "$", input), told);
+  ask("state").then(refresh, (error) => (told.textContent = error.message));
+}
