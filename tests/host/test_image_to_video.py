@@ -1,0 +1,157 @@
+"""The node with real tensors, run as ComfyUI's executor runs it."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+import ssl
+from io import BytesIO
+from pathlib import Path
+
+import av
+import httpx
+import numpy as np
+import torch
+from PIL import Image
+
+NODE = "FalViduImageToVideo"
+
+
+def asked(**inputs) -> dict:
+    """The inputs of one shot, in lists as the host hands them over."""
+    single = {
+        "prompt": "The waves roll in.",
+        "seed": 1,
+        "movement_amplitude": "auto",
+        "mode": "live",
+        "filename_prefix": "video/Vidu",
+        "max_clips": 9,
+    }
+    return {name: [value] for name, value in single.items()} | inputs
+
+
+def plain(*colour: float) -> torch.Tensor:
+    return torch.tensor(colour).expand(1, 64, 96, len(colour)).clone()
+
+
+def uploaded(fal, job: dict) -> np.ndarray:
+    """The pixels that fal was given."""
+    trusted = ssl.create_default_context(cafile=fal.authority)
+    with httpx.Client(proxy=fal.url, verify=trusted) as client:
+        file = client.get(job["input"]["image_url"]).raise_for_status().content
+    return np.asarray(Image.open(BytesIO(file)))
+
+
+def bytes_of(image: torch.Tensor) -> np.ndarray:
+    """What an image should be uploaded as, in float64 and by the book."""
+    values = np.nan_to_num(image[0].to(torch.float64).numpy(), nan=0.0)
+    values = np.clip(values, 0, 1)
+    if values.shape[2] == 4:
+        values = values[..., :3] * values[..., 3:] + 1 - values[..., 3:]
+    return np.broadcast_to(np.floor(values * 255 + 0.5), (*values.shape[:2], 3)).astype(np.uint8)
+
+
+def strange_images() -> dict[str, torch.Tensor]:
+    torch.manual_seed(5)
+    noise = torch.rand(1, 48, 64, 3)
+    untamed = noise * 3 - 1
+    untamed[0, :4] = torch.tensor([float("nan"), float("inf"), float("-inf")])
+    untamed[0, 4:8] = torch.tensor([0.999, 1.004, -0.004])
+    return {
+        "fp32": noise,
+        "fp16": noise.half(),
+        "bf16": noise.bfloat16(),
+        "RGBA": torch.rand(1, 48, 64, 4),
+        "one channel": noise[..., :1],
+        "NaN, infinite, out of range": untamed,
+        "not contiguous": noise.flip(1).transpose(1, 2),
+        "with gradients": noise.flip(2).requires_grad_(),
+    }
+
+
+async def test_every_kind_of_image_is_uploaded_rounded_and_clamped(execute, fal):
+    images = strange_images()
+    seeds = list(range(1, len(images) + 1))
+    await execute(NODE, asked(image=list(images.values()), seed=seeds))
+    jobs = {job["input"]["seed"]: job for job in fal.ledger()["jobs"]}
+    differing = {
+        name: int(np.abs(uploaded(fal, jobs[seed]).astype(int) - bytes_of(image.detach())).max())
+        for seed, (name, image) in zip(seeds, images.items(), strict=True)
+    }
+    assert differing == dict.fromkeys(images, 0)
+
+
+async def test_the_outputs_are_what_the_graph_expects(execute, fal, pack, output_directory):
+    output = await execute(NODE, asked(image=[plain(0.2, 0.6, 0.9)]), {"7": {}}, {"nodes": []})
+    assert all(isinstance(each, list) and len(each) == 1 for each in output.result)
+    frames, path, video, last, fps, count, request_id = (each[0] for each in output.result)
+    assert frames.dtype == torch.float32
+    assert frames.shape == (8, 64, 96, 3)
+    assert 0 <= frames.min() <= frames.max() <= 1
+    assert torch.equal(frames, torch.from_numpy(pack.vidu.clip.decode(Path(path))))
+    assert torch.equal(last, frames[-1:])
+    assert last.data_ptr() != frames[-1:].data_ptr(), "the clip's memory can go without it"
+    assert (fps, count) == (24.0, 8)
+    assert [job["request_id"] for job in fal.ledger()["jobs"]] == [request_id]
+    assert Path(path).is_relative_to(output_directory / "video")
+    assert video.get_dimensions() == (96, 64)
+    assert video.get_components().images.shape == frames.shape
+    with av.open(path) as container:
+        assert json.loads(container.metadata["prompt"]) == {"7": {}}
+        assert json.loads(container.metadata["workflow"]) == {"nodes": []}
+
+
+async def test_a_colour_comes_back_as_it_went(execute, fal):
+    """Up as PNG, through H.264, down again; another matrix would be off by 10/255 and more."""
+    colours = [(0.8, 0.2, 0.2), (0.2, 0.7, 0.3), (0.2, 0.3, 0.9)]
+    output = await execute(NODE, asked(image=[plain(*colour) for colour in colours]))
+    for frames, colour in zip(output.result[0], colours, strict=True):
+        seen = frames.median(dim=0).values.flatten(0, 1).median(dim=0).values
+        assert (seen - torch.tensor(colour)).abs().max() < 3 / 255
+
+
+async def test_fewer_frames_when_asked(execute, fal):
+    image = [plain(0.5, 0.5, 0.5)]
+    whole = await execute(NODE, asked(image=image))
+    some = await execute(NODE, asked(image=image, every_nth=[3], max_frames=[2]))
+    assert torch.equal(some.result[0][0], whole.result[0][0][::3][:2])
+    assert torch.equal(some.result[3][0], some.result[0][0][-1:])
+    assert some.result[4:6] == ([8.0], [2])
+    assert some.result[1] == whole.result[1]
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+async def test_a_batch_and_a_list_both_yield_a_clip_for_each_image(execute, fal):
+    images = torch.cat([plain(0.9, 0.1, 0.1), plain(0.1, 0.1, 0.9)])
+    batch = await execute(NODE, asked(image=[images]))
+    listed = await execute(NODE, asked(image=list(images.split(1))))
+    assert batch.result[1] == listed.result[1]
+    red, blue = (frames.mean(dim=(0, 1, 2)) for frames in batch.result[0])
+    assert red[0] > red[2] + 0.3
+    assert blue[2] > blue[0] + 0.3
+    assert fal.ledger()["counts"]["jobs"] == 2
+
+
+async def test_without_metadata_when_the_host_is_told_so(execute, fal, monkeypatch):
+    from comfy.cli_args import args
+
+    monkeypatch.setattr(args, "disable_metadata", True)
+    output = await execute(NODE, asked(image=[plain(0.1, 0.1, 0.1)]), {"7": {}}, {"nodes": []})
+    with av.open(output.result[1][0]) as container:
+        assert not {"prompt", "workflow"} & container.metadata.keys()
+
+
+async def test_a_clip_outside_the_output_folder_plays_too(execute, fal, output_directory, tmp_path):
+    """Kept by a run from a shell; or the output folder has been moved since."""
+    import folder_paths
+
+    first = await execute(NODE, asked(image=[plain(0.1, 0.2, 0.3)]))
+    (shown,) = first.ui.as_dict()["images"]
+    assert (shown["subfolder"], shown["type"]) == ("video", "output")
+    folder_paths.set_output_directory(str(tmp_path / "elsewhere"))
+    again = await execute(NODE, asked(image=[plain(0.1, 0.2, 0.3)]))
+    assert again.result[1] == first.result[1]
+    (shown,) = again.ui.as_dict()["images"]
+    assert shown["type"] == "temp"
+    played = tmp_path / "temp" / shown["subfolder"] / shown["filename"]
+    assert filecmp.cmp(played, first.result[1][0], shallow=False)

@@ -1,0 +1,114 @@
+"""Work that ends within a second of Cancel, and never ends the host's worker."""
+
+from __future__ import annotations
+
+import asyncio
+from types import ModuleType
+
+import pytest
+
+
+class Shown:
+    """A display that has nothing new to show."""
+
+    def changed(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def host(pack, prompt_server) -> ModuleType:
+    return pack.nodes.host
+
+
+@pytest.fixture
+def interrupted():
+    """Presses Cancel, as /interrupt does; taken back after the test."""
+    import nodes
+
+    yield nodes.interrupt_processing
+    nodes.interrupt_processing(False)
+
+
+async def test_what_work_returns_is_returned(host):
+    async def work() -> int:
+        return 5
+
+    assert await host.stoppable(work(), Shown()) == 5
+
+
+async def test_what_work_raises_is_raised(host):
+    async def work() -> None:
+        raise ValueError("its own")
+
+    with pytest.raises(ValueError, match="its own"):
+        await host.stoppable(work(), Shown())
+
+
+async def test_cancel_stops_work_and_lets_it_clean_up(host, interrupted):
+    cleaned = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0.01)
+            cleaned.append(True)
+
+    with pytest.raises(host.InterruptProcessingException):
+        asyncio.get_running_loop().call_later(0.05, interrupted)
+        await host.stoppable(work(), Shown())
+    assert cleaned
+
+
+async def test_work_that_does_not_stop_is_left_behind(host, interrupted):
+    goes_on = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            await goes_on.wait()
+
+    with pytest.raises(host.InterruptProcessingException):
+        interrupted()
+        await host.stoppable(work(), Shown())
+    goes_on.set()
+
+
+async def test_an_error_on_the_way_out_does_not_hide_the_cancel(host, interrupted):
+    async def work() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            raise ValueError("on the way out")
+
+    with pytest.raises(host.InterruptProcessingException):
+        interrupted()
+        await host.stoppable(work(), Shown())
+
+
+async def test_a_cancelled_error_of_works_own_does_not_get_out(host):
+    """It would end the host's worker, and every later prompt would hang."""
+
+    async def work() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(host.InterruptProcessingException):
+        await host.stoppable(work(), Shown())
+
+
+async def test_the_hosts_teardown_reaches_work(host):
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.set()
+
+    node = asyncio.ensure_future(host.stoppable(work(), Shown()))
+    await asyncio.sleep(0.05)
+    node.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await node
+    await ended.wait()

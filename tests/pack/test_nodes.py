@@ -1,0 +1,133 @@
+"""The nodes as ComfyUI-Manager's scanner and the front end find them.
+
+What ComfyUI itself says of their schemas is in object_info.json; tests/host keeps that true.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+WIDGETS = {"BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"}
+SCHEMAS = json.loads((Path(__file__).parent / "object_info.json").read_text(encoding="utf-8"))
+
+
+def node_classes() -> dict[str, ast.ClassDef]:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "nodes").glob("*.py")]
+    classes = [item for tree in trees for item in ast.walk(tree) if isinstance(item, ast.ClassDef)]
+    return {
+        item.name: item
+        for item in classes
+        if any("ComfyNode" in ast.unparse(base) for base in item.bases)
+    }
+
+
+def examples() -> list[Path]:
+    return sorted((ROOT / "example_workflows").glob("*.json"))
+
+
+def declared_inputs(schema: dict) -> dict[str, tuple]:
+    return {**schema["input"].get("required", {}), **schema["input"].get("optional", {})}
+
+
+def widget_count(schema: dict) -> int:
+    """How many values the front end writes into widgets_values for a node."""
+    count = 0
+    for kind, options in declared_inputs(schema).values():
+        if (isinstance(kind, list) or kind in WIDGETS) and not options.get("forceInput"):
+            count += 2 if options.get("control_after_generate") else 1
+    return count
+
+
+@pytest.mark.parametrize("name", node_classes())
+def test_node_id_is_literal_and_the_name_of_the_class(name):
+    node = node_classes()[name]
+    assert [ast.unparse(base) for base in node.bases] == ["io.ComfyNode"]
+    ids = [
+        keyword.value
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "io.Schema"
+        for keyword in call.keywords
+        if keyword.arg == "node_id"
+    ]
+    assert [ast.literal_eval(value) for value in ids] == [name]
+
+
+def test_every_node_is_listed_and_known():
+    source = (ROOT / "nodes" / "__init__.py").read_text(encoding="utf-8")
+    (listing,) = (
+        item
+        for item in ast.walk(ast.parse(source))
+        if isinstance(item, ast.AsyncFunctionDef) and item.name == "get_node_list"
+    )
+    listed = {item.id for item in ast.walk(listing) if isinstance(item, ast.Name)}
+    assert node_classes().keys() <= listed
+    assert node_classes().keys() == SCHEMAS.keys()
+
+
+@pytest.mark.parametrize("path", [ROOT / "__init__.py", ROOT / "nodes" / "__init__.py"], ids=str)
+def test_nothing_registers_the_old_way(path):
+    """Even an empty NODE_CLASS_MAPPINGS keeps the loader from comfy_entrypoint."""
+    assert "NODE_CLASS_MAPPINGS" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", node_classes())
+def test_every_node_has_its_help_page(name):
+    assert (ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8").strip()
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_input_explains_itself(name):
+    silent = {
+        field
+        for field, (_, options) in declared_inputs(SCHEMAS[name]).items()
+        if not options.get("tooltip")
+    }
+    assert not silent
+    assert all(SCHEMAS[name]["output_tooltips"])
+
+
+@pytest.mark.parametrize("name", ["key", "api_key", "fal_key", "token", "secret", "password"])
+def test_the_key_is_never_an_input(name):
+    for schema in SCHEMAS.values():
+        assert name not in declared_inputs(schema)
+
+
+def test_translations_name_only_what_exists():
+    for path in (ROOT / "locales").glob("*/nodeDefs.json"):
+        for name, translated in json.loads(path.read_text(encoding="utf-8")).items():
+            assert translated.get("inputs", {}).keys() <= declared_inputs(SCHEMAS[name]).keys()
+            outputs = {str(index) for index in range(len(SCHEMAS[name]["output"]))}
+            assert translated.get("outputs", {}).keys() <= outputs
+
+
+@pytest.mark.parametrize("path", examples(), ids=lambda path: path.stem)
+def test_an_example_has_its_picture(path):
+    assert path.with_suffix(".jpg").read_bytes().startswith(b"\xff\xd8\xff")
+
+
+@pytest.mark.parametrize("path", examples(), ids=lambda path: path.stem)
+def test_an_example_fits_the_schemas(path):
+    workflow = json.loads(path.read_text(encoding="utf-8"))
+    ours = [node for node in workflow["nodes"] if node["type"] in SCHEMAS]
+    assert ours
+    for node in ours:
+        schema = SCHEMAS[node["type"]]
+        assert {slot["name"] for slot in node["inputs"]} <= declared_inputs(schema).keys()
+        assert len(node["widgets_values"]) == widget_count(schema)
+        assert [slot["name"] for slot in node["outputs"]] == list(schema["output_name"])
+        assert [slot["type"] for slot in node["outputs"]] == list(schema["output"])
+        assert node["properties"]["cnr_id"] == "vidu-on-fal"
+
+
+@pytest.mark.parametrize("path", examples(), ids=lambda path: path.stem)
+def test_the_links_of_an_example_hold(path):
+    workflow = json.loads(path.read_text(encoding="utf-8"))
+    nodes = {node["id"]: node for node in workflow["nodes"]}
+    for link, origin, origin_slot, target, target_slot, _ in workflow["links"]:
+        assert link in nodes[origin]["outputs"][origin_slot]["links"]
+        assert nodes[target]["inputs"][target_slot]["link"] == link

@@ -1,0 +1,102 @@
+"""What the registry, ComfyUI-Manager and comfy-cli read of the pack."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory) -> Path:
+    """The tree as it is shared: no virtual environments, no output."""
+    left_out = shutil.ignore_patterns(".*", "build", "demo_output", "__pycache__", "node_modules")
+    return shutil.copytree(ROOT, tmp_path_factory.mktemp("shared") / "vidu-on-fal", ignore=left_out)
+
+
+def requirements() -> list[str]:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def run(command: list[str], cwd: Path, home: Path) -> str:
+    """A tool of this interpreter's, at home in an empty folder and telling nobody of it."""
+    (home / ".config").mkdir()
+    bare = {"HOME": str(home), "USERPROFILE": str(home), "DO_NOT_TRACK": "1", "PYTHONUTF8": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=cwd,
+        env=os.environ | bare,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_both_dependency_lists_are_equal(project):
+    assert requirements() == project["project"]["dependencies"]
+
+
+def test_dependencies_have_lower_bounds_only_and_torch_none():
+    for requirement in requirements():
+        assert re.fullmatch(r"torch|[a-z-]+>=[\d.]+", requirement)
+
+
+def test_the_id_is_one_the_registry_takes(project):
+    name = project["project"]["name"]
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name)
+    assert "comfy" not in name
+    assert project["tool"]["comfy"]["PublisherId"]
+    assert re.fullmatch(r">=\d+\.\d+\.\d+", project["tool"]["comfy"]["requires-comfyui"])
+    assert project["project"]["urls"].keys() == {"Repository", "Documentation", "Issues"}
+
+
+def test_web_is_registered_once(project):
+    """By WEB_DIRECTORY alone: with [tool.comfy] web every script would load twice."""
+    assert "web" not in project["tool"]["comfy"]
+
+
+def test_the_changelog_has_the_version(project):
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    version = re.escape(project["project"]["version"])
+    assert re.search(rf"^## \[{version}\] - \d{{4}}-\d\d-\d\d$", changelog, re.M)
+
+
+def test_the_files_it_names_are_there(project):
+    for name in (project["project"]["readme"], project["project"]["license"]["file"]):
+        assert (ROOT / name).read_text(encoding="utf-8").strip()
+
+
+@pytest.mark.parametrize("name", ["install.py", "prestartup_script.py", "setup.py"])
+def test_nothing_runs_on_installation(name):
+    assert not (ROOT / name).exists()
+
+
+def test_comfy_cli_finds_the_pack_valid(copy, tmp_path):
+    said = run(["comfy_cli", "--skip-prompt", "node", "validate"], copy, tmp_path)
+    assert "All validation checks passed" in said
+    assert "warning" not in said.lower()
+
+
+def test_comfy_test_finds_no_fault(copy, tmp_path):
+    run(["comfy_test", "lint", "--strict", "."], copy, tmp_path)

@@ -1,0 +1,192 @@
+"""Cancel, wherever a shot is on its way; and what ends a prompt and is no Cancel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+CANCELLED = 499
+INTERRUPTED = "execution_interrupted"
+FAILED = "execution_error"
+DONE = "execution_success"
+
+
+def ending(history: dict) -> str:
+    """How a prompt ended; what follows an ending would be a second one."""
+    kinds = [kind for kind, _ in history["status"]["messages"]]
+    endings = [kind for kind in kinds if kind in (INTERRUPTED, FAILED, DONE)]
+    assert endings == kinds[-1:]
+    return kinds[-1]
+
+
+def until(happened: Callable[[], object], patience_s: float = 30) -> None:
+    deadline = time.monotonic() + patience_s
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def jobs(fal) -> list[dict]:
+    return fal.ledger()["jobs"]
+
+
+def all_ended(fal) -> bool:
+    return all(job["state"] == "COMPLETED" for job in jobs(fal))
+
+
+@pytest.fixture
+def pair(shot) -> dict:
+    """Two shots in one prompt, side by side."""
+    return shot() | {"3": shot(seed=2)["2"]}
+
+
+@pytest.fixture
+def beside(shot, tmp_path) -> Callable[[str], dict]:
+    """A shot beside a node that fails, or takes the interrupt, once `tmp_path` holds "go"."""
+
+    def build(then: str) -> dict:
+        inputs = {"folder": str(tmp_path), "then": then}
+        return shot() | {"3": {"class_type": "Bystander", "inputs": inputs}}
+
+    return build
+
+
+def test_while_uploading_nothing_is_asked_for(comfy, fal, shot):
+    fal.set_faults("upload_timeout:1")
+    prompt_id = comfy.queue(shot())
+    until(lambda: fal.ledger()["counts"]["uploads"])
+    comfy.interrupt()
+    assert ending(comfy.wait(prompt_id)) == INTERRUPTED
+    assert not jobs(fal)
+    assert ending(comfy.run(shot())) == DONE
+    assert len(jobs(fal)) == 1
+
+
+def test_while_the_paid_request_is_unanswered_it_is_found_again_and_not_repeated(comfy, fal, shot):
+    fal.set_faults("accepted_but_silent:1")
+    prompt_id = comfy.queue(shot())
+    until(lambda: jobs(fal))
+    comfy.interrupt()
+    assert ending(comfy.wait(prompt_id)) == INTERRUPTED
+    assert not fal.ledger()["counts"]["listings"], "stopped before its reply was given up"
+    until(lambda: all_ended(fal))
+    assert ending(comfy.run(shot())) == DONE
+    assert len(jobs(fal)) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [("stuck_in_queue:1", "In fal's queue, 0 ahead"), ("slow:1", "Generating (1 s)")],
+    ids=["queued", "generating"],
+)
+def test_a_request_that_is_under_way_is_cancelled_at_fal(comfy, fal, shot, fault, text):
+    fal.set_faults(fault)
+    prompt_id = comfy.queue(shot())
+    comfy.wait_for("progress_text", text)
+    comfy.interrupt()
+    assert ending(comfy.wait(prompt_id)) == INTERRUPTED
+    (job,) = jobs(fal)
+    assert job["cancels"] == 1
+    assert job["status_code"] == CANCELLED
+    assert ending(comfy.run(shot())) == DONE
+    assert [job["billed"] for job in jobs(fal)] == [False, True]
+
+
+def test_while_downloading_the_clip_is_kept_for_the_next_run(comfy, fal, shot):
+    fal.set_faults("download_stalled:1")
+    prompt_id = comfy.queue(shot())
+    comfy.wait_for("progress_text", "Downloading")
+    comfy.interrupt()
+    assert ending(comfy.wait(prompt_id)) == INTERRUPTED
+    assert fal.ledger()["counts"]["downloads"] == 1, "stopped before it was tried again"
+    assert not jobs(fal)[0]["cancels"]
+    assert ending(comfy.run(shot())) == DONE
+    assert len(jobs(fal)) == 1
+    assert not list(comfy.output.glob("**/*.part"))
+
+
+def test_while_decoding(comfy, shot):
+    """Drafts are as large as Vidu's clips, so that decoding two takes its time."""
+    size = {"width": 96, "height": 64, "batch_size": 1}
+    prompt = shot(mode="draft", image=["both", 0])
+    for node, colour in (("red", 0xFF0000), ("blue", 0x0000FF)):
+        prompt[node] = {"class_type": "EmptyImage", "inputs": {**size, "color": colour}}
+    both = {"image1": ["red", 0], "image2": ["blue", 0]}
+    prompt["both"] = {"class_type": "ImageBatch", "inputs": both}
+    prompt_id = comfy.queue(prompt)
+    comfy.wait_for("progress_text", "Decoding")
+    comfy.interrupt()
+    assert ending(comfy.wait(prompt_id)) == INTERRUPTED
+
+
+def test_one_press_reaches_both_nodes(comfy, fal, pair):
+    """The host shows it to the first that looks, and tears the other down."""
+    fal.set_faults("slow:2")
+    prompt_id = comfy.queue(pair)
+    for node in ("2", "3"):
+        comfy.wait_for("progress_text", f'"node": "{node}", "text": "Generating')
+    comfy.interrupt(prompt_id)
+    assert ending(comfy.wait(prompt_id)) == INTERRUPTED
+    until(lambda: all_ended(fal))
+    assert [(job["cancels"], job["status_code"]) for job in jobs(fal)] == [(1, CANCELLED)] * 2
+    assert ending(comfy.run(pair)) == DONE
+    assert sum(job["billed"] for job in jobs(fal)) == 2
+
+
+def test_a_press_that_another_node_takes_reaches_ours(comfy, fal, beside, shot, tmp_path):
+    fal.set_faults("slow:1")
+    prompt_id = comfy.queue(beside("hold"))
+    comfy.wait_for("progress_text", "Generating")
+    (tmp_path / "go").touch()
+    until((tmp_path / "holding").exists)
+    comfy.interrupt()
+    history = comfy.wait(prompt_id)
+    assert ending(history) == INTERRUPTED
+    assert history["status"]["messages"][-1][1]["node_id"] == "3", "the other node took it"
+    until(lambda: all_ended(fal))
+    (job,) = jobs(fal)
+    assert (job["cancels"], job["status_code"]) == (1, CANCELLED)
+    assert ending(comfy.run(shot())) == DONE
+
+
+def test_another_nodes_failure_cancels_nothing(comfy, fal, beside, shot, tmp_path):
+    """The clip is wanted, and may be paid for: the next run collects it."""
+    fal.set_faults("slow:1")
+    prompt_id = comfy.queue(beside("fail"))
+    comfy.wait_for("progress_text", "Generating")
+    (tmp_path / "go").touch()
+    history = comfy.wait(prompt_id)
+    assert ending(history) == FAILED
+    assert history["status"]["messages"][-1][1]["exception_message"].startswith("The bystander")
+    assert not all_ended(fal)
+    assert ending(comfy.run(shot())) == DONE
+    (job,) = jobs(fal)
+    assert job["cancels"] == 0
+    assert job["billed"]
+
+
+def test_a_press_is_of_its_own_prompt_only(comfy, fal, beside, shot, tmp_path):
+    """Neither an earlier Cancel nor one of a prompt that waits makes a failure one."""
+    fal.set_faults("stuck_in_queue:1,slow:2")
+    first = comfy.queue(shot(seed=2))
+    comfy.wait_for("progress_text", "In fal's queue")
+    comfy.interrupt()
+    assert ending(comfy.wait(first)) == INTERRUPTED
+    second, third = comfy.queue(beside("fail")), comfy.queue(shot(mode="draft", seed=3))
+    comfy.wait_for("progress_text", "Generating")
+    comfy.interrupt(third)
+    comfy.http.post(f"/api/jobs/{third}/cancel").raise_for_status()
+    (tmp_path / "go").touch()
+    assert ending(comfy.wait(second)) == FAILED
+    assert [job["cancels"] for job in jobs(fal)] == [1, 0]
+
+
+def test_the_prompt_behind_a_cancelled_one_runs(comfy, fal, shot):
+    fal.set_faults("slow:1")
+    first, second = comfy.queue(shot()), comfy.queue(shot(seed=2))
+    comfy.wait_for("progress_text", "Generating")
+    comfy.interrupt(first)
+    assert ending(comfy.wait(first)) == INTERRUPTED
+    assert ending(comfy.wait(second)) == DONE

@@ -1,0 +1,261 @@
+"""From an image to a clip in the graph: what comes out, what is paid, what is kept."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from pathlib import Path
+
+import av
+import httpx
+
+from .front_end import dropped
+
+OUTPUTS = ("frames", "file_path", "video", "last_frame", "fps", "frame_count", "request_id")
+COLOURS = (0x2060A0, 0xA06020, 0x20A060, 0x808080)
+
+
+def served(fal, job: dict, folder: Path) -> Path:
+    """The file itself, as the CDN serves it to anyone."""
+    trusted = ssl.create_default_context(cafile=fal.authority)
+    with httpx.Client(proxy=fal.url, verify=trusted) as client:
+        path = folder / "served.mp4"
+        path.write_bytes(client.get(job["output"]["video"]["url"]).raise_for_status().content)
+        return path
+
+
+def packets(path: Path) -> list[tuple]:
+    with av.open(str(path)) as container:
+        return [
+            (packet.stream.type, bytes(packet), packet.pts, packet.dts, packet.time_base)
+            for packet in container.demux()
+            if packet.size
+        ]
+
+
+def boxes(path: Path) -> list[bytes]:
+    """The outermost boxes of the file, in order."""
+    data, place, found = path.read_bytes(), 0, []
+    while place < len(data):
+        found.append(data[place + 4 : place + 8])
+        place += int.from_bytes(data[place : place + 4], "big")
+    return found
+
+
+def shown(prompt: dict, *names: str) -> dict:
+    """The prompt with a node that shows each of these outputs, under its name."""
+    shows = {
+        name: {"class_type": "PreviewAny", "inputs": {"source": ["2", OUTPUTS.index(name)]}}
+        for name in names
+    }
+    return prompt | shows
+
+
+def texts(history: dict, name: str) -> list[str]:
+    return history["outputs"][name]["text"]
+
+
+def clips(history: dict, node: str = "2") -> list[dict]:
+    return history["outputs"][node]["images"]
+
+
+def cached(history: dict) -> set[str]:
+    return set(dict(history["status"]["messages"])["execution_cached"]["nodes"])
+
+
+def batch(prompt: dict, colours=COLOURS) -> dict:
+    """The prompt with a batch of plain images in place of its one."""
+    size = {"width": 96, "height": 64, "batch_size": 1}
+    for index, colour in enumerate(colours):
+        prompt[f"c{index}"] = {"class_type": "EmptyImage", "inputs": {**size, "color": colour}}
+    joined = ["c0", 0]
+    for index in range(1, len(colours)):
+        both = {"image1": joined, "image2": [f"c{index}", 0]}
+        prompt[f"b{index}"] = {"class_type": "ImageBatch", "inputs": both}
+        joined = [f"b{index}", 0]
+    prompt["2"]["inputs"]["image"] = joined
+    return prompt
+
+
+def test_the_outputs_are_there_in_the_documented_order(comfy, fal, shot):
+    assert tuple(comfy.object_info()["FalViduImageToVideo"]["output_name"]) == OUTPUTS
+    prompt = shown(shot(), "file_path", "fps", "frame_count", "request_id")
+    prompt["pictures"] = {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}}
+    prompt["last"] = {"class_type": "PreviewImage", "inputs": {"images": ["2", 3]}}
+    prompt["parts"] = {"class_type": "GetVideoComponents", "inputs": {"video": ["2", 2]}}
+    prompt["again"] = {"class_type": "PreviewImage", "inputs": {"images": ["parts", 0]}}
+    history = comfy.run(prompt)
+    assert history["status"]["status_str"] == "success"
+    (job,) = fal.ledger()["jobs"]
+    assert texts(history, "request_id") == [job["request_id"]]
+    assert texts(history, "fps") == ["24.0"]
+    assert texts(history, "frame_count") == ["8"]
+    (path,) = map(Path, texts(history, "file_path"))
+    assert path.is_absolute()
+    assert path.is_relative_to(comfy.output / "video")
+    assert len(history["outputs"]["pictures"]["images"]) == 8
+    assert len(history["outputs"]["again"]["images"]) == 8
+    assert len(history["outputs"]["last"]["images"]) == 1
+
+
+def test_what_is_asked_of_fal_is_what_the_node_says(comfy, fal, shot):
+    comfy.run(shot(prompt="  A \u706f in the fog.  ", seed=77, movement_amplitude="large"))
+    comfy.run(shot(prompt="A lamp in the fog.", seed=0))
+    first, second = (job["input"] for job in fal.ledger()["jobs"])
+    assert first.pop("image_url").startswith("https://v3b.fal.media/")
+    assert first == {"prompt": "A \u706f in the fog.", "seed": 77, "movement_amplitude": "large"}
+    assert "seed" not in second
+
+
+def test_the_clip_plays_on_the_node(comfy, fal, shot):
+    history = comfy.run(shot())
+    (clip,) = clips(history)
+    assert history["outputs"]["2"]["animated"] == [True]
+    played = comfy.http.get("/view", params=clip).raise_for_status()
+    assert played.headers["content-type"] == "video/mp4"
+    assert played.content == (comfy.output / clip["subfolder"] / clip["filename"]).read_bytes()
+
+
+def test_the_kept_file_is_fals_own_with_the_graph_inside(comfy, fal, shot, tmp_path):
+    prompt = batch(shot(), COLOURS[:1])
+    del prompt["1"]  # the host adds a note of its own to a LoadImage
+    workflow = {"nodes": [{"id": 2}], "version": 0.4, "extra": {"of": "a {test}"}}
+    (clip,) = clips(comfy.run(prompt, workflow))
+    kept = comfy.output / clip["subfolder"] / clip["filename"]
+    (job,) = fal.ledger()["jobs"]
+    assert packets(kept) == packets(served(fal, job, tmp_path))
+    assert dropped(kept) == {"workflow": workflow, "prompt": prompt}
+    assert boxes(kept).index(b"moov") < boxes(kept).index(b"mdat")
+    with av.open(str(kept)) as container:
+        assert json.loads(container.metadata["prompt"]) == prompt
+
+
+def test_queued_again_it_is_cached(comfy, fal, shot):
+    prompt = shot()
+    first, second = comfy.run(prompt), comfy.run(prompt)
+    assert cached(second) == {"1", "2"}
+    assert clips(first) == clips(second)
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+def test_another_seed_is_another_take_and_the_first_stays_free(comfy, fal, shot):
+    """Also when the host's own cache has been emptied, as it is between two prompts."""
+    first = comfy.run(shot(seed=1))
+    comfy.http.post("/free", json={"free_memory": True}).raise_for_status()
+    other = comfy.run(shot(seed=2))
+    again = comfy.run(shot(seed=1))
+    assert "2" not in cached(again)
+    assert clips(first) == clips(again) != clips(other)
+    comfy.wait_for("progress_text", "Saved clip, free: 96x64, 8 frames")
+    assert fal.ledger()["counts"]["jobs"] == 2
+
+
+def test_a_saved_clip_comes_back_by_its_id(comfy, fal, shot):
+    made = comfy.run(shown(shot(), "request_id"))
+    (request_id,) = texts(made, "request_id")
+    saved = {"2": {"class_type": "FalViduSavedClip", "inputs": {"request_id": request_id}}}
+    again = comfy.run(shown(saved, "request_id", "frame_count", "fps"))
+    assert clips(again) == clips(made)
+    assert texts(again, "request_id") == [request_id]
+    assert texts(again, "frame_count") == ["8"]
+    assert texts(again, "fps") == ["24.0"]
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+def test_fewer_frames_are_never_paid_for_again(comfy, fal, shot):
+    comfy.run(shot())
+    history = comfy.run(shown(shot(every_nth=3, max_frames=2), "frame_count", "fps"))
+    assert texts(history, "frame_count") == ["2"]
+    assert texts(history, "fps") == ["8.0"]
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+def test_a_batch_of_four_is_four_clips_side_by_side(comfy, fal, shot):
+    """As many in flight as fal lets run; downstream, core nodes map over the lists."""
+    prompt = shown(batch(shot()), "file_path", "request_id", "frame_count")
+    prompt["last"] = {"class_type": "SaveImage", "inputs": {"images": ["2", 3]}}
+    prompt["last"]["inputs"]["filename_prefix"] = "last"
+    saving = {"video": ["2", 2], "filename_prefix": "again", "format": "auto", "codec": "auto"}
+    prompt["save"] = {"class_type": "SaveVideo", "inputs": saving}
+    prompt["parts"] = {"class_type": "GetVideoComponents", "inputs": {"video": ["2", 2]}}
+    prompt["all"] = {"class_type": "PreviewImage", "inputs": {"images": ["parts", 0]}}
+    history = comfy.run(prompt)
+    assert history["status"]["status_str"] == "success"
+    book = fal.ledger()
+    jobs = {job["request_id"]: job for job in book["jobs"]}
+    assert len(jobs) == 4
+    assert book["most_running"] == 2
+    ids, paths = texts(history, "request_id"), texts(history, "file_path")
+    assert set(ids) == jobs.keys()
+    assert len(set(paths)) == 4
+    assert [Path(path).name for path in paths] == [clip["filename"] for clip in clips(history)]
+    assert texts(history, "frame_count") == ["8"] * 4
+    assert len(history["outputs"]["last"]["images"]) == 4
+    assert len(history["outputs"]["save"]["images"]) == 4
+    assert len(history["outputs"]["all"]["images"]) == 32
+    comfy.wait_for("progress_text", "In fal's queue, ")
+
+
+def test_each_clip_of_a_batch_is_its_own_images(comfy, fal, shot):
+    prompt = shown(batch(shot(), COLOURS[:2]), "file_path")
+    history = comfy.run(prompt)
+    means = []
+    for path in texts(history, "file_path"):
+        with av.open(path) as container:
+            frame = next(container.decode(video=0)).to_ndarray(format="rgb24")
+        means.append(frame.reshape(-1, 3).mean(axis=0).round())
+    assert means[0][2] > means[0][0] + 60, "the first image is blue"
+    assert means[1][0] > means[1][2] + 60, "the second is brown"
+
+
+def test_a_batch_of_the_same_image_is_one_clip(comfy, fal, shot):
+    history = comfy.run(shown(batch(shot(), COLOURS[:1] * 3), "file_path"))
+    assert len(texts(history, "file_path")) == 3
+    assert len(set(texts(history, "file_path"))) == 1
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+def test_two_shots_that_finish_together_get_two_names(comfy, fal, shot):
+    prompt = shot()
+    prompt["3"] = shot(seed=2)["2"]
+    history = comfy.run(prompt)
+    (first,), (second,) = clips(history), clips(history, "3")
+    assert first["filename"] != second["filename"]
+    assert fal.ledger()["most_running"] == 2
+
+
+def test_the_last_frame_begins_the_next_clip(comfy, fal, shot):
+    prompt = shot()
+    prompt["3"] = shot(image=["2", 3], prompt="And on it goes.")["2"]
+    history = comfy.run(prompt)
+    assert history["status"]["status_str"] == "success"
+    assert fal.ledger()["counts"]["jobs"] == 2
+
+
+def test_the_node_shows_each_step_and_a_bar(comfy, fal, shot):
+    fal.set_faults("upload_500:1,slow:1,download_500:1")
+    comfy.run(shot())
+    shown = "\n".join(comfy.texts())
+    steps = ["Uploading the first frame", "Generating (1 s)", "Downloading (0.0", "$0.20: 96x64"]
+    places = [shown.index(step) for step in steps]
+    assert places == sorted(places)
+    told = [event.data["nodes"] for event in comfy.events if event.kind == "progress_state"]
+    bar = [nodes["2"]["value"] / nodes["2"]["max"] for nodes in told if "2" in nodes]
+    assert bar == sorted(bar)
+    assert len(set(bar)) > 4
+    assert bar[-1] == 1.0
+
+
+def test_the_key_is_told_nowhere(comfy, fal, shot):
+    fal.set_faults("content_policy_violation:1")
+    comfy.run(shot())
+    comfy.run(shot())
+    comfy.post(shot(prompt=""))
+    asked = ["/history", "/settings", "/object_info", "/vidu/state", "/vidu/clips", "/queue"]
+    answers = [comfy.http.get(address).raise_for_status().text for address in asked]
+    answers += [json.dumps(event.data) for event in comfy.events]
+    kept = [path for path in comfy.base.glob("**/*") if path.is_file()]
+    assert comfy.log in kept
+    for half in fal.key.split(":"):
+        assert not [answer for answer in answers if half in answer]
+        assert not [path for path in kept if half.encode() in path.read_bytes()]

@@ -1,0 +1,58 @@
+"""What a ComfyUI with the pack in it offers before anything is run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def object_info(comfy) -> dict:
+    return comfy.object_info()
+
+
+def test_the_node_is_there(object_info):
+    node = object_info["FalViduImageToVideo"]
+    assert node["display_name"] == "Vidu Image to Video"
+    assert node["category"] == "video/Vidu"
+    assert node["python_module"] == "custom_nodes.vidu-on-fal"
+
+
+def test_the_pack_was_imported_without_a_word_of_complaint(comfy):
+    log = comfy.log.read_text(encoding="utf-8")
+    assert "IMPORT FAILED" not in log
+    assert "vidu-on-fal" in log
+
+
+def test_the_help_page_is_served(comfy):
+    page = comfy.http.get("/extensions/vidu-on-fal/docs/FalViduImageToVideo.md")
+    assert page.status_code == 200
+    assert page.text.strip()
+
+
+def test_each_example_is_offered_once_with_its_picture(comfy):
+    offered = comfy.http.get("/workflow_templates").json()["vidu-on-fal"]
+    assert sorted(offered) == [path.stem for path in EXAMPLES]
+    for name in offered:
+        for suffix in ("json", "jpg"):
+            address = f"/api/workflow_templates/vidu-on-fal/{name}.{suffix}"
+            assert comfy.http.get(address).status_code == 200
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_all_nodes_of_an_example_are_there(object_info, path):
+    workflow = json.loads(path.read_text(encoding="utf-8"))
+    front_end_only = {"MarkdownNote", "Note", "PrimitiveNode", "Reroute"}
+    types = {node["type"] for node in workflow["nodes"]} - front_end_only
+    assert types <= object_info.keys()
+
+
+def test_only_plain_scripts_of_the_pack_are_loaded(comfy):
+    scripts = [name for name in comfy.http.get("/extensions").json() if "vidu-on-fal" in name]
+    shipped = [path.name for path in (ROOT / "web").glob("**/*.js")]
+    assert sorted(name.rpartition("/")[2] for name in scripts) == sorted(shipped)

@@ -1,0 +1,100 @@
+"""What is refused before it is queued, what before it is paid, and the words of what fails."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def refusal(response) -> dict[str, str]:
+    """The words at each input of the shot's node."""
+    assert response.status_code == 400
+    errors = response.json()["node_errors"]["2"]["errors"]
+    return {error["extra_info"]["input_name"]: error["details"] for error in errors}
+
+
+def failure(history: dict) -> dict:
+    kind, told = history["status"]["messages"][-1]
+    assert kind == "execution_error"
+    return told
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "words"),
+    [
+        ({"prompt": " \n "}, "prompt", "The prompt is empty."),
+        ({"prompt": "a" * 1501}, "prompt", "1501 characters"),
+        ({"mode": "rehearsal"}, "mode", "choose live or draft"),
+        ({"movement_amplitude": "huge"}, "movement_amplitude", "'huge' not in"),
+        ({"seed": 2**31}, "seed", "seed"),
+        ({"seed": -1}, "seed", "seed"),
+        ({"max_clips": 0}, "max_clips", "max_clips"),
+        ({"max_clips": 101}, "max_clips", "max_clips"),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
+)
+def test_bad_input_is_refused_before_it_is_queued(comfy, fal, shot, asked, field, words):
+    assert words in refusal(comfy.post(shot(**asked)))[field]
+    assert fal.ledger()["requests"] == []
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "words"),
+    [(300, 64, "300 x 64"), (64, 300, "64 x 300")],
+)
+def test_a_strange_aspect_is_refused_before_it_is_uploaded(comfy, fal, shot, width, height, words):
+    prompt = shot()
+    size = {"width": width, "height": height, "batch_size": 1, "color": 0}
+    prompt["1"] = {"class_type": "EmptyImage", "inputs": size}
+    told = failure(comfy.run(prompt))
+    assert told["exception_type"] == "vidu.InvalidImage"
+    assert words in told["exception_message"]
+    assert "Nothing was charged." in told["exception_message"]
+    assert fal.ledger()["requests"] == []
+
+
+@pytest.mark.parametrize("prefix", ["../outside", "video/../../outside", "/outside"])
+def test_a_prefix_that_leads_out_is_refused_before_it_is_paid(comfy, fal, shot, prefix):
+    told = failure(comfy.run(shot(filename_prefix=prefix)))
+    assert told["exception_type"] == "vidu.InvalidSetting"
+    assert "Use a prefix such as video/Vidu." in told["exception_message"]
+    assert fal.ledger()["requests"] == []
+    assert not list(comfy.base.glob("outside*"))
+
+
+def test_a_batch_wired_in_by_mistake_is_refused_with_its_sum(comfy, fal, shot):
+    prompt = shot()
+    frames = {"width": 64, "height": 64, "batch_size": 81, "color": 0}
+    prompt["1"] = {"class_type": "EmptyImage", "inputs": frames}
+    told = failure(comfy.run(prompt))
+    assert told["exception_type"] == "vidu.TooManyClips"
+    assert "81 images: 81 clips for $16.20, and max_clips is 4." in told["exception_message"]
+    assert fal.ledger()["requests"] == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        (
+            "content_policy_violation:1",
+            "ContentPolicyViolation",
+            ["flagged", "Change the prompt or the image, then run again."],
+        ),
+        ("user_locked", "AccountLocked", ["Nothing was charged.", "fal.ai/dashboard/billing"]),
+        ("image_load_error:1", "ImageRejected", ["Use another image"]),
+        ("cut_clip", "CorruptClip", ["This clip is paid for and not lost."]),
+    ],
+)
+def test_each_failure_says_what_money_was_spent_and_what_to_do(
+    comfy, fal, shot, fault, kind, words
+):
+    fal.set_faults(fault)
+    told = failure(comfy.run(shot()))
+    assert told["exception_type"] == f"vidu.{kind}"
+    for word in words:
+        assert word in told["exception_message"]
+
+
+def test_the_node_shows_that_it_failed(comfy, fal, shot):
+    fal.set_faults("content_policy_violation:1")
+    failure(comfy.run(shot()))
+    comfy.wait_for("progress_text", "Failed: ")

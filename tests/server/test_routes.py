@@ -1,0 +1,246 @@
+"""What the web extension asks for over HTTP: whole answers, and nothing for other sites."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import stat
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from vidu.draft import render_clip
+from vidu.entry import KeptFile, Output, Receipt
+from vidu.ledger import Ledger
+from vidu.request import image_to_video
+
+ROOT = Path(__file__).resolve().parents[2]
+READS = ("state", "live", "clips", "clips/1/poster", "clips/1/file")
+WRITES = (
+    ("POST", "key"),
+    ("DELETE", "key"),
+    ("POST", "key/check"),
+    ("POST", "budget"),
+    ("POST", "clips/1/collect"),
+    ("DELETE", "clips/1"),
+)
+KEY = "an-id-of-a-key:a-secret-of-a-key"
+
+
+@pytest.fixture
+def home(comfy) -> Path:
+    """The pack's private folder; key and settings are gone after the test."""
+    home = comfy.base / "user" / "__fal_vidu"
+    home.mkdir(parents=True, exist_ok=True)
+    yield home
+    for name in ("fal_key", "settings.json"):
+        (home / name).unlink(missing_ok=True)
+
+
+@pytest.fixture
+def kept(home, tmp_path, request) -> int:
+    """The id of a row with a clip that was kept."""
+    with Image.open(ROOT / "example_workflows" / "lighthouse.png") as image:
+        pixels = image.convert("RGB").resize((320, 180))
+    import numpy as np
+
+    frame = np.asarray(pixels)
+    path = tmp_path / "kept.mp4"
+    render_clip(path, frame, seed=1, movement_amplitude="auto", size=(320, 180), frame_count=8)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    shot = image_to_video(frame, f"A 100% kept_clip of {request.node.name}", seed=4711)
+    url = "https://queue.fal.run/fal-ai/vidu/requests/some-request"
+    with Ledger.open(home) as ledger:
+        entry = ledger.posting(ledger.intend(shot, 0), {})
+        entry = ledger.submitted(entry, Receipt(f"request-of-{request.node.name}", url, url, url))
+        entry = ledger.finished(entry, Output("https://v3.fal.media/files/clip.mp4"))
+        file = KeptFile(path, path.stat().st_size, sha256, 320, 180, 24.0, 8, 8 / 24)
+        entry = ledger.kept(entry, file)
+    yield entry.id
+    with Ledger.open(home) as ledger:
+        if (left := ledger.get(entry.id)) is not None:
+            ledger.forget(left)
+
+
+@pytest.mark.parametrize("prefix", ["/vidu/", "/api/vidu/"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+    ids=str,
+)
+def test_other_sites_are_refused(comfy, home, prefix, headers):
+    for path in READS:
+        assert comfy.http.get(prefix + path, headers=headers).status_code == 403
+    for method, path in WRITES:
+        answer = comfy.http.request(method, prefix + path, headers=headers, json={"key": KEY})
+        assert answer.status_code == 403
+    assert not (home / "fal_key").exists()
+
+
+@pytest.mark.parametrize("method, path", [way for way in WRITES if way[0] == "POST"])
+def test_only_json_is_taken(comfy, home, method, path):
+    """A form of another site can be sent without being asked for; JSON can not."""
+    kinds = ("application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x")
+    for kind in kinds:
+        answer = comfy.http.request(
+            method, f"/vidu/{path}", content='{"key": "a:b"}', headers={"Content-Type": kind}
+        )
+        assert answer.status_code == 415
+    for body in ("", "[]", '"x"', "{", '{"key": 1}' if path == "key" else "1"):
+        answer = comfy.http.request(
+            method, f"/vidu/{path}", content=body, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 400
+    assert not (home / "fal_key").exists()
+
+
+def test_no_answer_allows_another_origin(comfy, kept):
+    for path in ("state", "live", "clips", f"clips/{kept}/poster", f"clips/{kept}/file"):
+        headers = comfy.http.get(f"/vidu/{path}").headers
+        assert "access-control-allow-origin" not in headers
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_key_goes_in_and_never_out(comfy, home):
+    answer = comfy.http.post("/vidu/key", json={"key": f' "{KEY}"\n'})
+    assert answer.status_code == 200
+    stored = home / "fal_key"
+    assert stored.read_text(encoding="ascii") == KEY
+    if hasattr(stat, "S_IMODE") and stored.stat().st_mode & 0o777 != 0o666:  # not on Windows
+        assert stat.S_IMODE(stored.stat().st_mode) == 0o600
+    assert KEY.partition(":")[2] not in answer.text + comfy.http.get("/vidu/state").text
+    assert comfy.http.delete("/vidu/key").status_code == 200
+    assert not stored.exists()
+
+
+@pytest.mark.parametrize("key", ["", "no colon", "a:b:c", "a:\u00fc", "x" * 2000])
+def test_what_can_not_be_a_key_is_refused_in_words(comfy, home, key):
+    answer = comfy.http.post("/vidu/key", json={"key": key})
+    assert answer.status_code == 400
+    assert answer.text
+    assert not (home / "fal_key").exists()
+
+
+def test_the_key_is_checked_for_free(comfy, home, fal):
+    fal.reset()
+    answer = comfy.http.post("/vidu/key/check", json={})
+    assert answer.json() == {"accepted": True}
+    assert not fal.ledger()["jobs"]
+
+
+@pytest.mark.parametrize("usd", [-1, 1e9, "12", True, None, [], {}])
+def test_a_budget_is_an_amount_of_money(comfy, home, usd):
+    assert comfy.http.post("/vidu/budget", json={"daily_usd": usd}).status_code == 400
+    assert not (home / "settings.json").exists()
+
+
+def test_the_budget_is_stored_beside_the_other_settings(comfy, home):
+    (home / "settings.json").write_text('{"clip_limit_mb": 7}', encoding="utf-8")
+    answer = comfy.http.post("/vidu/budget", json={"daily_usd": 2.4})
+    assert answer.json()["daily_budget_usd"] == 2.4
+    written = (home / "settings.json").read_text(encoding="utf-8")
+    assert '"clip_limit_mb": 7' in written
+    assert '"daily_budget_usd": 2.4' in written
+
+
+def test_a_clip_is_found_by_what_is_known_of_it(comfy, kept, request):
+    def found(**query) -> list[int]:
+        page = comfy.http.get("/vidu/clips", params=query).raise_for_status().json()
+        return [clip["id"] for clip in page["clips"]]
+
+    assert found()[0] == kept
+    for text in ("100% KEPT_clip", "4711", f"request-of-{request.node.name}"):
+        assert found(text=text) == [kept], text
+    assert kept in found(group="saved")
+    assert kept not in found(group="unfinished") + found(group="failed")
+    assert found(text="100_ kept") == []  # neither % nor _ is a wildcard
+    assert found(text="' OR 1=1 --") == []
+    assert kept not in found(offset=1, limit=5)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": "-1"},
+        {"limit": "201"},
+        {"offset": "x"},
+        {"offset": "1e3"},
+        {"group": "kept"},
+        {"text": "x" * 2000},
+    ],
+    ids=str,
+)
+def test_a_strange_question_is_refused(comfy, query):
+    assert comfy.http.get("/vidu/clips", params=query).status_code == 400
+
+
+def test_the_poster_is_small_and_made_once(comfy, home, kept):
+    first = comfy.http.get(f"/vidu/clips/{kept}/poster")
+    assert first.headers["content-type"] == "image/jpeg"
+    with Image.open(io.BytesIO(first.content)) as poster:
+        assert poster.size == (320, 180)
+    (path,) = (home / "posters").glob("*.jpg")
+    made_at = path.stat().st_ino
+    assert comfy.http.get(f"/vidu/clips/{kept}/poster").content == first.content
+    assert path.stat().st_ino == made_at
+
+
+def test_a_kept_file_is_served_whole_and_by_range(comfy, home, kept):
+    with Ledger.open(home) as ledger:
+        data = ledger.get(kept).file.path.read_bytes()
+    whole = comfy.http.get(f"/vidu/clips/{kept}/file")
+    assert (whole.content, whole.headers["content-type"]) == (data, "video/mp4")
+    part = comfy.http.get(f"/vidu/clips/{kept}/file", headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, data[10:20])
+
+
+def test_only_files_of_the_ledger_are_served(comfy, home, kept):
+    with Ledger.open(home) as ledger:
+        ledger.get(kept).file.path.unlink()
+    answers = [f"clips/{kept}/file", f"clips/{kept}/poster", "clips/999999/file", "clips/x/file"]
+    answers += ["clips/..%2f..%2ffal_key/file", "clips/1/../../../settings.json"]
+    assert {comfy.http.get(f"/vidu/{path}").status_code for path in answers} == {404}
+    (card,) = comfy.http.get("/vidu/clips", params={"text": "4711"}).json()["clips"]
+    assert card["file"]["exists"] is False
+
+
+def test_forgetting_leaves_the_file(comfy, home, kept):
+    with Ledger.open(home) as ledger:
+        path = ledger.get(kept).file.path
+    assert comfy.http.delete(f"/vidu/clips/{kept}").status_code == 200
+    assert path.exists()
+    assert comfy.http.delete(f"/vidu/clips/{kept}").status_code == 404
+
+
+def test_a_missing_file_is_fetched_again_by_the_saved_clip_node(comfy, home, fal, shot):
+    made = comfy.run(shot(prompt="Fetched twice.", seed=12))
+    assert made["status"]["completed"], made["status"]
+    (job,) = [job for job in fal.ledger()["jobs"] if job["input"]["prompt"] == "Fetched twice."]
+    with Ledger.open(home) as ledger:
+        (entry,) = ledger.find(job["request_id"])
+    before = entry.file.path.read_bytes()
+    entry.file.path.unlink()
+    saved = {"class_type": "FalViduSavedClip", "inputs": {"request_id": job["request_id"]}}
+    again = comfy.run({"1": saved})
+    assert again["status"]["completed"], again["status"]
+    with Ledger.open(home) as ledger:
+        (entry,) = ledger.find(job["request_id"])
+    assert entry.file.path.exists()
+    assert len(before) > 0
+    jobs = [job for job in fal.ledger()["jobs"] if job["input"]["prompt"] == "Fetched twice."]
+    assert len(jobs) == 1
+
+
+@pytest.mark.parametrize("request_id", ["", "draft-0123", "no-such-request"])
+def test_a_saved_clip_that_is_none_is_refused_before_the_run(comfy, request_id):
+    saved = {"class_type": "FalViduSavedClip", "inputs": {"request_id": request_id}}
+    answer = comfy.post({"1": saved})
+    assert answer.status_code == 400
+    assert "library" in answer.json()["node_errors"]["1"]["errors"][0]["details"]
