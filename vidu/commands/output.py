@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from ..errors import KeepFailed
 from ..generate import Clip
 from ..run import Names
 
@@ -24,16 +25,29 @@ def named(folder: Path, name: str) -> Names:
 
 
 def placed(clip: Clip, names: Names) -> Clip:
-    """Return the clip at the first of these names that has it, or is free and gets a copy."""
+    """Return the clip at the first of these names that has it, or is free and gets a copy.
+
+    Raises:
+        KeepFailed: The copy could not be written; the clip is where it was.
+    """
     for path in names(clip.width, clip.height):
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f".{path.name}.part")
-            shutil.copy2(clip.path, part)
-            part.replace(path)
-        if path == clip.path or filecmp.cmp(path, clip.path, shallow=False):
-            return replace(clip, path=path)
+        try:
+            if not path.exists():
+                _copy(clip.path, path)
+            if path == clip.path or filecmp.cmp(path, clip.path, shallow=False):
+                return replace(clip, path=path)
+        except OSError as error:
+            raise KeepFailed(
+                f"{clip.path} could not be copied to {path} ({error.strerror})."
+            ) from error
     return clip
+
+
+def _copy(clip: Path, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    shutil.copy2(clip, part)
+    part.replace(path)
 
 
 def brought_to(folder: Path, clip: Clip) -> Clip:

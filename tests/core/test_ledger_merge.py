@@ -1,0 +1,279 @@
+"""Ledgers of several machines come together: no paid row is lost, and the sums stay true."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vidu.entry import Entry, KeptFile, Output, Receipt, State
+from vidu.errors import InvalidSetting, LedgerUnavailable
+from vidu.ledger import LEDGER_FILE, Ledger
+from vidu.ledger_file import MIGRATIONS
+from vidu.ledger_merge import Outcome, merge
+from vidu.request import Request, image_to_video
+
+PRICE = Decimal("0.20")
+PIXELS = np.zeros((8, 8, 3), np.uint8)
+STATES = [state for state in State if state is not State.INTENDED]
+
+
+def request(prompt: str) -> Request:
+    return image_to_video(PIXELS, prompt)
+
+
+@dataclass
+class Machine:
+    """A machine with a ledger, on which shots get as far as they are told to."""
+
+    home: Path
+    made: int = 0
+
+    @property
+    def file(self) -> Path:
+        return self.home / LEDGER_FILE
+
+    def bring(self, prompt: str, state: State) -> Entry:
+        """A new row in this state."""
+        with Ledger.open(self.home) as ledger:
+            return self._advance(ledger, ledger.intend(request(prompt), Decimal(0)), state)
+
+    def go_on(self, prompt: str, state: State) -> Entry:
+        """The live row, brought further."""
+        with Ledger.open(self.home) as ledger:
+            return self._advance(ledger, ledger.live(request(prompt).fingerprint), state)
+
+    def _advance(self, ledger: Ledger, entry: Entry, state: State) -> Entry:
+        if entry.state is state:
+            return entry
+        if state is State.FAILED:
+            return ledger.failed(entry, "refused", billed=False)
+        if entry.state is State.INTENDED:
+            return self._advance(ledger, ledger.posting(entry, {}), state)
+        if entry.state is State.UNKNOWN:
+            self.made += 1
+            receipt = Receipt(f"{self.home.name}-{self.made}", "s", "r", "c")
+            return self._advance(ledger, ledger.submitted(entry, receipt), state)
+        if state is State.CANCELLED:
+            return ledger.cancelled(entry)
+        if entry.state in (State.SUBMITTED, State.CANCELLED):
+            return self._advance(ledger, ledger.finished(entry, Output("https://v")), state)
+        file = KeptFile(Path(f"/there/{entry.request_id}.mp4"), 3, "0", 8, 8, 24.0, 4, 0.2)
+        return self._advance(ledger, ledger.kept(entry, file), state)
+
+    def rows(self) -> list[Entry]:
+        with Ledger.open(self.home) as ledger:
+            return ledger.entries()
+
+    def live(self, prompt: str) -> Entry | None:
+        with Ledger.open(self.home) as ledger:
+            return ledger.live(request(prompt).fingerprint)
+
+    def spent(self) -> Decimal:
+        with Ledger.open(self.home) as ledger:
+            return ledger.spent_today()
+
+
+@pytest.fixture
+def here(tmp_path) -> Machine:
+    return Machine(tmp_path / "here")
+
+
+@pytest.fixture
+def there(tmp_path) -> Machine:
+    return Machine(tmp_path / "there")
+
+
+def facts(entry: Entry) -> dict:
+    return {name: value for name, value in vars(entry).items() if name != "id"}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_row_comes_over_with_all_it_has(here, there, state):
+    theirs = there.bring("waves", state)
+    assert merge(here.file, there.file) == Counter({Outcome.ADDED: 1})
+    (ours,) = here.rows()
+    assert facts(ours) == facts(theirs)
+
+
+def test_what_was_never_sent_does_not_come_over(here, there):
+    there.bring("waves", State.INTENDED)
+    assert merge(here.file, there.file) == Counter({Outcome.UNSENT: 1})
+    assert here.rows() == []
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_again_it_changes_nothing(here, there, state):
+    there.bring("waves", state)
+    here.bring("waves", State.SUBMITTED)
+    merge(here.file, there.file)
+    before = [facts(row) | {"failed_at": None} for row in here.rows()]
+    assert merge(here.file, there.file) == Counter({Outcome.KNOWN: 1})
+    assert [facts(row) | {"failed_at": None} for row in here.rows()] == before
+
+
+@pytest.mark.parametrize("first", [State.UNKNOWN, State.SUBMITTED, State.FINISHED])
+@pytest.mark.parametrize("then", [State.KEPT, State.FAILED])
+def test_a_row_that_went_on_there_goes_on_here(here, there, first, then):
+    there.bring("waves", first)
+    merge(here.file, there.file)
+    theirs = there.go_on("waves", then)
+    assert merge(here.file, there.file) == Counter({Outcome.UPDATED: 1})
+    (ours,) = here.rows()
+    assert facts(ours) == facts(theirs)
+
+
+def test_a_row_that_went_on_here_is_not_set_back(here, there):
+    there.bring("waves", State.SUBMITTED)
+    merge(here.file, there.file)
+    here.go_on("waves", State.KEPT)
+    assert merge(here.file, there.file) == Counter({Outcome.KNOWN: 1})
+    assert here.live("waves").state is State.KEPT
+
+
+@pytest.mark.parametrize("ours", [State.INTENDED, *STATES])
+@pytest.mark.parametrize("theirs", STATES)
+def test_paid_on_both_the_further_stays_live_and_both_are_counted(here, there, ours, theirs):
+    here.bring("waves", ours)
+    there.bring("waves", theirs)
+    states = {ours, theirs} - {State.FAILED}
+    spent = PRICE * sum(state not in (State.FAILED, State.INTENDED) for state in (ours, theirs))
+    merge(here.file, there.file)
+    assert len(here.rows()) == 2
+    live = here.live("waves")
+    assert (live.state if live else None) == max(states, key=list(State).index, default=None)
+    if states != {State.INTENDED}:
+        assert here.spent() == spent
+
+
+def test_of_two_that_are_as_far_ours_stays(here, there):
+    ours = here.bring("waves", State.KEPT)
+    there.bring("waves", State.KEPT)
+    assert merge(here.file, there.file) == Counter({Outcome.TWICE: 1})
+    assert here.live("waves").request_id == ours.request_id
+    (twice,) = [row for row in here.rows() if row.state is State.FAILED]
+    assert twice.billed
+    assert "paid for twice" in twice.failure
+    assert here.spent() == 2 * PRICE
+
+
+def test_the_twin_steps_in_when_its_request_went_further(here, there):
+    here.bring("waves", State.SUBMITTED)
+    there.bring("waves", State.SUBMITTED)
+    merge(here.file, there.file)
+    here.go_on("waves", State.FAILED)
+    theirs = there.go_on("waves", State.KEPT)
+    merge(here.file, there.file)
+    assert here.live("waves").request_id == theirs.request_id
+    assert here.live("waves").state is State.KEPT
+    assert here.spent() == PRICE
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None
+)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from("ab"), st.sampled_from(STATES)), max_size=6
+    )
+)
+def test_any_ledgers_in_any_order_give_one_sum(tmp_path, history):
+    shutil.rmtree(tmp_path)
+    machines = [Machine(tmp_path / f"m{number}") for number in range(3)]
+    for machine in machines:
+        machine.rows()
+    for number, prompt, state in history:
+        if machines[number].live(prompt) is None:
+            machines[number].bring(prompt, state)
+    spent = sum(machine.spent() for machine in machines)
+    requests = {row.request_id for machine in machines for row in machine.rows()}
+    for order in ([0, 1, 2, 1, 0], [2, 1, 0]):
+        merged = Machine(tmp_path / f"merged{order[0]}")
+        for number in order:
+            merge(merged.file, machines[number].file)
+        assert merged.spent() == spent
+        assert {row.request_id for row in merged.rows()} == requests
+
+
+def test_the_other_ledger_is_only_read(here, there):
+    there.bring("waves", State.KEPT)
+    with closing(sqlite3.connect(there.file)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = {path.name: path.read_bytes() for path in there.home.iterdir() if path.is_file()}
+    merge(here.file, there.file)
+    after = {path.name: path.read_bytes() for path in there.home.iterdir() if path.is_file()}
+    assert after == before
+
+
+def test_what_is_in_the_log_only_comes_over(here, there, tmp_path):
+    """As it is copied from a machine that is still at work."""
+    copied = Machine(tmp_path / "copied")
+    copied.home.mkdir()
+    with Ledger.open(there.home) as ledger:
+        ledger.posting(ledger.intend(request("waves"), Decimal(0)), {})
+        for path in there.home.glob("ledger.sqlite*"):
+            shutil.copy(path, copied.home)
+    assert merge(here.file, copied.file) == Counter({Outcome.ADDED: 1})
+
+
+def test_an_older_ledger_is_understood(here, there):
+    there.home.mkdir()
+    with closing(sqlite3.connect(there.file)) as db:
+        db.executescript(MIGRATIONS[0])
+        db.execute("PRAGMA user_version = 1")
+        columns = "fingerprint, endpoint, state, prompt, seed, options, price_micro_usd"
+        row = ("f", "e", "submitted", "waves", 0, "{}", 200000, 5.0, "r-1")
+        db.execute(
+            f"INSERT INTO shots ({columns}, intended_at, request_id) VALUES (?,?,?,?,?,?,?,?,?)",
+            row,
+        )
+        db.commit()
+    assert merge(here.file, there.file) == Counter({Outcome.ADDED: 1})
+
+
+def test_clips_that_were_moved_here_are_pointed_at(here, there, tmp_path):
+    moved = there.bring("waves", State.KEPT)
+    there.bring("wind", State.KEPT)
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    (clips / moved.file.path.name).write_bytes(b"mp4")
+    merge(here.file, there.file, clips=clips)
+    assert here.live("waves").file.path == clips / moved.file.path.name
+    assert here.live("wind").file.path.parent == Path("/there")
+
+
+def test_a_file_that_is_none_is_refused_and_nothing_changes(here, tmp_path):
+    here.bring("waves", State.KEPT)
+    junk = tmp_path / "junk.sqlite"
+    junk.write_bytes(b"no ledger at all" * 100)
+    with pytest.raises(LedgerUnavailable, match="can not be read as a ledger"):
+        merge(here.file, junk)
+    with pytest.raises(InvalidSetting, match="There is no ledger"):
+        merge(here.file, tmp_path / "nowhere.sqlite")
+    with pytest.raises(InvalidSetting, match="this very ledger"):
+        merge(here.file, here.file)
+    assert len(here.rows()) == 1
+
+
+def test_from_a_shell(shell, here, there, vidu_home):
+    here.bring("waves", State.KEPT)
+    there.bring("wind", State.KEPT)
+    done = shell("ledger", "merge", here.file, there.file)
+    assert done.returncode == 0, done.stderr
+    told = [line.rpartition(": ")[2] for line in done.stdout.splitlines()]
+    assert told == ["1 added, 0 updated, 0 paid for twice, 0 known, 0 never sent"] * 2
+    assert len(shell("ledger").stdout.splitlines()) == 2
+    assert shell("ledger", "merge", vidu_home / "nowhere").returncode == 2
+    elsewhere = vidu_home.parent / "elsewhere"
+    shell("ledger", "--home", elsewhere, "merge", here.file)
+    shell("ledger", "merge", there.file, "--home", elsewhere)
+    assert len(Machine(elsewhere).rows()) == 2
