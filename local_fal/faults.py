@@ -35,7 +35,7 @@ PLACES = {
 KINDS = {
     "408": detail(408, "Request Timeout"),
     "409": detail(409, "Conflict"),
-    "429": detail(429, "Too Many Requests", **{"Retry-After": "1"}),
+    "429": detail(429, "Too Many Requests", **{"Retry-After": "2"}),
     "500": infrastructure_error("internal_error"),
     "502": nginx(502, "Bad Gateway"),
     "503": nginx(503, "Service Temporarily Unavailable"),
@@ -45,7 +45,7 @@ KINDS = {
 WORDS = {
     "408": "is answered 408",
     "409": "is answered 409",
-    "429": "is answered 429 with Retry-After: 1",
+    "429": "is answered 429 with Retry-After: 2",
     "500": "is answered 500",
     "502": "is answered with nginx's page for 502",
     "503": "is answered with nginx's page for 503",

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .colour import Scratch, write_rgb
 from .errors import ClipTooLarge, CorruptClip
+from .orientation import as_stored, orientation
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -56,6 +57,7 @@ class Probe:
         has_audio: Whether there is an audio stream.
         variable_frame_rate: Whether some frames stand longer than others.
         rotation: Degrees clockwise from the stored frames to the shown ones: 0, 90, 180 or 270.
+        mirrored: Whether the stored frames are mirrored, left to right, before they are rotated.
     """
 
     width: int
@@ -66,6 +68,7 @@ class Probe:
     has_audio: bool
     variable_frame_rate: bool
     rotation: int
+    mirrored: bool
 
 
 def probe(path: Path) -> Probe:
@@ -87,7 +90,7 @@ def probe(path: Path) -> Probe:
         frame_count = (stream.frames or len(times)) - discarded
         duration_s = _duration_s(container, stream)
         rate = stream.average_rate or (frame_count / duration_s if duration_s else 0)
-        rotation = round(-first.rotation / 90) * 90 % 360
+        rotation, mirrored = orientation(first)
         size = (first.width, first.height) if rotation % 180 == 0 else (first.height, first.width)
         return Probe(
             width=size[0],
@@ -98,6 +101,7 @@ def probe(path: Path) -> Probe:
             has_audio=bool(container.streams.audio),
             variable_frame_rate=_varies(times, stream),
             rotation=rotation,
+            mirrored=mirrored,
         )
 
 
@@ -108,8 +112,7 @@ def check(path: Path) -> Probe:
         CorruptClip: Not every frame that the container promises decodes.
     """
     clip = probe(path)
-    for _ in _frames(path, clip, never):
-        pass
+    deque(_frames(path, clip, never), maxlen=0)
     return clip
 
 
@@ -157,25 +160,23 @@ def decode(
     shape = (len(picks), clip.height, clip.width, 3)
     _check_fits(shape, available())
     result = np.empty(shape, np.float32)
+    places = as_stored(result, clip.rotation, mirrored=clip.mirrored)
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
-    under_way: deque[tuple[Future[None], Scratch]] = deque()
+    scratches = [Scratch() for _ in range(workers + 1)]
+    under_way: deque[Future[None]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for index, frame in enumerate(_frames(path, clip, stop)):
             if index in picks:
-                scratch = _next_free(under_way) if len(under_way) > workers else Scratch()
-                place = _as_stored(result[index // every_nth], frame)
-                under_way.append((pool.submit(write_rgb, frame, place, scratch), scratch))
+                number = index // every_nth
+                if number >= len(scratches):  # the oldest conversion has what this one needs
+                    under_way.popleft().result()
+                scratch = scratches[number % len(scratches)]
+                under_way.append(pool.submit(write_rgb, frame, places[number], scratch))
             if max_frames and index == picks[-1]:
                 break
-        while under_way:
-            _next_free(under_way)
+        for conversion in under_way:
+            conversion.result()
     return result
-
-
-def _next_free(under_way: deque[tuple[Future[None], Scratch]]) -> Scratch:
-    conversion, scratch = under_way.popleft()
-    conversion.result()
-    return scratch
 
 
 def _check_fits(shape: tuple[int, ...], free: int) -> None:
@@ -234,21 +235,3 @@ def _varies(times: list[int | None], stream: VideoStream) -> bool:
     shown = sorted(time for time in times if time is not None)
     steps = [later - earlier for earlier, later in pairwise(shown)]
     return bool(steps) and (max(steps) - min(steps)) * (stream.time_base or 0) > CLOCK_ROUNDING_S
-
-
-def _as_stored(upright: NDArray[np.float32], frame: VideoFrame) -> NDArray[np.float32]:
-    """Return a view of an upright picture in the orientation its frame is stored in.
-
-    Source: the display matrix of ISO/IEC 14496-12, 6.2.2, taken as a quarter turn or mirroring.
-    """
-    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
-    if matrix is None:
-        return upright
-    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
-    if abs(a) >= abs(b):
-        return upright[:: _step(d), :: _step(a)]
-    return upright.transpose(1, 0, 2)[:: _step(c), :: _step(b)]
-
-
-def _step(sign: int) -> int:
-    return -1 if sign < 0 else 1

@@ -36,7 +36,6 @@ from .wire import unreachable
 
 MOST_TRIES = 6
 MOST_HOPS = 5
-CHUNK = 256 * 1024
 TELL_EVERY_S = 0.25
 GONE_STATUSES = frozenset({403, 404, 410})
 
@@ -58,7 +57,7 @@ async def download(
         url: Where the clip is; not trusted.
         part: The file to write, beside the clip's later place; it must not exist.
         size: The size in bytes that fal promised, when it did.
-        settings: The largest size.
+        settings: The largest size, and how long a transfer that fails is tried again.
         tell: Told of the bytes as they come.
 
     Raises:
@@ -70,14 +69,17 @@ async def download(
     """
     tell(downloading(0, size))
     transfer = _Transfer(url, part, size, settings, tell)
+    started = time.monotonic()
     for attempt in range(1, MOST_TRIES + 1):
         try:
             await transfer.attempt(http)
             return
         except ServiceProblem as problem:
-            if attempt == MOST_TRIES or not _may_pass(problem):
+            wait_s = delay_s(attempt, problem, random.random)
+            over = time.monotonic() - started + wait_s > settings.outage_limit_s
+            if over or attempt == MOST_TRIES or not _may_pass(problem):
                 raise _final(problem) from problem
-            await asyncio.sleep(delay_s(attempt, problem, random.random))
+        await asyncio.sleep(wait_s)
 
 
 class _Transfer:
@@ -119,7 +121,7 @@ class _Transfer:
         self._check_limit(max(total or 0, self._size or 0))
         received, told_at = held, 0.0
         with _written(self._part, "ab" if held else "wb") as file:
-            async for chunk in response.aiter_raw(CHUNK):
+            async for chunk in response.aiter_raw():
                 received += len(chunk)
                 self._check_limit(received)
                 file.write(chunk)

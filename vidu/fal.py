@@ -80,7 +80,8 @@ class Fal:
         """
         try:
             return await persistently(
-                lambda: self._upload_once(still), patience_s=UPLOAD_PATIENCE_S
+                lambda: self._upload_once(still),
+                patience_s=min(UPLOAD_PATIENCE_S, float(self._settings.outage_limit_s)),
             )
         except (Refused, Unreachable) as problem:
             raise UploadFailed(f"The image could not be uploaded: {problem.happened}") from problem

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from .clip import Probe, check
 from .entry import Entry, KeptFile, Output
@@ -17,7 +19,8 @@ from .run import Run
 USUAL_SIZE = (1280, 720)
 MOST_TRIES = 3
 TRY_AGAIN_AFTER_S = 1.0
-KEEPING_GRACE_S = 0.5
+
+T = TypeVar("T")
 
 
 async def fetch(run: Run, entry: Entry) -> Entry:
@@ -31,7 +34,7 @@ async def fetch(run: Run, entry: Entry) -> Entry:
     assert entry.output is not None
     part = next(run.names(*USUAL_SIZE)).parent / f".{entry.fingerprint[:16]}.part"
     try:
-        probe = await asyncio.to_thread(_left_over, entry.output, part)
+        probe = await _to_its_end(_left_over, entry.output, part)
         probe = probe or await _fetched(run, entry.output, part)
     except ClipGone as gone:
         return await _renewed(run, entry, gone)
@@ -43,12 +46,7 @@ async def fetch(run: Run, entry: Entry) -> Entry:
             f"seed, or pay for it anew on purpose: {run.ledger.forget_command(entry)}",
             request_id=entry.request_id,
         ) from broken
-    keeping = asyncio.ensure_future(asyncio.to_thread(_keep, run, entry, part, probe))
-    try:
-        return await asyncio.shield(keeping)
-    except asyncio.CancelledError:
-        await asyncio.wait({keeping}, timeout=KEEPING_GRACE_S)  # a kept file is written down, too
-        raise
+    return await _to_its_end(_keep, run, entry, part, probe)
 
 
 async def is_intact(entry: Entry) -> bool:
@@ -100,6 +98,19 @@ def _over(run: Run, entry: Entry, what: str, *, billed: bool | None) -> Entry:
     return run.ledger.failed(entry, what, billed=billed)
 
 
+async def _to_its_end(work: Callable[..., T], *given: object) -> T:
+    """Work in a thread, which no interrupt leaves behind: it would go on into the next run's turn.
+
+    What it has kept is then written down, too.
+    """
+    working = asyncio.ensure_future(asyncio.to_thread(work, *given))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait({working})
+        raise
+
+
 def _left_over(output: Output, part: Path) -> Probe | None:
     """Return what an earlier run brought whole but could not keep."""
     try:
@@ -116,7 +127,7 @@ async def _fetched(run: Run, output: Output, part: Path) -> Probe:
         try:
             await run.platform.fetch(output, part, run.tell)
             run.say(Phase.CHECKING, "Checking the clip", 0.95)
-            return await asyncio.to_thread(_checked, part)
+            return await _to_its_end(_checked, part)
         except CorruptClip:
             if not tries_left:
                 raise

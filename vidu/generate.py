@@ -32,6 +32,9 @@ from .watch import watch
 
 log = logging.getLogger(__name__)
 
+NO_VERDICT = (ServiceProblem, KeyProblem, AccountLocked, LedgerUnavailable)
+"""Errors that are not the request's own: what it costs does not depend on them."""
+
 MONEY = MappingProxyType(
     {
         State.UNKNOWN: Money.MAYBE_SPENT,
@@ -41,7 +44,7 @@ MONEY = MappingProxyType(
         State.KEPT: Money.SPENT,
     }
 )
-"""What an error means for the money when it stops a row in this state."""
+"""What becomes of the money when such an error stops a row in this state."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,9 @@ async def collect(
 
 async def _bring_home(run: Run, request: Request) -> Clip:
     entry = run.ledger.live(request.fingerprint)
+    if entry and entry.state is State.INTENDED:
+        # Its run died before it asked for anything; the budget is asked anew.
+        entry = run.ledger.failed(entry, "its run ended before it was asked for", billed=False)
     while True:
         if entry is None or entry.state is State.FAILED:
             entry = run.ledger.intend(request, run.settings.daily_budget_usd)
@@ -171,9 +177,10 @@ async def _follow(run: Run, entry: Entry) -> Entry:
     while True:
         try:
             following = await _step(run, entry)
-        except (ServiceProblem, KeyProblem, AccountLocked, LedgerUnavailable) as problem:
-            # Not the request's own word: what it costs does not depend on this.
-            problem.money, problem.request_id = MONEY[entry.state], entry.request_id or None
+        except ViduError as error:
+            error.request_id = entry.request_id or None
+            if isinstance(error, NO_VERDICT):
+                error.money = MONEY[entry.state]
             raise
         if following is None:
             return entry
@@ -198,7 +205,9 @@ async def _cancel(run: Run, fingerprint: str) -> None:
         return
     try:
         run.ledger.cancelled(entry)  # first, so that the next run asks what became of it
-        await asyncio.to_thread(run.platform.cancel, entry.receipt)
+        loop = asyncio.get_running_loop()
+        # Shielded, for being cancelled a second time must not take it back.
+        await asyncio.shield(loop.run_in_executor(None, run.platform.cancel, entry.receipt))
     except ViduError as problem:
         log.warning("Request %s may go on at fal: %s", entry.request_id, problem.happened)
 

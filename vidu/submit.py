@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from .entry import Entry, Receipt
-from .errors import ServiceProblem, SubmitUnknown, ViduError
+from .errors import LedgerUnavailable, Money, ServiceProblem, SubmitUnknown, ViduError
 from .progress import Phase
 from .request import ENDPOINTS, Request
 from .retry import persistently
@@ -70,7 +70,11 @@ async def _post(run: Run, entry: Entry) -> Entry:
     except ViduError as error:
         run.ledger.failed(entry, _reason(error), billed=False)
         raise
-    return run.ledger.submitted(entry, receipt)
+    try:
+        return run.ledger.submitted(entry, receipt)
+    except LedgerUnavailable as problem:
+        problem.money = Money.PENDING
+        raise
 
 
 async def _look(run: Run, entry: Entry, posted_at: float) -> Receipt | None:

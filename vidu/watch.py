@@ -21,8 +21,8 @@ from .retry import persistently
 from .run import Run
 
 YOUNG_S = 10.0
-POLL_EVERY_S = 1.05
-"""fal asks for no more than one status request a second; a clip is seen at most this late."""
+POLL_EVERY_S = 1.02
+"""From an answer to the next question: fal is asked no more than once a second."""
 
 
 async def watch(run: Run, entry: Entry) -> Entry:
@@ -56,7 +56,7 @@ async def _completed(run: Run, entry: Entry) -> Completed:
             _check_generation(run, entry, asked_at - running_since)
         if isinstance(status, Queued):
             _check_queue(run, entry, status, asked_at - queued_since)
-        await asyncio.sleep(max(0.0, asked_at + POLL_EVERY_S - time.monotonic()))
+        await asyncio.sleep(POLL_EVERY_S)
 
 
 async def _asked(run: Run, entry: Entry, receipt: Receipt) -> JobStatus:

@@ -1,7 +1,8 @@
 """Runs one shot in a process of its own and, when told so, kills that process at a named moment.
 
-Usage: crash_child.py HOME SEED [MOMENT]. The moments are `before:X` and `after:X` for each step X
-of the ledger and each call of the platform, which are handed to `generate` like any other.
+Usage: crash_child.py HOME FOLDER SEED [MOMENT [PHASE]]. The moments are `before:X` and `after:X`
+for each step X of the ledger and each call of the platform, which are handed to `generate` like any
+other. With a PHASE the artist interrupts the run there.
 """
 
 from __future__ import annotations
@@ -10,78 +11,75 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from decimal import Decimal
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from shots import SHORT, shot
 
-from vidu import Fal, Ledger, Settings, find_key, generate, image_to_video
+from vidu import Fal, Ledger, ViduError, find_key, generate, numbered_names
+from vidu.progress import Phase, Progress
 
-LEDGER_STEPS = ("intend", "posting", "submitted", "finished", "kept")
-PLATFORM_CALLS = ("upload", "submit", "status", "result", "fetch")
-SETTINGS = Settings(
-    queue_limit_s=Decimal(2), generation_limit_s=Decimal(2), stall_limit_s=Decimal(2)
-)
-
-
-def die(moment: str, wanted: str) -> None:
-    if moment == wanted:
-        os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+STEPS = {
+    *("intend", "posting", "submitted", "cancelled", "finished", "kept", "failed"),
+    *("upload", "submit", "status", "result", "cancel", "find", "find_output", "fetch"),
+}
 
 
-class MortalLedger(Ledger):
-    """A ledger whose process dies beside one of its steps."""
+def mortal(kind: type, moment: str) -> type:
+    """The class with a step or call beside which the process dies."""
+    when, _, name = moment.partition(":")
 
-    moment = ""
+    class Mortal(kind):
+        def __getattribute__(self, asked: str) -> Any:
+            found = super().__getattribute__(asked)
+            return deadly(found, when) if asked == name and name in STEPS else found
 
-    def __getattribute__(self, name: str) -> Any:
-        found = super().__getattribute__(name)
-        if name not in LEDGER_STEPS:
-            return found
-
-        def step(*args: Any, **options: Any) -> Any:
-            die(f"before:{name}", self.moment)
-            done = found(*args, **options)
-            die(f"after:{name}", self.moment)
-            return done
-
-        return step
+    return Mortal
 
 
-class MortalFal(Fal):
-    """A platform whose process dies beside one of its calls."""
+def deadly(step: Any, when: str) -> Any:
+    def die() -> None:
+        os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 
-    moment = ""
+    @wraps(step)
+    def call(*args: Any, **options: Any) -> Any:
+        if when == "before":
+            die()
+        done = step(*args, **options)
+        if not asyncio.iscoroutine(done):
+            die()
+        return awaited(done)
 
-    def __getattribute__(self, name: str) -> Any:
-        found = super().__getattribute__(name)
-        if name not in PLATFORM_CALLS:
-            return found
+    async def awaited(work: Any) -> None:
+        await work
+        die()
 
-        async def call(*args: Any, **options: Any) -> Any:
-            die(f"before:{name}", self.moment)
-            done = await found(*args, **options)
-            die(f"after:{name}", self.moment)
-            return done
-
-        return call
+    return call
 
 
-async def main(home: Path, seed: int, moment: str) -> None:
-    MortalLedger.moment = MortalFal.moment = moment
-    pixels = np.random.default_rng(seed).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    request = image_to_video(pixels, "waves roll in", seed=seed)
+async def main(home: Path, folder: Path, seed: int, moment: str = "", phase: str = "") -> None:
+    reached = asyncio.Event()
 
-    def names(width: int, height: int) -> Iterator[Path]:
-        return (home / f"clip_{index:05}.mp4" for index in range(1, 100))
+    def tell(progress: Progress) -> None:
+        if phase and progress.phase is Phase(phase):
+            reached.set()
 
-    async with MortalFal(find_key(home).secret, SETTINGS) as fal:
-        with MortalLedger.open(home) as ledger:
-            clip = await generate(request, fal, ledger, names, settings=SETTINGS)
-    print(clip.path)
+    async with mortal(Fal, moment)(find_key(home).secret, SHORT) as fal:
+        with mortal(Ledger, moment).open(home) as ledger:
+            names = numbered_names(folder, "clip")
+            options = {"settings": SHORT, "tell": tell, "cancelled_by_artist": lambda: True}
+            run = asyncio.create_task(generate(shot(seed), fal, ledger, names, **options))
+            interrupt = asyncio.create_task(reached.wait())
+            await asyncio.wait({run, interrupt}, return_when=asyncio.FIRST_COMPLETED)
+            if not run.done():
+                run.cancel()
+            print((await run).path)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] if sys.argv[3:] else ""))
+    home, folder, seed, *rest = sys.argv[1:]
+    try:
+        asyncio.run(main(Path(home), Path(folder), int(seed), *rest))
+    except (ViduError, asyncio.CancelledError) as error:
+        sys.exit(str(error) or "interrupted")

@@ -95,6 +95,15 @@ def test_a_clip_made_elsewhere_is_brought_under_its_name(shell, swift_fal, manif
     assert swift_fal.ledger()["counts"]["jobs"] == 1
 
 
+def test_a_folder_that_can_not_be_written_is_told(shell, swift_fal, manifest, tmp_path):
+    shell("batch", manifest(1), "--out", tmp_path / "out")
+    (tmp_path / "file").write_text("no folder")
+    done = shell("batch", manifest(1), "--out", tmp_path / "file")
+    assert done.returncode == 1
+    assert "s001.mp4 could not be copied to" in done.stderr
+    assert "This clip is paid for and not lost." in done.stderr
+
+
 def test_the_clip_of_a_changed_row_does_not_replace_the_old_one(shell, manifest, tmp_path):
     shell("batch", manifest(1), "--out", tmp_path)
     old = (tmp_path / "s001.mp4").read_bytes()

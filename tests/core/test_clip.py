@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import gc
+import os
 import struct
 import threading
+import tracemalloc
 
 import av
 import numpy as np
@@ -22,6 +25,10 @@ MIRRORED = {
     "left to right": ((-1, 0, 0, 1), lambda picture: picture[:, ::-1]),
     "upside down": ((1, 0, 0, -1), lambda picture: picture[::-1]),
     "transposed": ((0, 1, 1, 0), lambda picture: picture.swapaxes(0, 1)),
+    "transposed the other way": (
+        (0, -1, -1, 0),
+        lambda picture: picture.swapaxes(0, 1)[::-1, ::-1],
+    ),
 }
 
 
@@ -120,6 +127,7 @@ def test_mirroring_is_respected(mirroring, film, noise_frames):
     expected = np.stack([by_numpy(picture) for picture in decode(path)])
     turned(path, matrix)
     assert np.array_equal(decode(path), expected)
+    assert probe(path).mirrored
     assert (probe(path).height, probe(path).width) == expected.shape[1:3]
 
 
@@ -195,6 +203,36 @@ def test_few_frames_are_under_way_at_once(film, noise_frames):
     finally:
         threading.setprofile(None)
     assert 1 <= most <= MOST_WORKERS
+
+
+def test_no_frame_outlives_its_conversion(film, noise_frames):
+    """PyAV's frames hold megabytes, and a cycle through one would wait for the collector."""
+    path = film(noise_frames(60))
+    alive = []
+
+    def stop() -> bool:
+        alive.append(sum(type(thing) is av.VideoFrame for thing in gc.get_objects()))
+        return False
+
+    gc.collect()
+    before = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
+    gc.disable()
+    try:
+        decode(path, stop=stop)
+    finally:
+        gc.enable()
+    assert 1 <= max(alive) - before <= (os.cpu_count() or 1) + 4
+
+
+def test_decoding_allocates_little_beside_its_result(film, noise_frames):
+    path = film(noise_frames(24, 1280, 720), options={"preset": "ultrafast", "crf": "30"})
+    tracemalloc.start()
+    try:
+        result = decode(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert result.nbytes <= peak <= 1.08 * result.nbytes + 40_000_000
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.5, 0.9, 0.999])

@@ -196,7 +196,7 @@ def test_a_row_moves_only_along_the_picture(book, state, name):
     assert book.get(row.id) == row
 
 
-@pytest.mark.parametrize("name", MOVES.keys() - {"finished"})
+@pytest.mark.parametrize("name", sorted(MOVES.keys() - {"finished"}))
 def test_a_row_that_another_process_moved_is_not_moved_again(home, book, name):
     row = book.intend(shot(), FREE)
     for step in {"submitted": ("posting",), "cancelled": WAYS[State.SUBMITTED]}.get(name, ()):
@@ -372,6 +372,19 @@ def test_work_in_flight_counts_as_spent(book, state):
     assert book.spent_today() == book.spent_this_month() == PRICE
 
 
+def test_a_reservation_ends_when_its_run_can_not_be_alive_any_more(tmp_path):
+    clock = Clock(2026, 2, 27, 12)
+    with Ledger(tmp_path / LEDGER_FILE, now=clock) as book:
+        book.intend(shot(1), PRICE)
+        clock.set(2026, 2, 27, 12, 9)
+        with pytest.raises(BudgetExceeded):
+            book.intend(shot(2), PRICE)
+        clock.set(2026, 2, 27, 12, 11)
+        asked = book.posting(book.intend(shot(2), PRICE), {})
+        clock.set(2026, 2, 27, 13)
+        assert (book.spent_today(), asked.state) == (PRICE, State.UNKNOWN)
+
+
 @pytest.mark.parametrize(("billed", "spent"), [(False, FREE), (True, PRICE), (None, PRICE)])
 def test_a_failed_row_counts_unless_it_is_known_to_be_free(book, billed, spent):
     book.failed(brought_to(State.SUBMITTED, book), "no", billed=billed)
@@ -389,7 +402,7 @@ def test_a_day_begins_at_local_midnight_and_a_month_on_its_first(tmp_path):
             [(2026, 2, 28, 23, 59, 59), (2026, 3, 1), (2026, 3, 1, 0, 0, 1), (2026, 3, 2)]
         ):
             clock.set(*moment)
-            book.intend(shot(number), FREE)
+            book.posting(book.intend(shot(number), FREE), {})
         assert (book.spent_today(), book.spent_this_month()) == (PRICE, 3 * PRICE)
         clock.set(2026, 3, 1, 23, 59, 59)
         assert book.spent_today() == 3 * PRICE
@@ -419,9 +432,9 @@ def test_days_on_which_clocks_change_are_whole_days(tmp_path, monkeypatch, zone)
             clock = Clock(*day)
             path = tmp_path / f"{day}.sqlite"
             with Ledger(path, now=clock) as book:
-                book.intend(shot(0), FREE)
+                book.posting(book.intend(shot(0), FREE), {})
                 clock.now -= 1
-                book.intend(shot(1), FREE)
+                book.posting(book.intend(shot(1), FREE), {})
                 clock.set(*day, 23, 59, 59)
                 assert book.spent_today() == PRICE
     finally:

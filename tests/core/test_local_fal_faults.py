@@ -250,7 +250,7 @@ def test_a_request_that_fails(fal, ask, place):
         assert response.status_code == int(kind)
         assert ("nginx" in response.text) == (kind in ("502", "503", "504"))
         assert "x-fal-request-id" not in response.headers
-        assert response.headers.get("retry-after") == ("1" if kind == "429" else None)
+        assert response.headers.get("retry-after") == ("2" if kind == "429" else None)
     fal.set_faults(f"{place}_reset:1")
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
         request()

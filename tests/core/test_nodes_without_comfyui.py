@@ -7,8 +7,10 @@ from __future__ import annotations
 import ast
 import asyncio
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -158,6 +160,11 @@ async def test_a_batch_that_is_too_large_is_refused_before_anything_is_sent(node
     assert fal.ledger()["requests"] == []
 
 
+async def test_a_batch_without_an_image_is_refused(node, pack):
+    with pytest.raises(pack.vidu.errors.InvalidImage, match="holds no image"):
+        await node.execute(**asked(image=[clips(1)[:0]]))
+
+
 async def test_of_several_the_failed_are_named_and_the_others_kept(node, fal, pack):
     fal.set_faults("content_policy_violation:1")
     prompts = ["One.", "Two.", "Three."]
@@ -199,27 +206,53 @@ async def test_a_saved_clip_is_the_same_clip(node, pack, fal):
 # -- what ends a shot early ----------------------------------------------------------------------
 
 
-def until_asked_after(fal) -> None:
-    while not any(job["polls"] for job in fal.ledger()["jobs"]):
+def until(fal, holds: Callable[[dict], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not any(holds(job) for job in fal.ledger()["jobs"]):
+        assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
 async def torn_down(node, fal) -> None:
     """Runs a shot until it is under way at fal, and ends it as the host tears a prompt down."""
     running = asyncio.ensure_future(node.execute(**asked()))
-    await asyncio.to_thread(until_asked_after, fal)
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+    await asyncio.to_thread(until, fal, lambda job: job["polls"])
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    assert running in tasks
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert running.cancelled()
 
 
-async def test_torn_down_by_the_artist_the_request_is_cancelled(node, fal, vidu_home):
-    fal.set_faults("stuck_in_queue:1")
+@pytest.fixture
+def cancel_pressed(vidu_home) -> None:
     vidu_home.mkdir()
     (vidu_home / "cancelled").touch()
+
+
+async def test_torn_down_by_the_artist_the_request_is_cancelled(node, fal, cancel_pressed):
+    fal.set_faults("stuck_in_queue:1")
     await torn_down(node, fal)
-    assert [job["cancels"] for job in fal.ledger()["jobs"]] == [1]
+    await asyncio.to_thread(until, fal, lambda job: job["cancels"] == 1)
+
+
+async def test_so_it_is_when_all_threads_are_busy_just_then(node, fal, cancel_pressed):
+    fal.set_faults("stuck_in_queue:1")
+    loop, free = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(3))
+    running = asyncio.ensure_future(node.execute(**asked()))
+    await asyncio.to_thread(until, fal, lambda job: job["polls"])
+    busy = [loop.run_in_executor(None, free.wait) for _ in range(3)]
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for _ in range(3):
+        for task in tasks:
+            task.cancel()
+        await asyncio.sleep(0.05)
+    free.set()
+    await asyncio.gather(*tasks, *busy, return_exceptions=True)
+    assert running.cancelled()
+    await asyncio.to_thread(until, fal, lambda job: job["cancels"] == 1)
 
 
 async def test_torn_down_by_anything_else_it_goes_on_and_is_collected(node, fal):

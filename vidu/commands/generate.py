@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..desk import open_desk
-from ..errors import InvalidImage, ViduError
+from ..errors import InvalidImage, KeepFailed, ViduError
 from ..generate import Clip, generate
 from ..request import MOVEMENT_AMPLITUDES, Request, image_to_video
 from ..run import numbered_names
@@ -89,7 +89,12 @@ async def _generate_all(
 
 
 def _write_pictures(clip: Clip, arguments: argparse.Namespace) -> None:
-    if arguments.frames:
-        write_frames(clip.path, arguments.frames)
-    if arguments.contact_sheet:
-        write_contact_sheet(clip.path)
+    try:
+        if arguments.frames:
+            write_frames(clip.path, arguments.frames)
+        if arguments.contact_sheet:
+            write_contact_sheet(clip.path)
+    except OSError as error:
+        raise KeepFailed(
+            f"The pictures of {clip.path} could not be written ({error.strerror})."
+        ) from error

@@ -51,14 +51,14 @@ def _copy(clip: Path, path: Path) -> None:
 
 
 def brought_to(folder: Path, clip: Clip) -> Clip:
-    """Copy a clip that an earlier run kept elsewhere into `folder`."""
+    """Copy a clip that an earlier run kept elsewhere into `folder`; nothing is overwritten.
+
+    Raises:
+        KeepFailed: The copy could not be written; the clip is where it was.
+    """
     if clip.path.parent == folder.absolute():
         return clip
-    folder.mkdir(parents=True, exist_ok=True)
-    copy = folder.absolute() / clip.path.name
-    if not (copy.exists() and copy.stat().st_size == clip.path.stat().st_size):
-        shutil.copy2(clip.path, copy)
-    return replace(clip, path=copy)
+    return placed(clip, named(folder, clip.path.stem))
 
 
 def as_json(clip: Clip) -> dict[str, Any]:

@@ -1,0 +1,464 @@
+"""One shot's whole story on the real client, against a local fal that counts everything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from vidu import errors
+from vidu.clip import check
+from vidu.entry import State
+from vidu.errors import Money
+from vidu.ledger import Ledger
+from vidu.progress import Phase
+
+from .shots import SHORT, findings, interrupted, jobs_of, run, shot, switching_on, until
+
+
+async def test_a_clip(fal, vidu_home, clips):
+    told = []
+    clip = await run(shot(seed=7), vidu_home, clips, tell=told.append)
+    assert (clip.width, clip.height, clip.frame_count, clip.fps) == (64, 48, 8, 24.0)
+    assert clip.duration_s == pytest.approx(8 / 24)
+    assert (clip.seed, clip.cost_usd, clip.reused) == (7, Decimal("0.20"), False)
+    assert clip.path.is_absolute()
+    assert findings(fal, vidu_home, clips, shot(seed=7), clip) == []
+    phases = list(dict.fromkeys(progress.phase for progress in told))
+    assert phases[:2] == [Phase.UPLOADING, Phase.SUBMITTING]
+    assert phases[-2:] == [Phase.DOWNLOADING, Phase.CHECKING]
+    fractions = [progress.fraction for progress in told]
+    assert fractions == sorted(fractions)
+
+
+async def test_what_is_sent_is_what_was_asked_for(fal, vidu_home, clips):
+    request = shot(seed=7, prompt="  Mist \N{SNOWMAN}  ", movement_amplitude="large")
+    await run(request, vidu_home, clips)
+    (job,) = jobs_of(fal, request)
+    url = job["input"].pop("image_url")
+    assert job["input"] == {"prompt": "Mist \N{SNOWMAN}", "seed": 7, "movement_amplitude": "large"}
+    assert url.startswith("https://v3b.fal.media/")
+    assert job["endpoint"] == "fal-ai/vidu/image-to-video"
+
+
+async def test_seed_0_is_not_sent(fal, vidu_home, clips):
+    clip = await run(shot(seed=0), vidu_home, clips)
+    assert "seed" not in fal.ledger()["jobs"][0]["input"]
+    assert clip.seed == 0
+
+
+async def test_four_shots_run_side_by_side(fal, vidu_home, clips):
+    requests = [shot(seed) for seed in range(1, 5)]
+    made = await asyncio.gather(*(run(request, vidu_home, clips) for request in requests))
+    assert len({clip.path for clip in made}) == 4
+    ledger = fal.ledger()
+    assert (ledger["counts"]["jobs"], ledger["most_running"]) == (4, 2)
+    assert ledger["billed_usd"] == pytest.approx(0.80)
+
+
+async def test_it_asks_at_most_once_a_second_and_sees_the_end_soon(open_fal, vidu_home, clips):
+    fal = open_fal(generation_seconds=2.4)
+    patient = replace(SHORT, queue_limit_s=Decimal(9))
+    runs = (run(shot(seed), vidu_home, clips, settings=patient) for seed in (1, 2, 3))
+    await asyncio.gather(*runs)
+    ledger = fal.ledger()
+    for job in ledger["jobs"]:
+        assert len(job["polls"]) >= 3
+        assert min(later - earlier for earlier, later in pairwise(job["polls"])) >= 1
+        result = f"/fal-ai/vidu/requests/{job['request_id']}"
+        (fetched,) = (each["at"] for each in ledger["requests"] if each["path"] == result)
+        assert fetched - job["ended_at"] <= 1.5
+
+
+# Again, and free.
+
+
+async def test_the_same_shot_again_asks_fal_for_nothing(fal, vidu_home, clips):
+    first = await run(shot(), vidu_home, clips)
+    asked = len(fal.ledger()["requests"])
+    again = await run(shot(), vidu_home, clips)
+    assert again == replace(first, cost_usd=Decimal(0), reused=True)
+    assert len(fal.ledger()["requests"]) == asked
+
+
+async def test_the_same_shot_twice_at_once_is_one_job(fal, vidu_home, clips):
+    told = []
+    made = await asyncio.gather(
+        *(run(shot(), vidu_home, clips, tell=told.append) for _ in range(3))
+    )
+    assert len({clip.path for clip in made}) == 1
+    assert sorted(clip.cost_usd for clip in made) == [0, 0, Decimal("0.20")]
+    assert Phase.WAITING in {progress.phase for progress in told}
+    assert findings(fal, vidu_home, clips, shot(), made[0]) == []
+
+
+async def test_another_input_is_another_clip(open_fal, vidu_home, clips):
+    fal = open_fal(concurrency=4)
+    changes = [{}, {"seed": 2}, {"prompt": "The tide goes out"}, {"movement_amplitude": "small"}]
+    made = await asyncio.gather(*(run(shot(**change), vidu_home, clips) for change in changes))
+    assert [clip.reused for clip in made] == [False] * 4
+    assert len({clip.path for clip in made}) == 4
+    assert fal.ledger()["counts"]["jobs"] == 4
+
+
+def moved(path):
+    path.rename(path.with_name("elsewhere.mp4"))
+
+
+def emptied(path):
+    path.write_bytes(b"")
+
+
+def flipped(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+async def test_a_kept_file_that_is_not_intact_is_fetched_again_free(fal, vidu_home, clips):
+    first = await run(shot(), vidu_home, clips)
+    for damage in (moved, emptied, flipped):
+        damage((await run(shot(), vidu_home, clips)).path)
+        damaged = {path: path.read_bytes() for path in clips.iterdir()}
+        told = []
+        again = await run(shot(), vidu_home, clips, tell=told.append)
+        assert (again.reused, again.cost_usd, again.request_id) == (True, 0, first.request_id)
+        assert check(again.path).frame_count == 8
+        # What stands there may be the artist's own.
+        assert {path: path.read_bytes() for path in damaged} == damaged
+        assert any(progress.warning and "free" in progress.text for progress in told)
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+async def test_a_clip_gone_everywhere_is_paid_again_only_after_saying_so(fal, vidu_home, clips):
+    (await run(shot(), vidu_home, clips)).path.unlink()
+    fal.set_faults("clip_gone")
+    told = []
+
+    def tell(progress):
+        told.append((progress.warning, progress.text, fal.ledger()["counts"]["jobs"]))
+        if "again for" in progress.text:
+            fal.set_faults("")
+
+    again = await run(shot(), vidu_home, clips, tell=tell)
+    assert (again.reused, again.cost_usd) == (False, Decimal("0.20"))
+    assert [jobs for warned, words, jobs in told if warned and "again for $0.20" in words] == [1]
+    assert fal.ledger()["counts"]["jobs"] == 2
+
+
+async def test_a_clip_nobody_has_seen_is_not_paid_again_without_a_word(fal, vidu_home, clips):
+    fal.set_faults("clip_gone")
+    for _ in range(2):
+        with pytest.raises(errors.ClipGone) as caught:
+            await run(shot(), vidu_home, clips)
+        assert caught.value.money is Money.SPENT
+    assert fal.ledger()["counts"]["jobs"] == 1
+    fal.set_faults("")
+    clip = await run(shot(), vidu_home, clips)
+    assert findings(fal, vidu_home, clips, shot(), clip) == []
+
+
+# What fal refuses.
+
+REFUSED = {
+    "content_policy_violation": (errors.ContentPolicyViolation, "content checker"),
+    "no_media_generated": (errors.PromptRejected, "did not generate the expected output"),
+    "image_load_error": (errors.ImageRejected, "Failed to load the image"),
+    "file_download_error": (errors.ImageRejected, "Failed to download the file"),
+    "image_too_small": (errors.ImageRejected, "128x128"),
+    "image_too_large": (errors.ImageRejected, "8000x8000"),
+    "image_aspect_ratio_error": (errors.ImageRejected, "between 0.25 and 4.0"),
+    "file_too_large": (errors.ImageRejected, "52428800 bytes"),
+    "unsupported_image_format": (errors.ImageRejected, "png, jpeg, jpg, webp"),
+    "face_detection_error": (errors.ImageRejected, "clear face"),
+    "feature_not_supported": (errors.GenerationFailed, "not supported"),
+    "greater_than": (errors.GenerationFailed, "seed: Input should be greater than 0"),
+    "sequence_too_long": (errors.PromptRejected, "at most 1500"),
+    "one_of": (errors.GenerationFailed, "auto, small, medium, large"),
+    "internal_server_error": (errors.GenerationFailed, "Internal server error"),
+    "generation_timeout": (errors.GenerationFailed, "Generation timeout"),
+    "downstream_service_error": (errors.GenerationFailed, "Downstream service error"),
+    "downstream_service_unavailable": (errors.GenerationFailed, "unavailable"),
+    "request_timeout": (errors.GenerationFailed, "Request timed out"),
+    "runner_scheduling_failure": (errors.GenerationFailed, "No runner"),
+    "client_cancelled": (errors.GenerationCancelled, "cancelled at fal"),
+    "detail_text": (errors.GenerationFailed, "could not be processed"),
+    "detail_dict": (errors.GenerationFailed, "could not be processed"),
+    "detail_html": (errors.GenerationFailed, "Unprocessable Entity"),
+    "detail_v1": (errors.PromptRejected, "field required"),
+}
+NO_UNITS = {"detail_text", "detail_dict", "detail_html", "detail_v1", "client_cancelled"}
+
+
+async def test_each_refusal_has_its_class_its_words_and_says_whether_it_cost(
+    open_fal, vidu_home, clips
+):
+    fal = open_fal(generation_seconds=0.05, concurrency=50)
+
+    async def refused(seed, fault, kind, words):
+        tell = switching_on(fal, f"{fault}:1", Phase.SUBMITTING)
+        with pytest.raises(errors.GenerationFailed) as caught:
+            await run(shot(seed), vidu_home, clips, tell=tell)
+        (job,) = jobs_of(fal, shot(seed))
+        assert job["faults"] == [fault]
+        error = caught.value
+        assert (fault, type(error)) == (fault, kind)
+        assert words in error.happened
+        assert error.money is (Money.MAYBE_SPENT if fault in NO_UNITS else Money.NOT_SPENT)
+        assert str(error) == f"{error.happened} {error.money.value} {error.next_step}"
+        assert error.request_id == job["request_id"]
+        for private in (fal.key, fal.key.split(":")[1], "https://", "The tide"):
+            assert private not in str(error)
+
+    # One after the other is submitted, and all are then waited for together.
+    tasks = []
+    for seed, (fault, (kind, words)) in enumerate(REFUSED.items(), start=1):
+        tasks.append(asyncio.create_task(refused(seed, fault, kind, words)))
+        await until(lambda: jobs_of(fal, shot(seed)))  # noqa: B023 (called at once)
+    await asyncio.gather(*tasks)
+    # Nothing of it stands in the way of another go, which is another job.
+    seeds = range(1, len(REFUSED) + 1)
+    made = await asyncio.gather(*(run(shot(seed), vidu_home, clips) for seed in seeds))
+    assert {clip.cost_usd for clip in made} == {Decimal("0.20")}
+    assert fal.ledger()["counts"]["jobs"] == 2 * len(REFUSED)
+
+
+@pytest.mark.parametrize("place", [Phase.UPLOADING, Phase.SUBMITTING])
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("user_locked", "Exhausted balance"), ("admin_locked", "Admin lock")],
+)
+async def test_a_locked_account(fault, words, place, fal, vidu_home, clips):
+    tell = switching_on(fal, fault, place)
+    with pytest.raises(errors.AccountLocked, match=words) as caught:
+        await run(shot(), vidu_home, clips, tell=tell)
+    assert "Nothing was charged. Top up" in str(caught.value)
+    assert fal.ledger()["counts"]["jobs"] == 0
+    fal.set_faults("")
+    assert findings(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
+
+
+async def test_a_wrong_key(fal, vidu_home, clips, monkeypatch):
+    monkeypatch.setenv("FAL_KEY", "11111111-2222:not-the-key")
+    with pytest.raises(errors.RejectedKey, match=r"does not accept the key.*Nothing was charged"):
+        await run(shot(), vidu_home, clips)
+    assert fal.ledger()["counts"]["jobs"] == 0
+
+
+async def test_no_key(fal, vidu_home, clips, monkeypatch):
+    monkeypatch.delenv("FAL_KEY")
+    with pytest.raises(errors.MissingKey, match="FAL_KEY"):
+        await run(shot(), vidu_home, clips)
+    assert fal.ledger()["requests"] == []
+
+
+async def test_a_paid_post_that_is_rate_limited_was_not_taken(fal, vidu_home, clips):
+    fal.set_faults("submit_429:1")
+    with pytest.raises(errors.RateLimited, match=r"Nothing was charged\. Wait a minute"):
+        await run(shot(), vidu_home, clips)
+    assert findings(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
+
+
+# The paid POST.
+
+
+def submits(fal) -> dict[str, int]:
+    return fal.ledger()["counts"]["submits"]
+
+
+ACCEPTED = [
+    "accepted_then_dropped",
+    "accepted_but_silent",
+    "accepted_then_500",
+    "accepted_then_502",
+    "accepted_then_504",
+    "accepted_unreadable",
+]
+
+
+async def test_a_lost_reply_is_searched_for_and_never_asked_twice(open_fal, vidu_home, clips):
+    fal = open_fal(concurrency=50)
+
+    async def lost(seed, fault):
+        told = []
+        switch = switching_on(fal, f"{fault}:1", Phase.SUBMITTING)
+
+        def tell(progress):
+            switch(progress)
+            told.append(progress)
+
+        clip = await run(shot(seed), vidu_home, clips, tell=tell)
+        searching = [progress for progress in told if progress.phase is Phase.SEARCHING]
+        assert searching[0].warning
+        assert "the paid request" in searching[0].text
+        assert searching[-1].text == "Found the request at fal: going on with it"
+        assert clip.cost_usd == Decimal("0.20")
+
+    tasks = []
+    for seed, fault in enumerate(ACCEPTED, start=1):
+        tasks.append(asyncio.create_task(lost(seed, fault)))
+        await until(lambda: jobs_of(fal, shot(seed)))  # noqa: B023 (called at once)
+    await asyncio.gather(*tasks)
+    assert submits(fal) == {"queue.fal.run": len(ACCEPTED)}
+    assert fal.ledger()["counts"]["jobs"] == len(ACCEPTED)
+
+
+async def test_without_a_listing_a_lost_request_is_the_artists_to_decide(fal, vidu_home, clips):
+    fal.set_faults("accepted_then_dropped:1,listing_unavailable")
+    for _ in range(2):
+        with pytest.raises(errors.SubmitUnknown) as caught:
+            await run(shot(), vidu_home, clips)
+        assert "not known whether fal charged" in str(caught.value)
+        assert "is not repeated on its own" in caught.value.happened
+        assert 'python -m vidu forget 1 --home "' in caught.value.next_step
+        assert submits(fal) == {"queue.fal.run": 1}
+    fal.set_faults("")
+    await until(lambda: fal.ledger()["jobs"][0]["billed"])
+    clip = await run(shot(), vidu_home, clips)
+    assert (clip.reused, findings(fal, vidu_home, clips, shot(), clip)) == (True, [])
+
+
+async def test_a_request_that_never_arrived_is_asked_anew_after_its_whole_life(
+    fal, vidu_home, clips
+):
+    fal.set_faults("submit_reset:1")
+    told = []
+    clip = await run(shot(), vidu_home, clips, tell=told.append)
+    asked = [
+        each["at"]
+        for each in fal.ledger()["requests"]
+        if (each["method"], each["path"]) == ("POST", "/fal-ai/vidu/image-to-video")
+    ]
+    assert len(asked) == 2
+    assert asked[1] - asked[0] >= SHORT.request_life_s
+    assert any("never reached fal" in progress.text for progress in told)
+    assert findings(fal, vidu_home, clips, shot(), clip) == []
+
+
+async def test_a_dead_primary_domain_is_passed_by_with_one_post(fal, vidu_home, clips):
+    fal.set_faults("primary_dead")
+    clip = await run(shot(), vidu_home, clips)
+    assert submits(fal) == {"queue.falrun.com": 1}
+    assert findings(fal, vidu_home, clips, shot(), clip) == []
+
+
+async def test_a_redirected_post_is_not_followed(fal, vidu_home, clips):
+    fal.set_faults("submit_307:1")
+    with pytest.raises(errors.Refused, match=r"307.*Nothing was charged"):
+        await run(shot(), vidu_home, clips)
+    assert submits(fal) == {"queue.fal.run": 1}
+    assert findings(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
+
+
+async def test_the_key_goes_to_no_host_that_the_reply_names(fal, vidu_home, clips):
+    fal.set_faults("accepted_strange_urls:1")
+    clip = await run(shot(), vidu_home, clips)
+    assert fal.ledger()["refused"] == []
+    assert findings(fal, vidu_home, clips, shot(), clip) == []
+
+
+# Waiting.
+
+
+async def test_retry_after_is_honoured(fal, vidu_home, clips):
+    fal.set_faults("status_429:1,result_429:1,download_429:1")
+    clip = await run(shot(), vidu_home, clips, settings=replace(SHORT, outage_limit_s=Decimal(9)))
+    asked_s = 2  # local_fal's Retry-After, longer than our own first delay
+    limited = [pair for pair in pairwise(fal.ledger()["requests"]) if pair[0]["status"] == 429]
+    assert len(limited) == 3
+    for refused, again in limited:
+        assert again["path"] == refused["path"]
+        assert again["at"] - refused["at"] >= asked_s
+    assert findings(fal, vidu_home, clips, shot(), clip) == []
+
+
+async def test_the_limit_on_the_queue(fal, vidu_home, clips):
+    patient = replace(SHORT, queue_limit_s=Decimal(60))
+    fal.set_faults("slow")
+    others = [asyncio.create_task(run(shot(seed), vidu_home, clips)) for seed in (8, 9)]
+    await until(lambda: fal.ledger()["most_running"] == 2)
+    fal.set_faults("")
+    options = {"by_artist": False, "settings": patient}
+    await interrupted(shot(), vidu_home, clips, Phase.QUEUED, **options)
+    with pytest.raises(errors.QueueTimeout) as caught:
+        await run(shot(), vidu_home, clips, settings=replace(SHORT, queue_limit_s=Decimal("0.1")))
+    assert "fal charges once if it finishes" in str(caught.value)
+    clip = await run(shot(), vidu_home, clips, settings=patient)
+    assert findings(fal, vidu_home, clips, shot(), clip)[:-1] == []
+    await asyncio.gather(*others)
+
+
+async def test_fal_itself_ends_a_request_that_waits_too_long(fal, vidu_home, clips):
+    fal.set_faults("stuck_in_queue:1")
+    with pytest.raises(errors.GenerationFailed, match=r"timed out\. Nothing was charged"):
+        await run(shot(), vidu_home, clips)
+    assert findings(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
+
+
+async def test_the_limit_on_the_generation(fal, vidu_home, clips):
+    fal.set_faults("slow:1")
+    with pytest.raises(errors.GenerationTimeout, match="fal charges once if it finishes"):
+        await run(
+            shot(), vidu_home, clips, settings=replace(SHORT, generation_limit_s=Decimal("0.5"))
+        )
+    clip = await run(shot(), vidu_home, clips)
+    assert (clip.reused, findings(fal, vidu_home, clips, shot(), clip)) == (True, [])
+
+
+async def test_an_outage_longer_than_the_limit_loses_nothing(fal, vidu_home, clips):
+    tell = switching_on(fal, "status_reset", Phase.SUBMITTING)
+    with pytest.raises(errors.Unreachable, match="hung up") as caught:
+        await run(shot(), vidu_home, clips, tell=tell)
+    assert caught.value.money is Money.PENDING
+    assert caught.value.request_id == jobs_of(fal, shot())[0]["request_id"]
+    fal.set_faults("")
+    clip = await run(shot(), vidu_home, clips)
+    assert (clip.reused, findings(fal, vidu_home, clips, shot(), clip)) == (True, [])
+
+
+# The budget.
+
+
+async def test_the_daily_budget_is_reserved_before_anything_is_sent(fal, vidu_home, clips):
+    budget = replace(SHORT, daily_budget_usd=Decimal("0.60"))
+    runs = (run(shot(seed), vidu_home, clips, settings=budget) for seed in range(1, 9))
+    made = await asyncio.gather(*runs, return_exceptions=True)
+    refused = [error for error in made if isinstance(error, errors.BudgetExceeded)]
+    assert (len(refused), fal.ledger()["counts"]["jobs"]) == (5, 3)
+    assert fal.ledger()["counts"]["uploads"] == 3
+    assert "costs $0.20 and $0.60 of today's $0.60" in str(refused[0])
+    assert "VIDU_DAILY_BUDGET_USD" in str(refused[0])
+
+
+async def test_what_failed_unbilled_gives_its_share_back(fal, vidu_home, clips):
+    budget = replace(SHORT, daily_budget_usd=Decimal("0.20"))
+    fal.set_faults("content_policy_violation:1")
+    with pytest.raises(errors.ContentPolicyViolation):
+        await run(shot(1), vidu_home, clips, settings=budget)
+    await run(shot(2), vidu_home, clips, settings=budget)
+    with Ledger.open(vidu_home) as ledger:
+        assert ledger.spent_today() == Decimal("0.20")
+        assert ledger.live(shot(2).fingerprint).state is State.KEPT
+
+
+# The key.
+
+
+async def test_the_key_is_nowhere(fal, vidu_home, clips, caplog, capfd):
+    logging.getLogger().setLevel(logging.DEBUG)
+    told = []
+    fal.set_faults("upload_500:1,status_500:1,result_502:1,download_broken:1")
+    await run(shot(), vidu_home, clips, tell=told.append)
+    fal.set_faults("content_policy_violation")
+    with pytest.raises(errors.ContentPolicyViolation) as caught:
+        await run(shot(2), vidu_home, clips)
+    words = [caplog.text, *capfd.readouterr(), repr(told), str(caught.value), repr(caught.value)]
+    files = [path for place in (vidu_home, clips) for path in place.rglob("*") if path.is_file()]
+    secret = fal.key.split(":")[1]
+    assert len(caplog.records) > 50
+    assert not [text for text in words if secret in text]
+    assert not [path for path in files if secret.encode() in path.read_bytes()]
