@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..vidu.credentials import find_key
-from ..vidu.errors import InvalidInput, ViduError
+from ..vidu.errors import InvalidImage, InvalidInput, ViduError
 from ..vidu.request import (
     IMAGE_TO_VIDEO,
     MOVEMENT_AMPLITUDES,
@@ -154,6 +154,8 @@ class FalViduImageToVideo(io.ComfyNode):
             )
             for picture in host.pictures(shot["image"])
         ]
+        if not shots:
+            raise InvalidImage("The image input holds no image.", "Connect one that does.")
         if len(shots) > len(prompt):
             check_clip_count(len(shots), only("max_clips", max_clips), IMAGE_TO_VIDEO)
         takes = await make_takes(

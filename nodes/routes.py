@@ -17,7 +17,7 @@ from aiohttp import web
 
 from ..vidu.credentials import find_key, forget_key, parse_key, store_key
 from ..vidu.entry import Entry, KeptFile
-from ..vidu.errors import CorruptClip, InvalidInput, MissingKey, ViduError
+from ..vidu.errors import CorruptClip, InvalidInput, KeyProblem, MissingKey, ViduError
 from ..vidu.ledger import Ledger
 from ..vidu.library import GROUPS, look_up, recall
 from ..vidu.poster import Posters
@@ -213,7 +213,7 @@ def _answered(answer: Handler) -> Handler:
         require_same_site(request)
         try:
             return await answer(request)
-        except InvalidInput as error:
+        except (InvalidInput, KeyProblem) as error:
             return _json({"error": str(error)}, status=400)
         except ViduError as error:
             return _json({"error": str(error)}, status=502)

@@ -108,8 +108,9 @@ def many_clips(private) -> None:
         price_micro_usd, intended_at) VALUES (?, 'fal-ai/vidu/image-to-video', 'failed', ?, 1,
         '{"movement_amplitude": "auto"}', 200000, ?)"""
     prompt = "Clip number {}. <img src=x onerror=alert(1)>"
-    with db:
-        db.executemany(row, ((f"{n:064x}", prompt.format(n), 1.7e9 + n) for n in range(1, 10_001)))
+    db.execute("BEGIN")
+    db.executemany(row, ((f"{n:064x}", prompt.format(n), 1.7e9 + n) for n in range(1, 10_001)))
+    db.execute("COMMIT")
     db.close()
 
 

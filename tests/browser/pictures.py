@@ -28,6 +28,24 @@ PROMPTS = (
     "Fog rolls over the water and the first stars come out.",
 )
 
+STORYBOARD = """(lines) => {
+    const add = (type, pos, size, values = {}) => {
+        const node = LiteGraph.createNode(type);
+        node.pos = pos;
+        app.graph.add(node);
+        node.setSize(size);
+        for (const [name, value] of Object.entries(values))
+            node.widgets.find((widget) => widget.name === name).value = value;
+        return node;
+    };
+    const image = add("LoadImage", [40, 60], [360, 330], { image: "lighthouse.png" });
+    const shots = add("FalViduShots", [440, 60], [420, 520], { shots: lines });
+    const vidu = add("FalViduImageToVideo", [900, 60], [420, 760], { mode: "draft" });
+    image.connect(0, shots, shots.inputs.findIndex((slot) => slot.name === "image"));
+    shots.outputs.forEach((output, place) =>
+        shots.connect(place, vidu, vidu.inputs.findIndex((slot) => slot.name === output.name)));
+}"""
+
 
 @pytest.fixture(scope="session")
 def local(bare_environment):
@@ -88,6 +106,16 @@ def test_pictures_of_the_editor(editor, key, fal):
     settings = editor.settings()
     settings.get_by_text("A key is set").wait_for()
     settings.screenshot(path=DOCS / "settings.png")
+
+
+def test_picture_of_a_shot_list(editor, base):
+    editor.page.evaluate(STORYBOARD, "\n".join(PROMPTS))
+    editor.load(editor.page.evaluate("() => app.graph.serialize()"))  # which tidies its links
+    editor.command("Comfy.Canvas.FitView")
+    editor.set("Comfy.Minimap.Visible", False)
+    editor.run()
+    editor.page.wait_for_timeout(4000)
+    editor.page.screenshot(path=DOCS / "shots.png", clip=around_the_graph(editor))
 
 
 def play_a_little(video: Locator) -> None:

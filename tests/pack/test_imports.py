@@ -38,7 +38,17 @@ FLOORS = (
     {"listing", "platform", "shot_list", "wire"},
     {"contact_sheet", "ledger_merge", "poster", "replies", "request"},
     {"clip", "still"},
-    {"camera", "colour", "credentials", "entry", "keep", "ledger_file", "png", "progress"}
+    {
+        "camera",
+        "colour",
+        "orientation",
+        "credentials",
+        "entry",
+        "keep",
+        "ledger_file",
+        "png",
+        "progress",
+    }
     | {"retry", "safe_url", "settings"},
     {"turn"},
     {"errors"},

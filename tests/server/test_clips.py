@@ -96,6 +96,8 @@ def test_the_outputs_are_there_in_the_documented_order(comfy, fal, shot):
     assert len(history["outputs"]["pictures"]["images"]) == 8
     assert len(history["outputs"]["again"]["images"]) == 8
     assert len(history["outputs"]["last"]["images"]) == 1
+    assert history["outputs"]["2"]["animated"] == [True]
+    assert [clip["filename"] for clip in clips(history)] == [path.name]
 
 
 def test_what_is_asked_of_fal_is_what_the_node_says(comfy, fal, shot):
@@ -107,21 +109,13 @@ def test_what_is_asked_of_fal_is_what_the_node_says(comfy, fal, shot):
     assert "seed" not in second
 
 
-def test_the_clip_plays_on_the_node(comfy, fal, shot):
-    history = comfy.run(shot())
-    (clip,) = clips(history)
-    assert history["outputs"]["2"]["animated"] == [True]
-    played = comfy.http.get("/view", params=clip).raise_for_status()
-    assert played.headers["content-type"] == "video/mp4"
-    assert played.content == (comfy.output / clip["subfolder"] / clip["filename"]).read_bytes()
-
-
 def test_the_kept_file_is_fals_own_with_the_graph_inside(comfy, fal, shot, tmp_path):
     prompt = batch(shot(), COLOURS[:1])
     del prompt["1"]  # the host adds a note of its own to a LoadImage
     workflow = {"nodes": [{"id": 2}], "version": 0.4, "extra": {"of": "a {test}"}}
     (clip,) = clips(comfy.run(prompt, workflow))
     kept = comfy.output / clip["subfolder"] / clip["filename"]
+    assert comfy.http.get("/view", params=clip).content == kept.read_bytes(), "it plays"
     (job,) = fal.ledger()["jobs"]
     assert packets(kept) == packets(served(fal, job, tmp_path))
     assert dropped(kept) == {"workflow": workflow, "prompt": prompt}
@@ -162,14 +156,6 @@ def test_a_saved_clip_comes_back_by_its_id(comfy, fal, shot):
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
-def test_fewer_frames_are_never_paid_for_again(comfy, fal, shot):
-    comfy.run(shot())
-    history = comfy.run(shown(shot(every_nth=3, max_frames=2), "frame_count", "fps"))
-    assert texts(history, "frame_count") == ["2"]
-    assert texts(history, "fps") == ["8.0"]
-    assert fal.ledger()["counts"]["jobs"] == 1
-
-
 def test_a_batch_of_four_is_four_clips_side_by_side(comfy, fal, shot):
     """As many in flight as fal lets run; downstream, core nodes map over the lists."""
     prompt = shown(batch(shot()), "file_path", "request_id", "frame_count")
@@ -194,18 +180,6 @@ def test_a_batch_of_four_is_four_clips_side_by_side(comfy, fal, shot):
     assert len(history["outputs"]["save"]["images"]) == 4
     assert len(history["outputs"]["all"]["images"]) == 32
     comfy.wait_for("progress_text", "In fal's queue, ")
-
-
-def test_each_clip_of_a_batch_is_its_own_images(comfy, fal, shot):
-    prompt = shown(batch(shot(), COLOURS[:2]), "file_path")
-    history = comfy.run(prompt)
-    means = []
-    for path in texts(history, "file_path"):
-        with av.open(path) as container:
-            frame = next(container.decode(video=0)).to_ndarray(format="rgb24")
-        means.append(frame.reshape(-1, 3).mean(axis=0).round())
-    assert means[0][2] > means[0][0] + 60, "the first image is blue"
-    assert means[1][0] > means[1][2] + 60, "the second is brown"
 
 
 def test_a_batch_of_the_same_image_is_one_clip(comfy, fal, shot):
@@ -233,10 +207,10 @@ def test_the_last_frame_begins_the_next_clip(comfy, fal, shot):
 
 
 def test_the_node_shows_each_step_and_a_bar(comfy, fal, shot):
-    fal.set_faults("upload_500:1,slow:1,download_500:1")
+    fal.set_faults("upload_500:1,download_500:1")
     comfy.run(shot())
     shown = "\n".join(comfy.texts())
-    steps = ["Uploading the first frame", "Generating (1 s)", "Downloading (0.0", "$0.20: 96x64"]
+    steps = ["Uploading the first frame", "Generating (0 s)", "Downloading (0.0", "$0.20: 96x64"]
     places = [shown.index(step) for step in steps]
     assert places == sorted(places)
     told = [event.data["nodes"] for event in comfy.events if event.kind == "progress_state"]

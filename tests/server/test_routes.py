@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -43,8 +45,6 @@ def kept(home, tmp_path, request) -> int:
     """The id of a row with a clip that was kept."""
     with Image.open(ROOT / "example_workflows" / "lighthouse.png") as image:
         pixels = image.convert("RGB").resize((320, 180))
-    import numpy as np
-
     frame = np.asarray(pixels)
     path = tmp_path / "kept.mp4"
     render_clip(path, frame, seed=1, movement_amplitude="auto", size=(320, 180), frame_count=8)
@@ -113,7 +113,7 @@ def test_the_key_goes_in_and_never_out(comfy, home):
     assert answer.status_code == 200
     stored = home / "fal_key"
     assert stored.read_text(encoding="ascii") == KEY
-    if hasattr(stat, "S_IMODE") and stored.stat().st_mode & 0o777 != 0o666:  # not on Windows
+    if os.name == "posix":
         assert stat.S_IMODE(stored.stat().st_mode) == 0o600
     assert KEY.partition(":")[2] not in answer.text + comfy.http.get("/vidu/state").text
     assert comfy.http.delete("/vidu/key").status_code == 200
@@ -225,7 +225,6 @@ def test_a_missing_file_is_fetched_again_by_the_saved_clip_node(comfy, home, fal
     (job,) = [job for job in fal.ledger()["jobs"] if job["input"]["prompt"] == "Fetched twice."]
     with Ledger.open(home) as ledger:
         (entry,) = ledger.find(job["request_id"])
-    before = entry.file.path.read_bytes()
     entry.file.path.unlink()
     saved = {"class_type": "FalViduSavedClip", "inputs": {"request_id": job["request_id"]}}
     again = comfy.run({"1": saved})
@@ -233,7 +232,6 @@ def test_a_missing_file_is_fetched_again_by_the_saved_clip_node(comfy, home, fal
     with Ledger.open(home) as ledger:
         (entry,) = ledger.find(job["request_id"])
     assert entry.file.path.exists()
-    assert len(before) > 0
     jobs = [job for job in fal.ledger()["jobs"] if job["input"]["prompt"] == "Fetched twice."]
     assert len(jobs) == 1
 

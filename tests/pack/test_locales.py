@@ -1,0 +1,91 @@
+"""The languages: each whole, each key one that exists."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LOCALES = ROOT / "locales"
+LANGUAGES = ("zh", "zh-TW", "ja", "ko", "fr", "es", "ru")
+SCHEMAS = json.loads((Path(__file__).parent / "object_info.json").read_text(encoding="utf-8"))
+ENGLISH = json.loads((LOCALES / "en" / "main.json").read_text(encoding="utf-8"))["vidu"]
+SCRIPTS = sorted((ROOT / "web").glob("**/*.*js"))
+
+
+def read(language: str, name: str) -> dict:
+    return json.loads((LOCALES / language / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def inputs_of(node: str) -> set[str]:
+    declared = SCHEMAS[node]["input"]
+    return {*declared.get("required", {}), *declared.get("optional", {})}
+
+
+def slots(text: str) -> set[str]:
+    return set(re.findall(r"\{\w+\}", text))
+
+
+def source(pattern: str) -> set[str]:
+    return {word for path in SCRIPTS for word in re.findall(pattern, path.read_text("utf-8"))}
+
+
+def test_these_languages_are_there():
+    assert {path.name for path in LOCALES.iterdir()} == {"en", *LANGUAGES}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_node_is_translated_whole(language):
+    translated = read(language, "nodeDefs")
+    assert translated.keys() == SCHEMAS.keys()
+    for node, texts in translated.items():
+        assert texts.keys() == {"display_name", "description", "inputs", "outputs"}
+        assert texts["inputs"].keys() == inputs_of(node)
+        assert list(texts["outputs"]) == [str(n) for n in range(len(SCHEMAS[node]["output"]))]
+        for field in (*texts["inputs"].values(), *texts["outputs"].values()):
+            assert field.keys() == {"name", "tooltip"}
+            assert all(field.values())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_of_the_library_is_translated_with_the_same_slots(language):
+    translated = read(language, "main")["vidu"]
+    assert translated.keys() == ENGLISH.keys()
+    for name, text in translated.items():
+        assert text
+        assert slots(text) == slots(ENGLISH[name]), name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_setting_and_its_group_is_translated(language):
+    ids = {name.replace(".", "_") for name in source(r'\bid: "(viduonfal\.[A-Z]\w+)"')}
+    assert ids
+    assert read(language, "settings").keys() == ids
+    groups = source(r'category: \["Vidu", "(\w+)"')
+    assert read(language, "main")["settingsCategories"].keys() == groups
+
+
+def test_every_text_the_scripts_ask_for_is_there_and_none_else():
+    asked = source(r'\bt\(\s*"(\w+)"') | source(r'"vidu\.(\w+)"')
+    assert asked <= ENGLISH.keys()
+    # The others are asked for by a name that is computed: a state, a group, a button.
+    words = source(r'"(\w+)"')
+    states = set(re.findall(r'= "(\w+)"', (ROOT / "vidu" / "entry.py").read_text("utf-8")))
+    assert ENGLISH.keys() <= asked | words | states
+
+
+@pytest.mark.parametrize("language", ["", "zh"])
+@pytest.mark.parametrize("node", SCHEMAS)
+def test_every_help_page_tells_of_every_input_and_output(node, language):
+    docs = ROOT / "web" / "docs"
+    page = docs / node / f"{language}.md" if language else docs / f"{node}.md"
+    text = page.read_text(encoding="utf-8")
+    named = inputs_of(node)
+    missing = {name for name in named if f"**{name}**" not in text}
+    assert not missing
+    for picture in re.findall(r"!\[[^]]+\]\(([^)]+)\)", text):
+        assert (docs / picture).is_file()
+    assert "![" in text
