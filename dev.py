@@ -73,15 +73,18 @@ def test(pytest_args: list[str]) -> int:
     if comfyui is None:
         shout(f"NO ComfyUI FOUND: the tests of {', '.join(WITH_COMFYUI)} DO NOT RUN.")
         names = [name for name in names if name.split("/")[1] in WITHOUT_COMFYUI]
-    hosted = [name for name in names if name.split("/")[1] == "host"]
     python = equipped(ROOT / ".venv", [*without_torch(), *needed("requirements-dev.txt")])
-    runs = [(python, [name for name in names if name not in hosted])]
-    runs += [(comfyui.python, hosted)] if comfyui else []
     outcomes = set()
-    for interpreter, names in runs:
-        if names:
-            say("pytest", *names, *options)
-            pytest = (interpreter, "-m", "pytest", *names, *options)
+    for layers, interpreter, workers in (
+        # Six at once, for most of a core test is waiting; one real ComfyUI at a time.
+        (WITHOUT_COMFYUI, python, ("-n", 6, "--dist", "loadfile")),
+        (("host",), comfyui and comfyui.python, ()),
+        (("server", "browser"), python, ()),
+    ):
+        run_now = [name for name in names if name.split("/")[1] in layers]
+        if run_now:
+            say("pytest", *run_now, *options)
+            pytest = (interpreter, "-m", "pytest", *workers, *run_now, *options)
             outcomes.add(run(*pytest, env=environment(comfyui)))
     # 5: nothing collected, which is right where -k or -m chose from the other layers.
     return 0 if 0 in outcomes and outcomes <= {0, 5 if options else 0} else 1
