@@ -29,6 +29,8 @@ import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks._table import HEAD
+
 ROOT = Path(__file__).absolute().parent
 OUTPUT = ROOT / "demo_output"
 EXAMPLE = ROOT / "example_workflows" / "lighthouse.png"
@@ -76,8 +78,8 @@ def test(pytest_args: list[str]) -> int:
     python = equipped(ROOT / ".venv", [*without_torch(), *needed("requirements-dev.txt")])
     outcomes = set()
     for layers, interpreter, workers in (
-        # Six at once, for most of a core test is waiting; one real ComfyUI at a time.
-        (WITHOUT_COMFYUI, python, ("-n", 6, "--dist", "loadfile")),
+        # Four at once, for most of a core test is waiting; one real ComfyUI at a time.
+        (WITHOUT_COMFYUI, python, ("-n", 4, "--dist", "loadfile")),
         (("host",), comfyui and comfyui.python, ()),
         (("server", "browser"), python, ()),
     ):
@@ -116,9 +118,9 @@ def bench() -> int:
     if comfyui is None:
         shout("NO ComfyUI FOUND: what is measured against it is NOT MEASURED.")
     python = equipped(ROOT / ".venv", [*without_torch(), *needed("requirements-dev.txt")])
+    print(HEAD, flush=True)
     outcomes = set()
     for script in sorted((ROOT / "benchmarks").glob("[!_]*.py")):
-        say("benchmarks", script.stem)
         outcomes.add(run(python, "-m", f"benchmarks.{script.stem}", env=environment(comfyui)))
     return 0 if outcomes == {0} else 1
 

@@ -49,7 +49,7 @@ FLOORS = (
         "png",
         "progress",
     }
-    | {"retry", "safe_url", "settings"},
+    | {"progress", "retry", "safe_url", "settings"},
     {"turn"},
     {"errors"},
 )

@@ -1,0 +1,154 @@
+"""How much is done for a clip: counts and ratios, which no noise of a machine can change."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import numpy as np
+import pytest
+
+import vidu
+from vidu.clip import WORKING_SHARE, decode
+from vidu.colour import Scratch, write_rgb
+from vidu.desk import open_desk
+from vidu.generate import generate
+from vidu.request import image_to_video
+from vidu.run import numbered_names
+from vidu.still import encode
+
+from .shots import SHORT, run, shot
+
+OURS = str(vidu.__path__[0])
+
+
+@contextmanager
+def counting() -> Iterator[Callable[[str], int]]:
+    """Counts the calls of vidu's functions, by name, here and in all threads begun meanwhile."""
+    calls: list[str] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(OURS):
+            calls.append(frame.f_code.co_name)
+
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        yield calls.count
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+
+def peak_bytes(work: Callable[[], object]) -> int:
+    """How much more memory Python and numpy held at most while the work was done."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        work()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+# What is asked of fal.
+
+
+async def test_a_clip_takes_five_requests_and_the_polls(fal, vidu_home, clips):
+    await run(shot(), vidu_home, clips)
+    asked = fal.ledger()["requests"]
+    polls = [each for each in asked if "/status?" in each["path"]]
+    assert [(each["method"], each["host"]) for each in asked if each not in polls] == [
+        ("POST", "rest.fal.ai"),  # a token for the upload
+        ("POST", "v3.fal.media"),
+        ("POST", "queue.fal.run"),
+        ("GET", "queue.fal.run"),
+        ("GET", "v3b.fal.media"),
+    ]
+
+
+async def test_each_of_several_images_goes_up_once_and_each_clip_comes_down_once(
+    fal, vidu_home, clips
+):
+    pictures = [np.full((48, 64, 3), grey, np.uint8) for grey in (10, 20, 30)]
+    async with open_desk(vidu_home, SHORT) as (platform, ledger):
+        await asyncio.gather(
+            *(
+                generate(
+                    image_to_video(picture, "The tide comes in"),
+                    platform,
+                    ledger,
+                    numbered_names(clips, "tide"),
+                    settings=SHORT,
+                )
+                for picture in pictures
+            )
+        )
+    counts = fal.ledger()["counts"]
+    assert counts["submits"] == {"queue.fal.run": 3}
+    assert (counts["uploads"], counts["results"], counts["downloads"]) == (3, 3, 3)
+
+
+# What is done with a clip.
+
+
+async def test_a_new_clip_is_checked_once_and_a_kept_one_never_again(fal, vidu_home, clips):
+    with counting() as calls:
+        await run(shot(), vidu_home, clips)
+        assert (calls("check"), calls("keep"), calls("write_rgb")) == (1, 1, 0)
+    with counting() as calls:
+        assert (await run(shot(), vidu_home, clips)).reused
+        assert (calls("check"), calls("keep"), calls("probe")) == (0, 0, 0)
+        assert calls("is_intact") > 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "converted"),
+    [
+        ({}, 60),
+        ({"every_nth": 7}, 9),
+        ({"max_frames": 5}, 5),
+        ({"every_nth": 3, "max_frames": 4}, 4),
+    ],
+    ids=str,
+)
+def test_skipped_frames_are_not_converted(wanted, converted, film, noise_frames):
+    path = film(noise_frames(60))
+    with counting() as calls:
+        assert len(decode(path, **wanted)) == converted
+        assert calls("write_rgb") == converted
+        assert calls("probe") == 1
+
+
+def test_what_follows_the_last_wanted_frame_is_not_read(film, noise_frames):
+    path, asked = film(noise_frames(120)), []
+    decode(path, max_frames=2, stop=lambda: asked.append(True))
+    assert len(asked) < 120, "asked once for each packet"
+
+
+# What is allocated.
+
+
+def test_decoding_holds_the_result_and_little_beside_it(film, noise_frames):
+    path = film(noise_frames(600))
+    decode(path, max_frames=1)  # what is imported late is
+    held = peak_bytes(lambda: decode(path))
+    assert held <= 600 * 48 * 64 * 3 * 4 * (1 + WORKING_SHARE)
+
+
+def test_a_frame_is_converted_in_the_memory_of_the_one_before(noise_frames):
+    frame, *_ = noise_frames(1, 640, 480)
+    rgb, scratch = np.empty((480, 640, 3), np.float32), Scratch()
+    write_rgb(frame, rgb, scratch)
+    assert peak_bytes(lambda: write_rgb(frame, rgb, scratch)) < rgb.nbytes / 10
+
+
+def test_an_image_is_encoded_without_another_copy_in_floats():
+    pixels = np.random.default_rng(3).random((720, 1280, 3), dtype=np.float32)
+    encode(pixels[:8])
+    assert peak_bytes(lambda: encode(pixels)) < 2 * pixels.nbytes
