@@ -19,7 +19,7 @@ from ..vidu.credentials import find_key, forget_key, parse_key, store_key
 from ..vidu.entry import Entry, KeptFile
 from ..vidu.errors import CorruptClip, InvalidInput, KeyProblem, MissingKey, ViduError
 from ..vidu.ledger import Ledger
-from ..vidu.library import GROUPS, look_up, recall
+from ..vidu.library import GROUPS, carried_workflow, look_up, recall
 from ..vidu.poster import Posters
 from ..vidu.request import IMAGE_TO_VIDEO
 from ..vidu.settings import Settings, store_daily_budget
@@ -64,6 +64,7 @@ class Routes:
             ("POST", r"/vidu/clips/{id:\d{1,15}}/collect"): self.collect,
             ("GET", r"/vidu/clips/{id:\d{1,15}}/poster"): self.poster,
             ("GET", r"/vidu/clips/{id:\d{1,15}}/file"): self.file,
+            ("GET", r"/vidu/clips/{id:\d{1,15}}/workflow"): self.workflow,
         }
         for (method, path), answer in answers.items():
             table.route(method, path)(_answered(answer))
@@ -161,6 +162,11 @@ class Routes:
         """Serve a kept clip, whole or by Range."""
         file = await self._file(request)
         return web.FileResponse(file.path, headers={**PRIVATE, "Content-Type": "video/mp4"})
+
+    async def workflow(self, request: web.Request) -> web.Response:
+        """Tell the workflow that a kept clip carries, or null."""
+        file = await self._file(request)
+        return _json({"workflow": await asyncio.to_thread(carried_workflow, file.path)})
 
     async def _entry(self, request: web.Request) -> Entry:
         def read() -> Entry | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from .desk import open_desk
 from .entry import Entry, State, entry_of
@@ -125,6 +127,17 @@ async def recall(entry: Entry, home: Path, names: Names, tell: Tell = silent) ->
     settings = Settings.load(home)
     async with open_desk(home, settings) as (platform, ledger):
         return await collect(entry, platform, ledger, names, settings=settings, tell=tell)
+
+
+def carried_workflow(path: Path) -> Any:
+    """Return the workflow a clip was kept with, read from inside the file, or None."""
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            return json.loads(container.metadata.get("workflow", "null"))
+    except (av.FFmpegError, ValueError):
+        return None
 
 
 def _escaped(text: str) -> str:

@@ -27,6 +27,13 @@ PROMPTS = (
     "A slow push towards the tower; the sail turns into the wind.",
     "Fog rolls over the water and the first stars come out.",
 )
+SIDE_BY_SIDE = """() => {
+    const find = (type) => app.graph.nodes.find((node) => node.type === type);
+    app.graph.remove(find("MarkdownNote"));
+    find("LoadImage").pos = [40, 60];
+    find("LoadImage").setSize([400, 330]);
+    find("FalViduImageToVideo").setSize([460, 800]);
+}"""
 
 STORYBOARD = """(lines) => {
     const add = (type, pos, size, values = {}) => {
@@ -83,9 +90,8 @@ def four_frames(clip: Path) -> Image.Image:
 def test_pictures_of_the_editor(editor, key, fal):
     page = editor.page
     editor.load(ROOT / "example_workflows" / "image_to_video.json")
-    editor.page.evaluate(
-        "() => app.graph.remove(app.graph.nodes.find((node) => node.type === 'MarkdownNote'))"
-    )
+    editor.page.evaluate(SIDE_BY_SIDE)
+    editor.command("Comfy.Canvas.FitView")
     editor.change("LoadImage", image="lighthouse.png")
     for seed, prompt in enumerate(reversed(PROMPTS), 1):
         editor.change("FalViduImageToVideo", prompt=prompt, seed=seed, mode="live")

@@ -18,7 +18,7 @@ from vidu.ledger import Ledger
 from vidu.request import image_to_video
 
 ROOT = Path(__file__).resolve().parents[2]
-READS = ("state", "live", "clips", "clips/1/poster", "clips/1/file")
+READS = ("state", "live", "clips", "clips/1/poster", "clips/1/file", "clips/1/workflow")
 WRITES = (
     ("POST", "key"),
     ("DELETE", "key"),
@@ -199,6 +199,16 @@ def test_a_kept_file_is_served_whole_and_by_range(comfy, home, kept):
     assert (whole.content, whole.headers["content-type"]) == (data, "video/mp4")
     part = comfy.http.get(f"/vidu/clips/{kept}/file", headers={"Range": "bytes=10-19"})
     assert (part.status_code, part.content) == (206, data[10:20])
+
+
+def test_the_workflow_is_read_from_the_file(comfy, home, kept, fal, shot):
+    assert comfy.http.get(f"/vidu/clips/{kept}/workflow").json() == {"workflow": None}
+    workflow = {"nodes": [], "links": [], "version": 0.4}
+    ran = comfy.run(shot(prompt="It carries its graph.", seed=3), workflow)
+    assert ran["status"]["completed"], ran["status"]
+    (card,) = comfy.http.get("/vidu/clips", params={"text": "carries its graph"}).json()["clips"]
+    read = comfy.http.get(f"/vidu/clips/{card['id']}/workflow").json()
+    assert read == {"workflow": workflow}
 
 
 def test_only_files_of_the_ledger_are_served(comfy, home, kept):

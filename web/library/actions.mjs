@@ -52,20 +52,20 @@ function putOnCanvas(clip) {
   app.canvas.selectNodes([node]);
 }
 
-async function restore(clip) {
-  const response = await fetch(addressOf(`clips/${clip.id}/file`));
-  if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-  // As if it were dropped on the canvas.
-  await app.handleFile(new File([await response.blob()], clip.file.name, { type: "video/mp4" }));
+async function restore(clip, { t }) {
+  const { workflow } = await ask(`clips/${clip.id}/workflow`);
+  if (!workflow) throw new Error(t("noWorkflow"));
+  await app.loadGraphData(workflow, true, true, clip.file.name.replace(/\.mp4$/, ""));
 }
 
-async function runAgain(clip, { t }) {
+async function runAgain(clip, context) {
+  const { t } = context;
   const confirmed = await app.extensionManager.dialog.confirm({
     title: t("again"),
     message: t("againCosts", { price: money(0.2) }),
   });
   if (!confirmed) return;
-  await restore(clip);
+  await restore(clip, context);
   const node = generatingNode(clip);
   const seed = node?.widgets.find((widget) => widget.name === "seed");
   if (!seed || node.inputs.some((input) => input.name === "seed" && input.link != null)) {
@@ -103,7 +103,6 @@ async function collect(clip, { t, say, changed }) {
 async function forget(clip, { t, say, changed }) {
   const confirmed = await app.extensionManager.dialog.confirm({
     title: t("forget"),
-    type: "delete",
     message: t(UNFINISHED.includes(clip.state) ? "forgetOwed" : "forgetKept"),
   });
   if (!confirmed) return;
