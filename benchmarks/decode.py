@@ -123,7 +123,7 @@ def compare(size: str, folder: Path, rounds: int, detail: bool) -> None:
         "plain exact loop": FASTER_THAN_EXACT,
         "ComfyUI get_components": FASTER_THAN_COMFYUI[size],
     }
-    for name in at_least.keys() & figures.keys():
+    for name in [name for name in at_least if name in figures]:
         print_ratio(what, ours, figures[name]["wall s"], name, at_least=at_least[name])
     most_mb = MORE_MEMORY * result_mb + MORE_MB
     note = f"the result is {result_mb:.0f} MB"

@@ -202,7 +202,10 @@ class Fal:
         Raises:
             ServiceProblem: The listing can not be read.
         """
-        return await self._listing.output(endpoint.id, receipt.request_id)
+        return await persistently(
+            lambda: self._listing.output(endpoint.id, receipt.request_id),
+            patience_s=float(self._settings.outage_limit_s),
+        )
 
     async def fetch(self, output: Output, part: Path, tell: Tell) -> None:
         """Download the clip to the file `part`; see `download.download`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -139,7 +140,8 @@ def _checked(part: Path) -> Probe:
     try:
         return check(part)
     except CorruptClip:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise
 
 
@@ -155,7 +157,8 @@ def _make_room(part: Path) -> None:
 
 def _keep(run: Run, entry: Entry, part: Path, probe: Probe) -> Entry:
     path = keep(part, run.names(probe.width, probe.height), run.metadata)
-    part.unlink(missing_ok=True)
+    with suppress(OSError):  # on Windows another program may hold it for a moment
+        part.unlink()
     file = KeptFile(
         path=path,
         size=path.stat().st_size,

@@ -47,10 +47,6 @@ from .turn import turn
 
 LEDGER_FILE = "ledger.sqlite"
 
-RESERVED_FOR_S = 600.0
-"""How long a price is reserved for a shot that is not asked for yet, in seconds: its run has only
-the upload to make, and one that was killed there never gives the sum back."""
-
 
 class Ledger:
     """The book of one user, shared by every coroutine, thread and process that opens it.
@@ -145,16 +141,14 @@ class Ledger:
     def spent_since(self, moment: float) -> Decimal:
         """Return US dollars spent or reserved by rows intended since `moment`.
 
-        A failed row counts unless it is known that fal did not bill it; a reservation counts for
-        as long as its run can still be on its way to the paid request.
+        A failed row counts unless it is known that fal did not bill it.
         """
         query = (
             "SELECT coalesce(sum(price_micro_usd), 0) FROM shots WHERE intended_at >= ? "
-            "AND NOT (state = 'failed' AND billed IS 0) "
-            "AND NOT (state = 'intended' AND intended_at < ?)"
+            "AND NOT (state = 'failed' AND billed IS 0)"
         )
         with self._guarded():
-            row = self._db.execute(query, (moment, self._now() - RESERVED_FOR_S)).fetchone()
+            row = self._db.execute(query, (moment,)).fetchone()
         return Decimal(row[0]) / MICRO
 
     def spent_today(self) -> Decimal:

@@ -17,7 +17,9 @@ from .errors import Refused
 from .replies import REQUEST_ID, output_of, refusal
 
 URL = "https://api.fal.ai/v1/models/requests/by-endpoint"
-CLOCK_SKEW_S = 120.0
+CLOCK_SKEW_S = 86_400.0
+"""How far this machine's clock may be off: one that shares a disk with Windows is off by hours."""
+
 MOST_PAGES = 100
 
 

@@ -53,8 +53,11 @@ class Settings:
 
     @property
     def request_life_s(self) -> float:
-        """How long a request that reached fal can live, in seconds."""
-        return float(self.queue_limit_s + self.generation_limit_s)
+        """How long a paid request can live from the moment it was begun, in seconds.
+
+        On its way to fal, in the queue, and being made.
+        """
+        return float(self.stall_limit_s + self.queue_limit_s + self.generation_limit_s)
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str] = os.environ) -> Settings:

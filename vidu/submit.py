@@ -47,7 +47,8 @@ async def search(run: Run, entry: Entry) -> Entry:
         SubmitUnknown: fal's listing can not be read, so nobody knows.
     """
     posted_at = entry.posted_at or entry.intended_at
-    life_s = run.settings.request_life_s
+    # It may have arrived as late as the POST was waited for.
+    life_s = run.settings.request_life_s + float(run.settings.stall_limit_s)
     while True:
         asked_at = run.ledger.now()
         receipt = await _look(run, entry, posted_at)

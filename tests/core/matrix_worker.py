@@ -1,153 +1,107 @@
-"""Plays cells of the fault matrix on a local fal of its own: cells on stdin, JSON lines on stdout.
+"""Runs cells of the fault matrix, each on a fresh local fal: cells on stdin, JSON lines on stdout.
 
-A cell is `way/fault`. After what its way says, the shot is run until it succeeds, four times at
-most, and the fault is switched off before the last, as faults pass in the end.
+A cell is `fault:times`. The shot is run until it succeeds, four times at most, and the fault is
+switched off before the last, as faults pass in the end.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import io
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
-from itertools import pairwise
+import urllib.request
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-from shots import findings, interrupted, job_findings, jobs_of, run, shot
+import av
+import numpy as np
 
 import local_fal
-from vidu import Clip, Ledger, Phase, ViduError
+from vidu import Fal, Ledger, Settings, ViduError, find_key, generate, image_to_video
+from vidu.clip import check
 
 RUNS = 4
-LONGEST_FIRST_RUN_S = 8
+SETTINGS = Settings(
+    queue_limit_s=Decimal(2),
+    generation_limit_s=Decimal(2),
+    stall_limit_s=Decimal("0.7"),
+    outage_limit_s=Decimal(6),
+)
 
 
-class Cell:
-    """One cell: its books, and what its runs said."""
-
-    def __init__(self, fal: local_fal.LocalFal, fault: str, place: Path) -> None:
-        self.fal, self.fault, self.home, self.folder = fal, fault, place / "home", place / "clips"
-        self.errors: list[list[str]] = []
-
-    async def run(self, **options: Any) -> Clip | None:
-        try:
-            return await run(shot(), self.home, self.folder, **options)
-        except ViduError as error:
-            self.errors.append([type(error).__name__, str(error)])
-            return None
-
-    async def runs(self) -> Clip | None:
-        for left in reversed(range(RUNS)):
-            if not left:
-                self.fal.set_faults("")
-            clip = await self.run()
-            if clip:
-                return clip
-        return None
-
-    async def torn_down(self, phase: Phase, *, by_artist: bool) -> None:
-        await interrupted(shot(), self.home, self.folder, phase, by_artist=by_artist)
+def packets(source: io.BytesIO | str) -> list[bytes]:
+    with av.open(source) as container:
+        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
 
 
-async def once(cell: Cell) -> None:
-    """The fault strikes one request, or one job."""
-    cell.fal.set_faults(f"{cell.fault}:1")
+def served(job: dict, fal: local_fal.LocalFal) -> io.BytesIO:
+    """What the job's address gives, byte for byte."""
+    import ssl
 
-
-async def throughout(cell: Cell) -> None:
-    """The fault strikes every request of the first run, which is torn down should it not end."""
-    cell.fal.set_faults(cell.fault)
-    with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(cell.run(), LONGEST_FIRST_RUN_S)
-    cell.fal.set_faults("")
-
-
-async def resumed(cell: Cell) -> None:
-    """The first run is torn down while fal generates; the fault strikes the one that goes on."""
-    cell.fal.set_faults("slow:1")
-    await cell.torn_down(Phase.GENERATING, by_artist=False)
-    cell.fal.set_faults(f"{cell.fault}:1")
-
-
-async def cancelled(cell: Cell) -> None:
-    """The artist cancels while fal generates, and the fault strikes the cancelling."""
-    cell.fal.set_faults(f"slow:1,{cell.fault}:1")
-    await cell.torn_down(Phase.GENERATING, by_artist=True)
-
-
-async def fetched_again(cell: Cell) -> None:
-    """The kept file is gone, and the fault strikes the run that fetches it again."""
-    clip = await cell.run()
-    assert clip is not None
-    clip.path.unlink()
-    cell.fal.set_faults(f"{cell.fault}:1")
-
-
-WAYS: dict[str, Callable[[Cell], Awaitable[None]]] = {
-    way.__name__: way for way in (once, throughout, resumed, cancelled, fetched_again)
-}
-
-
-async def play(cell: Cell, way: str) -> dict[str, Any]:
-    await WAYS[way](cell)
-    clip = await cell.runs()
-    jobs = jobs_of(cell.fal, shot())
-    found = (
-        findings(cell.fal, cell.home, cell.folder, shot(), clip)
-        if clip
-        else list(job_findings(jobs))
+    context = ssl.create_default_context(cafile=fal.authority)
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({"https": fal.url}),
+        urllib.request.HTTPSHandler(context=context),
     )
+    with opener.open(job["output"]["video"]["url"]) as response:
+        return io.BytesIO(response.read())
+
+
+async def run_once(number: int, home: Path, folder: Path) -> Path:
+    pixels = np.random.default_rng(number).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+
+    def names(width: int, height: int) -> Iterator[Path]:
+        return (folder / f"clip_{index:05}.mp4" for index in range(1, 100))
+
+    async with Fal(find_key(home).secret, SETTINGS) as fal:
+        with Ledger.open(home) as ledger:
+            request = image_to_video(pixels, "waves roll in")
+            return (await generate(request, fal, ledger, names, settings=SETTINGS)).path
+
+
+def run_cell(cell: str, number: int, fal: local_fal.LocalFal, home: Path) -> dict:
+    fal.reset()
+    fal.set_faults(cell)
+    clip, errors = None, []
+    for left in reversed(range(RUNS)):
+        if not left:
+            fal.set_faults("")
+        try:
+            clip = asyncio.run(run_once(number, home, home / "clips"))
+            break
+        except ViduError as error:
+            errors.append([type(error).__name__, str(error)])
+    fal.set_faults("")
+    jobs = fal.ledger()["jobs"]
+    billed = [job for job in jobs if job["billed"]]
+    if clip:
+        check(clip)
     return {
-        "errors": cell.errors,
-        "findings": found,
+        "cell": cell,
         "jobs": len(jobs),
+        "billed": len(billed),
+        "open": sum(job["state"] != "COMPLETED" for job in jobs),
         "kept": clip is not None,
-        "again": len(jobs) + await forgotten_and_run_again(cell, clip is None),
-        "shortest_gap_s": shortest_gap_s(cell.fal),
-        "key_told": any(cell.fal.key.split(":")[1] in text for _, text in cell.errors),
-        "spent_usd": spent_usd(cell.home),
-        "billed_usd": cell.fal.ledger()["billed_usd"],
+        "equal": bool(clip and billed and packets(str(clip)) == packets(served(billed[0], fal))),
+        "left_over": [path.name for path in home.glob("clips/.*")],
+        "errors": errors,
+        "key_told": any(fal.key in text for _, text in errors),
     }
 
 
-async def forgotten_and_run_again(cell: Cell, broken_for_good: bool) -> int:
-    """The artist's own word to pay anew, where what fal keeps never becomes a clip; new jobs."""
-    if not broken_for_good:
-        return 0
-    before = len(jobs_of(cell.fal, shot()))
-    with Ledger.open(cell.home) as ledger:
-        row = ledger.live(shot().fingerprint)
-        assert row is not None
-        ledger.forget(row)
-    assert await cell.run()
-    return len(jobs_of(cell.fal, shot())) - before
-
-
-def shortest_gap_s(fal: local_fal.LocalFal) -> float | None:
-    """The shortest time between two paid POSTs."""
-    requests = fal.ledger()["requests"]
-    paid = [each["at"] for each in requests if each["path"] == "/fal-ai/vidu/image-to-video"]
-    return min((later - earlier for earlier, later in pairwise(paid)), default=None)
-
-
-def spent_usd(home: Path) -> float:
-    with Ledger.open(home) as ledger:
-        return float(ledger.spent_today())
-
-
 def main() -> None:
-    options = {"generation_seconds": 0.2, "clip_size": (64, 48), "clip_frames": 8}
-    with tempfile.TemporaryDirectory() as folder, local_fal.running(**options) as fal:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        local_fal.running(generation_seconds=0.1, clip_size=(64, 48), clip_frames=8) as fal,
+    ):
         os.environ.update(fal.environment)
-        for number, name in enumerate(map(str.strip, sys.stdin)):
-            way, fault = name.split("/")
-            fal.reset()
-            outcome = asyncio.run(play(Cell(fal, fault, Path(folder, str(number))), way))
-            print(json.dumps(outcome | {"cell": name}), flush=True)
+        for number, cell in enumerate(sys.stdin.read().split()):
+            home = Path(folder) / str(number)
+            print(json.dumps(run_cell(cell, number, fal, home)), flush=True)
 
 
 if __name__ == "__main__":

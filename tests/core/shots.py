@@ -31,7 +31,7 @@ SHORT = Settings(
     stall_limit_s=Decimal(1),
     outage_limit_s=Decimal(2),
 )
-"""Limits that a test can wait for; 5 s is the whole life of a request."""
+"""Limits that a test can wait for; 6 s is the whole life of a request."""
 
 
 def shot(seed: int = 1, prompt: str = "The tide comes in", **options: Any) -> Request:
@@ -48,7 +48,7 @@ async def run(
         return await generate(request, platform, ledger, **given)
 
 
-async def interrupted(
+async def interrupting(
     request: Request,
     home: Path,
     folder: Path,
@@ -57,12 +57,11 @@ async def interrupted(
     by_artist: bool,
     after_s: float = 0.0,
     settings: Settings = SHORT,
-) -> list[Progress]:
-    """A run that is cancelled so long after it told of this phase; what it told is returned."""
-    reached, told = asyncio.Event(), []
+) -> asyncio.Task[Clip]:
+    """A run that was cancelled so long after it told of this phase, or was over before."""
+    reached = asyncio.Event()
 
     def tell(progress: Progress) -> None:
-        told.append(progress)
         if progress.phase is phase:
             reached.set()
 
@@ -74,8 +73,13 @@ async def interrupted(
     await asyncio.sleep(after_s)
     task.cancel()
     await asyncio.wait({task})
+    return task
+
+
+async def interrupted(*shot_and_place: Any, **options: Any) -> None:
+    """A run that was cancelled in this phase, and ended as one that is cancelled."""
+    task = await interrupting(*shot_and_place, **options)
     assert task.cancelled(), f"it ended otherwise: {task}"
-    return told
 
 
 async def until(condition: Callable[[], object]) -> None:

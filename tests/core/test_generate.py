@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
 import pytest
 
-from vidu import errors
+from vidu import Fal, errors, find_key, generate, numbered_names
 from vidu.clip import check
 from vidu.entry import State
 from vidu.errors import Money
@@ -307,6 +308,18 @@ async def test_a_lost_reply_is_searched_for_and_never_asked_twice(open_fal, vidu
     assert fal.ledger()["counts"]["jobs"] == len(ACCEPTED)
 
 
+async def test_a_lost_request_is_found_by_a_machine_whose_clock_is_hours_off(fal, tmp_path, clips):
+    def by_a_wrong_clock() -> float:
+        return time.time() - 9 * 3600
+
+    fal.set_faults("accepted_then_dropped:1")
+    async with Fal(find_key(tmp_path).secret, SHORT) as platform:
+        with Ledger(tmp_path / "ledger.sqlite", now=by_a_wrong_clock) as ledger:
+            names = numbered_names(clips, "clip")
+            await generate(shot(), platform, ledger, names, settings=SHORT)
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
 async def test_without_a_listing_a_lost_request_is_the_artists_to_decide(fal, vidu_home, clips):
     fal.set_faults("accepted_then_dropped:1,listing_unavailable")
     for _ in range(2):
@@ -334,7 +347,7 @@ async def test_a_request_that_never_arrived_is_asked_anew_after_its_whole_life(
         if (each["method"], each["path"]) == ("POST", "/fal-ai/vidu/image-to-video")
     ]
     assert len(asked) == 2
-    assert asked[1] - asked[0] >= SHORT.request_life_s
+    assert asked[1] - asked[0] >= SHORT.queue_limit_s + SHORT.generation_limit_s
     assert any("never reached fal" in progress.text for progress in told)
     assert findings(fal, vidu_home, clips, shot(), clip) == []
 

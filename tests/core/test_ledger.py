@@ -372,19 +372,6 @@ def test_work_in_flight_counts_as_spent(book, state):
     assert book.spent_today() == book.spent_this_month() == PRICE
 
 
-def test_a_reservation_ends_when_its_run_can_not_be_alive_any_more(tmp_path):
-    clock = Clock(2026, 2, 27, 12)
-    with Ledger(tmp_path / LEDGER_FILE, now=clock) as book:
-        book.intend(shot(1), PRICE)
-        clock.set(2026, 2, 27, 12, 9)
-        with pytest.raises(BudgetExceeded):
-            book.intend(shot(2), PRICE)
-        clock.set(2026, 2, 27, 12, 11)
-        asked = book.posting(book.intend(shot(2), PRICE), {})
-        clock.set(2026, 2, 27, 13)
-        assert (book.spent_today(), asked.state) == (PRICE, State.UNKNOWN)
-
-
 @pytest.mark.parametrize(("billed", "spent"), [(False, FREE), (True, PRICE), (None, PRICE)])
 def test_a_failed_row_counts_unless_it_is_known_to_be_free(book, billed, spent):
     book.failed(brought_to(State.SUBMITTED, book), "no", billed=billed)

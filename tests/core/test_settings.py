@@ -120,9 +120,10 @@ def test_whatever_a_variable_holds_it_is_a_number_or_named(value):
     assert settings.stall_limit_s >= 0
 
 
-def test_a_request_lives_as_long_as_it_may_wait_and_be_made():
-    settings = Settings(queue_limit_s=Decimal(100), generation_limit_s=Decimal("20.5"))
-    assert settings.request_life_s == 120.5
+def test_a_request_lives_as_long_as_it_may_travel_wait_and_be_made():
+    limits = {"stall_limit_s": "3", "queue_limit_s": "100", "generation_limit_s": "20.5"}
+    settings = Settings(**{name: Decimal(limit) for name, limit in limits.items()})
+    assert settings.request_life_s == 123.5
 
 
 def test_the_home_folder_is_set_or_the_users_own(tmp_path):

@@ -62,7 +62,5 @@ async def test_five_hundred_shots_are_five_hundred_jobs_and_clips(open_fal, vidu
     assert {entry.request_id for entry in kept} == {clip.request_id for clip in made}
     assert (len(kept), unfinished) == (SHOTS, [])
     assert {check(clip.path).frame_count for clip in made} == {8}
-    failed = [
-        each for each in told["requests"] if each["status"] in (None, 404, 429, 500, 502, 503)
-    ]
-    assert len(failed) > SHOTS * FAULTY / 4
+    struck = [each for each in told["requests"] if (each["status"] or 500) >= 400]
+    assert len(struck) > SHOTS * FAULTY / 4
