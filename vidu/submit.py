@@ -48,7 +48,8 @@ async def search(run: Run, entry: Entry) -> Entry:
     """
     posted_at = entry.posted_at or entry.intended_at
     # It may have arrived as late as the POST was waited for.
-    life_s = run.settings.request_life_s + float(run.settings.stall_limit_s)
+    life_s = run.settings.request_life_s
+    life_s += min(float(run.settings.stall_limit_s), life_s / 10)
     while True:
         asked_at = run.ledger.now()
         receipt = await _look(run, entry, posted_at)
