@@ -33,7 +33,7 @@ async def fetch(run: Run, entry: Entry) -> Entry:
         KeepFailed: It could not be written; the row stays, and so does the downloaded file.
     """
     assert entry.output is not None
-    part = next(run.names(*USUAL_SIZE)).parent / f".{entry.fingerprint[:16]}.part"
+    part = next(run.names(*USUAL_SIZE)).parent / f".{_tag(entry)}.part"
     try:
         probe = await _to_its_end(_left_over, entry.output, part)
         probe = probe or await _fetched(run, entry.output, part)
@@ -110,6 +110,11 @@ async def _to_its_end(work: Callable[..., T], *given: object) -> T:
     except asyncio.CancelledError:
         await asyncio.wait({working})
         raise
+
+
+def _tag(entry: Entry) -> str:
+    # By request, not by shot: a draft's file must never be taken for the paid clip of its shot.
+    return hashlib.sha256(entry.request_id.encode()).hexdigest()[:16]
 
 
 def _left_over(output: Output, part: Path) -> Probe | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -171,7 +172,9 @@ async def test_a_folder_that_can_not_be_made_is_said_before_the_download(finishe
 
 
 async def test_what_a_killed_run_left_of_the_download_is_replaced(finished):
-    left = finished.folder / f".{shot().fingerprint[:16]}.part"
+    (job,) = jobs_of(finished.fal, shot())
+    tag = hashlib.sha256(job["request_id"].encode()).hexdigest()[:16]
+    left = finished.folder / f".{tag}.part"
     left.write_bytes(b"\0\0\0\x20ftypisom" + bytes(1000))
     clip = await finished.fetched()
     assert findings(finished.fal, finished.home, finished.folder, shot(), clip) == []
