@@ -9,7 +9,6 @@ from importlib.util import find_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("vidu", "local_fal")
@@ -46,11 +45,6 @@ collect_ignore = [
 
 def pytest_report_header() -> list[str]:
     return [f"not in this run: tests/{name} (dev.py runs all of them)" for name in collect_ignore]
-
-
-# A machine under load is slow, and no less right for it.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,8 +14,13 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import local_fal
+
+# A machine under load is slow, and no less right for it.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parents[2]
 
