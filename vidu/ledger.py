@@ -29,19 +29,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sqlite3
-import threading
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from .database import Database, unavailable_when_broken
 from .entry import FILE_COLUMNS, MICRO, Entry, KeptFile, Output, Receipt, State, entry_of
 from .errors import BudgetExceeded, LedgerUnavailable
-from .ledger_file import is_damage, mend, open_database
 from .request import Request
 from .turn import turn
 
@@ -62,15 +60,13 @@ class Ledger:
     def __init__(self, path: Path | str, *, now: Callable[[], float] = time.time) -> None:
         self._path = path if path == ":memory:" else Path(path)
         self._now = now
-        self._mutex = threading.RLock()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        with _unavailable_when_broken(str(path)):
-            self._db = open_database(self._path)
+        self._db = Database(self._path)
 
     @classmethod
     def open(cls, home: Path) -> Ledger:
         """Open the ledger in the folder `home`, making both when they are missing."""
-        with _unavailable_when_broken(str(home)):
+        with unavailable_when_broken(str(home)):
             home.mkdir(parents=True, exist_ok=True)
         return cls(home / LEDGER_FILE)
 
@@ -97,7 +93,7 @@ class Ledger:
                 yield
             return
         async with contextlib.AsyncExitStack() as held:
-            with _unavailable_when_broken(str(self._path)):
+            with unavailable_when_broken(str(self._path)):
                 lock = self._path.parent / "turns" / fingerprint
                 await held.enter_async_context(turn(lock, waiting))
             yield
@@ -147,9 +143,7 @@ class Ledger:
             "SELECT coalesce(sum(price_micro_usd), 0) FROM shots WHERE intended_at >= ? "
             "AND NOT (state = 'failed' AND billed IS 0)"
         )
-        with self._guarded():
-            row = self._db.execute(query, (moment,)).fetchone()
-        return Decimal(row[0]) / MICRO
+        return Decimal(self._db.rows(query, moment)[0][0]) / MICRO
 
     def spent_today(self) -> Decimal:
         """Return US dollars spent or reserved since local midnight."""
@@ -175,7 +169,7 @@ class Ledger:
             BudgetExceeded: The reservation would go over the budget.
             LedgerUnavailable: It can not be written down.
         """
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             live = self.live(request.fingerprint)
             if live:
                 return live
@@ -276,7 +270,7 @@ class Ledger:
 
     def forget(self, entry: Entry) -> None:
         """Remove the row; the shot may then be paid for again."""
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             db.execute("DELETE FROM shots WHERE id = ?", (entry.id,))
 
     # -- inside ----------------------------------------------------------------------------------
@@ -287,7 +281,7 @@ class Ledger:
         columns["state"] = state.value
         names = ", ".join(f"{name} = ?" for name in columns)
         marks = ", ".join("?" for _ in expected)
-        with self._transaction() as db:
+        with self._db.transaction() as db:
             cursor = db.execute(
                 f"UPDATE shots SET {names} WHERE id = ? AND state IN ({marks})",
                 (*columns.values(), entry.id, *(each.value for each in expected)),
@@ -303,50 +297,7 @@ class Ledger:
         return self._rows("WHERE id = ?", entry_id)[0]
 
     def _rows(self, clause: str, *values: object) -> list[Entry]:
-        with self._guarded():
-            cursor = self._db.execute(f"SELECT * FROM shots {clause}", values)
-            return [entry_of(row) for row in cursor.fetchall()]
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._guarded():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.commit()
-            except BaseException:
-                self._db.rollback()
-                raise
-
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
-        with self._mutex, _unavailable_when_broken(str(self._path)):
-            try:
-                yield
-            except sqlite3.Error as error:
-                if is_damage(error) and isinstance(self._path, Path):
-                    self._mend(self._path)
-                raise
-
-    def _mend(self, path: Path) -> NoReturn:
-        self._db.close()
-        self._db = mend(path)
-        raise LedgerUnavailable(
-            f"The ledger of paid clips at {path} was damaged: it is set aside, and what could be "
-            "read of it is in a new one.",
-            "Compare `python -m vidu ledger` with fal.ai/dashboard/requests, then run again.",
-        )
-
-
-@contextlib.contextmanager
-def _unavailable_when_broken(place: str) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise LedgerUnavailable(
-            f"The ledger of paid clips at {place} can not be used ({error}).",
-            "Check that its disk is not full and the folder can be written, then run again.",
-        ) from error
+        return [entry_of(row) for row in self._db.rows(f"SELECT * FROM shots {clause}", *values)]
 
 
 def _check_budget(spent: Decimal, price: Decimal, budget: Decimal) -> None:

@@ -36,7 +36,7 @@ FLOORS = (
     {"budget", "draft", "fal", "run"},
     {"download", "ledger", "manifest"},
     {"listing", "platform", "shot_list", "wire"},
-    {"contact_sheet", "ledger_merge", "poster", "replies", "request"},
+    {"contact_sheet", "database", "ledger_merge", "poster", "replies", "request"},
     {"clip", "still"},
     {
         "camera",
