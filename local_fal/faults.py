@@ -105,6 +105,7 @@ ODD_DETAILS: dict[str, Answer] = {
 RESULT = {
     "status_expired": "a status request is answered 404 NOT_FOUND",
     "result_expired": "a result request is answered 404 NOT_FOUND",
+    "result_early": "a result request is answered 400, still in progress, though it is not",
     "video_missing": "the result holds no video",
     "video_null": "the result's video is null",
     "url_only": "the result's video holds its url and nothing else",
@@ -119,6 +120,7 @@ RESULT = {
 
 DOWNLOAD = {
     "clip_gone": "the CDN answers 404",
+    "clip_forbidden": "the CDN answers 403",
     "redirect": "the CDN redirects to another of its hosts, where the clip is",
     "redirect_to_private": "the CDN redirects to a private address",
     "truncated": "half the clip comes, and Content-Length says so; file_size tells the truth",
@@ -143,6 +145,7 @@ CLIP = {
 
 LISTING = {
     "listing_unavailable": "the listing is answered 403 in the platform's form",
+    "listing_without_payloads": "the listing shows neither inputs nor outputs",
     "listing_shows_running": "the listing shows requests that have not ended",
 }
 
@@ -162,6 +165,7 @@ FAULTS: dict[str, str] = {
 OF_A_JOB = frozenset({"stuck_in_queue", *GENERATION, *RESULT, *CLIP}) - {
     "status_expired",
     "result_expired",
+    "result_early",
 }
 """Those a job takes with it when it is accepted."""
 

@@ -64,6 +64,7 @@ class Platform:
         if self._faults.take("listing_unavailable"):
             return _error(403, "authorization_error", "Access denied").response()
         query = Query.read(request.query)
+        shows_payloads = query.with_payloads and not self._faults.take("listing_without_payloads")
         shows_running = self._faults.take("listing_shows_running")
         jobs = [job for job in self._book.jobs.values() if query.matches(job, shows_running)]
         jobs.sort(key=query.order, reverse=True)
@@ -71,7 +72,7 @@ class Platform:
         after = query.offset + len(page)
         has_more = after < len(jobs)
         body = {
-            "items": [item(job, query.with_payloads) for job in page],
+            "items": [item(job, shows_payloads) for job in page],
             "next_cursor": cursor_at(after) if has_more else None,
             "has_more": has_more,
         }

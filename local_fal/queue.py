@@ -175,7 +175,7 @@ class Queue:
             return job.response()
         if self._faults.take("result_expired"):
             return NOT_FOUND.response()
-        if job.answer is None:
+        if job.answer is None or self._faults.take("result_early"):
             return TOO_EARLY.response()
         job.results += 1
         return job.answer.response({"x-fal-request-id": job.request_id})

@@ -116,6 +116,8 @@ class Storage:
         take = self._faults.take
         if medium is None or take("clip_gone"):
             return detail(404, "Not Found").response(CDN_HEADERS)
+        if take("clip_forbidden"):
+            return detail(403, "Forbidden").response(CDN_HEADERS)
         if take("redirect"):
             raise web.HTTPFound(f"https://{CDN_HOSTS[-1]}{request.path}")
         if take("redirect_to_private"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -28,6 +29,11 @@ class Secret:
     def reveal(self) -> str:
         """Return the text, for the one header that carries it."""
         return self._reveal()
+
+    @property
+    def account(self) -> str:
+        """16 hex digits that tell one key's id from another's, and nothing of either."""
+        return hashlib.sha256(self._reveal().partition(":")[0].encode()).hexdigest()[:16]
 
     def __repr__(self) -> str:
         return "Secret(***)"

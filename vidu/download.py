@@ -30,14 +30,16 @@ from .errors import (
 from .progress import Tell, downloading
 from .replies import refusal
 from .retry import delay_s, passes
-from .safe_url import check_url
+from .safe_url import check_peer, check_url
 from .settings import Settings
 from .wire import unreachable
 
 MOST_TRIES = 6
 MOST_HOPS = 5
 TELL_EVERY_S = 0.25
-GONE_STATUSES = frozenset({403, 404, 410})
+GONE_STATUSES = frozenset({404, 410})
+LATE_STATUSES = GONE_STATUSES | {403}
+"""What a CDN may answer for a clip that has not reached all of its servers yet."""
 
 
 async def download(
@@ -158,6 +160,7 @@ async def _opened(
         await check_url(url)
         try:
             async with http.stream("GET", url, headers=headers) as response:
+                check_peer(response)
                 if not response.has_redirect_location:
                     if not response.is_success:
                         await response.aread()
@@ -192,12 +195,16 @@ def _strong_etag(response: httpx.Response) -> str | None:
 
 
 def _may_pass(problem: ServiceProblem) -> bool:
-    # A new clip may take a moment to reach every server of the CDN.
-    missing = isinstance(problem, Refused) and problem.status_code in GONE_STATUSES
-    return missing or passes(problem)
+    late = isinstance(problem, Refused) and problem.status_code in LATE_STATUSES
+    return late or passes(problem)
 
 
 def _final(problem: ServiceProblem) -> ViduError:
     if isinstance(problem, Refused) and problem.status_code in GONE_STATUSES:
         return ClipGone(f"fal no longer serves the clip (it answered {problem.status_code}).")
+    if isinstance(problem, Refused) and problem.status_code in LATE_STATUSES:
+        return DownloadFailed(
+            f"fal does not hand out the clip (it answered {problem.status_code}).",
+            "Run the same shot again later, free; if that never helps, ask fal's support about it.",
+        )
     return DownloadFailed(f"The clip could not be downloaded: {problem.happened}")

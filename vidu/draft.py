@@ -54,6 +54,7 @@ class Draft:
     """
 
     charges = False
+    account = ""
 
     def __init__(self) -> None:
         self._stills: dict[str, Still] = {}

@@ -68,7 +68,11 @@ class KeptFile:
 
 @dataclass(frozen=True)
 class Entry:
-    """One row: times are seconds since 1970, `None` for what has not happened."""
+    """One row: times are seconds since 1970, `None` for what has not happened.
+
+    `life_s` is how long the request can live from `posted_at` on, in seconds, and `account` whose
+    it is (`Platform.account`); both are `None` in rows of the first versions.
+    """
 
     id: int
     fingerprint: str
@@ -81,6 +85,8 @@ class Entry:
     intended_at: float
     arguments: Mapping[str, Any] | None = None
     posted_at: float | None = None
+    life_s: float | None = None
+    account: str | None = None
     receipt: Receipt | None = None
     submitted_at: float | None = None
     cancelled_at: float | None = None
@@ -122,6 +128,8 @@ def entry_of(row: sqlite3.Row) -> Entry:
         intended_at=row["intended_at"],
         arguments=json.loads(row["arguments"]) if row["arguments"] else None,
         posted_at=row["posted_at"],
+        life_s=row["life_s"],
+        account=row["account"],
         receipt=receipt,
         submitted_at=row["submitted_at"],
         cancelled_at=row["cancelled_at"],

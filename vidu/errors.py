@@ -45,6 +45,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from textwrap import shorten
+from typing import Any
 
 
 class Money(str, Enum):
@@ -91,6 +92,9 @@ class ViduError(Exception):
         self.request_id = request_id
         super().__init__(happened, self.next_step)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).__new__, (type(self), *self.args), self.__dict__
+
     def __str__(self) -> str:
         return f"{self.happened} {self.money.value} {self.next_step}"
 
@@ -122,7 +126,10 @@ class KeyProblem(ViduError):
 class MissingKey(KeyProblem):
     """No key was found in any of the places looked at."""
 
-    next_step = "Set the FAL_KEY environment variable (keys: fal.ai/dashboard/keys) and restart."
+    next_step = (
+        "Set it in ComfyUI under Settings > Vidu, or as the environment variable FAL_KEY before "
+        "the start (keys: fal.ai/dashboard/keys)."
+    )
 
 
 class MalformedKey(KeyProblem):
@@ -251,7 +258,7 @@ class DownloadFailed(ClipUnavailable):
 
 
 class ClipGone(ClipUnavailable):
-    """The clip is neither on disk nor at fal any more."""
+    """The clip is not on disk, and fal, as far as it can be asked, no longer has it."""
 
 
 class CorruptClip(ViduError):

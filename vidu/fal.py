@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -57,6 +60,7 @@ class Fal:
     charges = True
 
     def __init__(self, key: Secret, settings: Settings = Settings()) -> None:  # noqa: B008 (frozen)
+        self.account = key.account
         self._key = key
         self._settings = settings
         self._http = OneAttempt(key, float(settings.stall_limit_s))
@@ -121,7 +125,7 @@ class Fal:
         receipt = read_receipt(response)
         if receipt is None:
             raise SubmitUnknown("fal's reply to the paid request can not be read.")
-        return receipt if _is_trusted(receipt) else self._by_id(endpoint, receipt.request_id)
+        return receipt if _is_fal(receipt) else self._by_id(endpoint, receipt.request_id)
 
     async def status(self, receipt: Receipt) -> JobStatus:
         """Ask once what the request is doing.
@@ -172,13 +176,25 @@ class Fal:
     def cancel(self, receipt: Receipt) -> None:
         """Ask fal to cancel; it is no error when the request has completed already.
 
-        Blocks for up to 5 s, in a loop and on a client of its own: called in a thread, it outlives
-        the event loop that is torn down around it.
+        Blocks for up to 5 s. It works in a thread, a loop and on a client of its own, so that it
+        outlives the loop that is torn down around it, and no slow look-up of a name holds it up.
 
         Raises:
             ServiceProblem: fal could not be asked.
         """
-        asyncio.run(self._cancel_apart(receipt))
+        answer: Future[None] = Future()
+
+        def ask() -> None:
+            try:
+                answer.set_result(asyncio.run(self._cancel_apart(receipt)))
+            except Exception as error:
+                answer.set_exception(error)
+
+        Thread(target=ask, daemon=True).start()
+        try:
+            answer.result(CANCEL_LIMIT_S)
+        except FutureTimeout:
+            raise Unreachable("fal did not answer to the cancelling.") from None
 
     async def find(
         self, endpoint: Endpoint, arguments: Mapping[str, Any], posted_at: float
@@ -246,7 +262,7 @@ class Fal:
             raise Refused("fal's storage answered without an address.", status_code=502) from error
 
     async def _result_once(self, receipt: Receipt, failed: bool) -> Output:
-        response = await self._http.get(receipt.response_url)
+        response = await self._http.get(_trusted(receipt).response_url)
         if response.is_success:
             output = read_output(response)
             if output is None:
@@ -257,7 +273,7 @@ class Fal:
                     request_id=receipt.request_id,
                 )
             return output
-        if is_verdict(response) and (failed or response.is_client_error):
+        if is_verdict(response, failed=failed):
             raise failure(response, receipt.request_id)
         raise refusal(response)
 
@@ -266,12 +282,13 @@ class Fal:
             try:
                 await asyncio.wait_for(fal._handle(receipt).cancel(), CANCEL_LIMIT_S)
             except asyncio.TimeoutError:
-                raise Unreachable("fal did not answer to the cancelling.") from None
+                return  # nobody waits any more
             except fal_client.FalClientHTTPError as error:
                 if error.status_code not in (400, 404):
                     raise refusal(error.response) from error
 
     def _handle(self, receipt: Receipt) -> fal_client.AsyncRequestHandle:
+        _trusted(receipt)
         return fal_client.AsyncRequestHandle(
             request_id=receipt.request_id,
             response_url=receipt.response_url,
@@ -285,8 +302,18 @@ class Fal:
         return Receipt(request_id, handle.status_url, handle.response_url, handle.cancel_url)
 
 
-def _is_trusted(receipt: Receipt) -> bool:
-    # The key goes along with these, so only fal's own queue is ever asked.
+def _trusted(receipt: Receipt) -> Receipt:
+    # A ledger may have been merged from another's, and the key goes along with these.
+    if not _is_fal(receipt):
+        raise Refused(
+            f"The ledger has addresses for request {receipt.request_id} that are not fal's.",
+            "Forget that row: whoever wrote it is after the key, or it is damaged.",
+            status_code=421,
+        )
+    return receipt
+
+
+def _is_fal(receipt: Receipt) -> bool:
     urls = (receipt.status_url, receipt.response_url, receipt.cancel_url)
     return all(_is_queue(url) for url in urls)
 

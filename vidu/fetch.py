@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from .clip import Probe, check
 from .entry import Entry, KeptFile, Output
-from .errors import ClipGone, CorruptClip, KeepFailed, Money, UnsafeUrl
+from .errors import ClipGone, CorruptClip, KeepFailed, Money, Refused, UnsafeUrl
 from .keep import keep
 from .progress import Phase
 from .request import ENDPOINTS
@@ -44,7 +44,7 @@ async def fetch(run: Run, entry: Entry) -> Entry:
         raise type(broken)(
             broken.happened,
             "Run the same shot again to fetch it anew, free. Should that never help, change the "
-            f"seed, or pay for it anew on purpose: {run.ledger.forget_command(entry)}",
+            f"seed. {run.anew(entry)}",
             request_id=entry.request_id,
         ) from broken
     return await _to_its_end(_keep, run, entry, part, probe)
@@ -68,15 +68,13 @@ async def forgotten(run: Run, entry: Entry) -> Entry:
     Raises:
         ClipGone: The listing does not have it, and the request could still be alive.
     """
-    assert entry.receipt is not None
-    output = await run.platform.find_output(ENDPOINTS[entry.endpoint], entry.receipt)
+    output = await _listed(run, entry, Money.MAYBE_SPENT)
     if output:
         return run.ledger.finished(entry, output)
-    if run.ledger.now() < (entry.submitted_at or 0) + run.settings.request_life_s:
+    if run.ledger.now() < (entry.submitted_at or 0) + run.life_s(entry):
         raise ClipGone(
             f"fal does not know request {entry.request_id}.",
-            "Run the same shot again later. To pay for it anew on purpose, first run: "
-            + run.ledger.forget_command(entry),
+            f"Run the same shot again later. {run.anew(entry)}",
             money=Money.MAYBE_SPENT,
             request_id=entry.request_id,
         )
@@ -84,17 +82,41 @@ async def forgotten(run: Run, entry: Entry) -> Entry:
 
 
 async def _renewed(run: Run, entry: Entry, gone: ClipGone) -> Entry:
-    assert entry.receipt is not None and entry.output is not None
-    output = await run.platform.find_output(ENDPOINTS[entry.endpoint], entry.receipt)
+    assert entry.output is not None
+    output = await _listed(run, entry, Money.SPENT)
     if output and output.video_url != entry.output.video_url:
         return run.ledger.finished(entry, output)
     if entry.kept_at is None or run.posted(entry):
-        raise gone  # a clip nobody has seen yet is not paid for anew without a word from the artist
+        # A clip nobody has seen yet is not paid for anew without a word from the artist.
+        raise ClipGone(gone.happened, f"{gone.next_step} {run.anew(entry)}") from gone
     return _over(run, entry, "The clip is gone from disk and from fal", billed=True)
 
 
+async def _listed(run: Run, entry: Entry, money: Money) -> Output | None:
+    assert entry.receipt is not None
+    try:
+        return await run.platform.find_output(ENDPOINTS[entry.endpoint], entry.receipt)
+    except Refused as problem:
+        raise ClipGone(
+            f"fal no longer serves request {entry.request_id}, and its listing of requests, which "
+            f"may have the clip, can not be read: {problem.happened}",
+            f"Run the same shot again later. {run.anew(entry)}",
+            money=money,
+        ) from problem
+
+
 def _over(run: Run, entry: Entry, what: str, *, billed: bool | None) -> Entry:
+    """Take a row fal has no clip for to FAILED, so that its shot is made anew."""
     price = ENDPOINTS[entry.endpoint].price.usd
+    money = Money.CHARGED if billed else Money.MAYBE_SPENT
+    if not run.sees(entry):
+        raise ClipGone(
+            f"{what}, when asked with this key; request {entry.request_id} was made with another.",
+            f"Set the key it was made with and run the same shot again. {run.anew(entry)}",
+            money=money,
+        )
+    if not run.may_pay:
+        raise ClipGone(f"{what}.", f"Run its shot to make it anew for ${price:.2f}.", money=money)
     run.warn(Phase.UPLOADING, f"{what}: making it again for ${price:.2f}", 0.0)
     return run.ledger.failed(entry, what, billed=billed)
 
@@ -108,7 +130,9 @@ async def _to_its_end(work: Callable[..., T], *given: object) -> T:
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:
-        await asyncio.wait({working})
+        while not working.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({working})
         raise
 
 

@@ -46,6 +46,9 @@ MONEY = MappingProxyType(
 )
 """What becomes of the money when such an error stops a row in this state."""
 
+BILLED = MappingProxyType({True: Money.CHARGED, False: Money.NOT_SPENT, None: Money.MAYBE_SPENT})
+"""What became of the money of a FAILED row."""
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -111,7 +114,7 @@ async def generate(
     Raises:
         ViduError: See the tree in `errors.py`.
     """
-    run = Run(platform, ledger, names, metadata or {}, settings, tell, ledger.now())
+    run = Run(platform, ledger, names, metadata or {}, settings, tell, ledger.now(), may_pay=True)
     async with ledger.turn(request.fingerprint, run.waiting):
         run = replace(run, started_at=ledger.now())  # what was paid while it waited, another paid
         try:
@@ -145,14 +148,14 @@ async def collect(
         GenerationFailed: There is no clip to bring home.
         ViduError: See the tree in `errors.py`.
     """
-    run = Run(platform, ledger, names, {}, settings, tell, ledger.now())
+    run = Run(platform, ledger, names, {}, settings, tell, ledger.now(), may_pay=False)
     async with ledger.turn(entry.fingerprint, run.waiting):
         entry = await _follow(run, ledger.live(entry.fingerprint) or entry)
     if entry.state is not State.KEPT:
         raise GenerationFailed(
             f"There is no clip to collect: {entry.failure or 'the shot was never asked for'}.",
             "Run the shot again to make it.",
-            money=Money.MAYBE_SPENT if entry.billed is None else Money.NOT_SPENT,
+            money=BILLED[entry.billed],
         )
     return _clip(run, entry)
 
@@ -178,8 +181,10 @@ async def _follow(run: Run, entry: Entry) -> Entry:
         try:
             following = await _step(run, entry)
         except ViduError as error:
-            error.request_id = entry.request_id or None
-            if isinstance(error, NO_VERDICT):
+            error.request_id = error.request_id or entry.request_id or None
+            if not run.platform.charges:
+                error.money = Money.NOT_SPENT
+            elif isinstance(error, NO_VERDICT):
                 error.money = MONEY[entry.state]
             raise
         if following is None:
@@ -193,23 +198,25 @@ async def _step(run: Run, entry: Entry) -> Entry | None:
     if entry.state in (State.SUBMITTED, State.CANCELLED):
         return await watch(run, entry)
     if entry.state is State.FINISHED:
-        return await fetch(run, entry)
+        # A file that was missing for a moment only is not fetched again.
+        back = entry.file if await is_intact(entry) else None
+        return run.ledger.kept(entry, back) if back else await fetch(run, entry)
     if entry.state is State.KEPT and not await is_intact(entry):
         return missing(run, entry)
     return None
 
 
 async def _cancel(run: Run, fingerprint: str) -> None:
-    entry = run.ledger.live(fingerprint)
-    if not entry or not entry.receipt or entry.state not in (State.SUBMITTED, State.CANCELLED):
-        return
     try:
+        entry = run.ledger.live(fingerprint)
+        if not entry or not entry.receipt or entry.state not in (State.SUBMITTED, State.CANCELLED):
+            return
         run.ledger.cancelled(entry)  # first, so that the next run asks what became of it
         loop = asyncio.get_running_loop()
         # Shielded, for being cancelled a second time must not take it back.
         await asyncio.shield(loop.run_in_executor(None, run.platform.cancel, entry.receipt))
     except ViduError as problem:
-        log.warning("Request %s may go on at fal: %s", entry.request_id, problem.happened)
+        log.warning("A request may go on at fal: %s", problem.happened)
 
 
 def _clip(run: Run, entry: Entry) -> Clip:

@@ -191,14 +191,30 @@ class Ledger:
             )
             return self._get(cursor.lastrowid)
 
-    def posting(self, entry: Entry, arguments: Mapping[str, Any]) -> Entry:
-        """INTENDED to UNKNOWN: from here until the reply nobody knows what fal has."""
+    def posting(
+        self,
+        entry: Entry,
+        arguments: Mapping[str, Any],
+        *,
+        life_s: float | None = None,
+        account: str | None = None,
+    ) -> Entry:
+        """INTENDED to UNKNOWN: from here until the reply nobody knows what fal has.
+
+        Args:
+            entry: The row.
+            arguments: The body of the paid POST.
+            life_s: How long the request can live, in seconds, by the settings of this moment.
+            account: Whose request it is.
+        """
         return self._move(
             entry,
             State.UNKNOWN,
             expected=(State.INTENDED,),
             arguments=json.dumps(dict(arguments)),
             posted_at=self._now(),
+            life_s=life_s,
+            account=account,
         )
 
     def submitted(self, entry: Entry, receipt: Receipt) -> Entry:

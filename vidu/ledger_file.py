@@ -60,6 +60,10 @@ MIGRATIONS = (
     """
     CREATE INDEX unfinished ON shots (state) WHERE state NOT IN ('kept', 'failed');
     """,
+    """
+    ALTER TABLE shots ADD COLUMN life_s REAL;
+    ALTER TABLE shots ADD COLUMN account TEXT;
+    """,
 )
 """Each script takes the file from one version to the next; a landed one is never changed."""
 

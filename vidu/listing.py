@@ -54,10 +54,17 @@ class Listing:
             "start": _iso(posted_at - CLOCK_SKEW_S),
             "end": _iso(posted_at + self._request_life_s + 2 * CLOCK_SKEW_S),
         }
+        hidden = 0
         async for item in self._items({"endpoint_id": endpoint_id, **window}):
             request_id = item.get("request_id")
             if _has_input(item, arguments) and REQUEST_ID.fullmatch(str(request_id)):
                 return str(request_id)
+            hidden += not isinstance(item.get("json_input"), dict)
+        if hidden:
+            raise Refused(
+                f"It has {hidden} requests without their inputs, and any may be the lost one.",
+                status_code=403,
+            )
         return None
 
     async def output(self, endpoint_id: str, request_id: str) -> Output | None:
@@ -82,6 +89,7 @@ class Listing:
             if not page.get("has_more") or not page.get("next_cursor"):
                 return
             cursor = {"cursor": str(page["next_cursor"])}
+        raise Refused("fal's listing of requests is too long to be read.", status_code=413)
 
 
 def _page(response: httpx.Response) -> dict[str, Any]:

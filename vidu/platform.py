@@ -41,6 +41,9 @@ class Platform(Protocol):
     charges: bool
     """Whether its clips cost money."""
 
+    account: str
+    """Whose requests it sees: the same for the same key, and nothing that tells the key."""
+
     async def upload(self, still: Still) -> str:
         """Upload one first frame and return its URL."""
 

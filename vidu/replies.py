@@ -51,11 +51,11 @@ CANCELLED_TYPES = frozenset({"client_cancelled", "client_disconnected"})
 def refusal(response: httpx.Response) -> ViduError:
     """Return the error for an answer to a submit, status, storage or listing call."""
     words = spoken(response)
-    code = response.status_code
+    code = 425 if is_early(response) else response.status_code
     if code == 401:
         return RejectedKey(f"fal does not accept the key ({words}).")
     if code == 403 and "User is locked" in words:
-        return AccountLocked(f"fal has locked this account: {words}")
+        return AccountLocked(f"fal has locked this account: {words}", _unlock(words))
     if code == 429:
         problem = RateLimited(f"fal asks for fewer requests ({words}).")
         problem.retry_after_s = retry_after_s(response)
@@ -77,6 +77,13 @@ def failure(response: httpx.Response, request_id: str) -> GenerationFailed:
         kind, what = ImageRejected, f"fal could not use the image: {words}"
     elif _blames(response, "prompt"):
         kind, what = PromptRejected, f"fal could not use the prompt: {words}"
+    elif "user" in response.headers.get("x-fal-request-timeout-type", ""):
+        return GenerationFailed(
+            "fal ended the request, for it waited for a runner longer than the queue limit.",
+            "Run again when fal is less busy, or raise VIDU_QUEUE_LIMIT_S.",
+            money=money,
+            request_id=request_id,
+        )
     return kind(what, money=money, request_id=request_id)
 
 
@@ -97,17 +104,28 @@ def spoken(response: httpx.Response) -> str:
     return text if len(text) <= WORDS_LIMIT else text[: WORDS_LIMIT - 3] + "..."
 
 
-def is_verdict(response: httpx.Response) -> bool:
+def is_verdict(response: httpx.Response, *, failed: bool) -> bool:
     """Tell whether a result that is no success is the request's own error.
 
-    fal replays what the model answered: a 4xx, or a 5xx that names its type. A bare 5xx comes
-    from a server on the way, a 401, 403 or 404 from fal's door.
+    fal replays what the model answered: a 422, another 4xx that names its type, and, when the
+    status told of an error, any 4xx and a 5xx that names its type. All else comes from a server
+    on the way, and a 401, 403 or 404 from fal's door.
+
+    Args:
+        response: The answer.
+        failed: Whether the request's status told of an error.
     """
-    if response.status_code in (401, 403, 404, 408, 409, 425, 429):
+    code = response.status_code
+    if code in (401, 403, 404, 408, 409, 425, 429) or is_early(response):
         return False
-    if "still in progress" in spoken(response):
-        return False
-    return response.is_client_error or any(_types(response))
+    if failed:
+        return response.is_client_error or any(_types(response))
+    return code == 422 or (response.is_client_error and any(_types(response)))
+
+
+def is_early(response: httpx.Response) -> bool:
+    """Tell whether the result was asked for before this server of fal's has it."""
+    return response.status_code == 400 and "still in progress" in spoken(response)
 
 
 def read_receipt(response: httpx.Response) -> Receipt | None:
@@ -165,6 +183,12 @@ def _money(response: httpx.Response) -> Money:
     if response.status_code >= 500 or units == 0:
         return Money.NOT_SPENT  # fal never bills a server error (fal.ai/docs pricing page)
     return Money.MAYBE_SPENT if units is None else Money.CHARGED
+
+
+def _unlock(words: str) -> str:
+    if "balance" in words.lower() or "TOP_UP" in words:
+        return AccountLocked.next_step
+    return "Only fal can unlock it: write to support@fal.ai, then run again."
 
 
 def _one(item: object) -> str:

@@ -38,6 +38,7 @@ class Run:
         settings: Limits.
         tell: Told of each moment.
         started_at: The ledger's time when the run began, in seconds since 1970.
+        may_pay: Whether a shot that fal has no clip of may be made anew.
     """
 
     platform: Platform
@@ -47,6 +48,7 @@ class Run:
     settings: Settings
     tell: Tell
     started_at: float
+    may_pay: bool
 
     def say(self, phase: Phase, text: str, fraction: float) -> None:
         """Tell of a moment."""
@@ -63,3 +65,18 @@ class Run:
     def posted(self, entry: Entry) -> bool:
         """Tell whether the paid request of `entry` was made in this run."""
         return entry.posted_at is not None and entry.posted_at >= self.started_at
+
+    def life_s(self, entry: Entry) -> float:
+        """Return how long the request of `entry` can live from `posted_at` on, in seconds."""
+        return self.settings.request_life_s if entry.life_s is None else entry.life_s
+
+    def sees(self, entry: Entry) -> bool:
+        """Tell whether the platform, asked about `entry`, is asked in the name that made it."""
+        return entry.account in (None, self.platform.account)
+
+    def anew(self, entry: Entry) -> str:
+        """Return the sentence that tells how to pay for this shot again on purpose."""
+        return (
+            "To pay for it anew on purpose, forget it first, in the library or with: "
+            + self.ledger.forget_command(entry)
+        )

@@ -48,6 +48,17 @@ async def check_url(url: str) -> None:
             raise UnsafeUrl(f"fal's address for the clip leads into a private network ({host}).")
 
 
+def check_peer(response: httpx.Response) -> None:
+    """Raise `UnsafeUrl` when the answer came from a private address after all.
+
+    A name may lead elsewhere at each look-up, so what `check_url` saw is looked at again.
+    """
+    host, stream = response.url.host, response.extensions.get("network_stream")
+    peer = stream.get_extra_info("server_addr") if stream and not _behind_proxy(host) else None
+    if peer and not is_public(peer[0]) and not _is_tunnel(peer[0]):
+        raise UnsafeUrl(f"fal's address for the clip leads into a private network ({host}).")
+
+
 def is_public(address: str) -> bool:
     """Tell whether an IP address is one of the public internet."""
     ip = ipaddress.ip_address(address.partition("%")[0])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 
 from .entry import Entry, Receipt
 from .errors import LedgerUnavailable, Money, ServiceProblem, SubmitUnknown, ViduError
@@ -13,6 +15,10 @@ from .run import Run
 
 SEARCH_EVERY_S = 5.0
 REPLY_GRACE_S = 0.5
+MOST_WRITE_TRIES = 4
+WRITE_AGAIN_AFTER_S = 0.5
+
+log = logging.getLogger(__name__)
 
 
 async def upload_and_submit(run: Run, entry: Entry, request: Request) -> Entry:
@@ -28,7 +34,12 @@ async def upload_and_submit(run: Run, entry: Entry, request: Request) -> Entry:
         run.ledger.failed(entry, _reason(error), billed=False)
         raise
     run.say(Phase.SUBMITTING, "Asking for the clip", 0.08)
-    entry = run.ledger.posting(entry, request.arguments(urls))
+    entry = run.ledger.posting(
+        entry,
+        request.arguments(urls),
+        life_s=run.settings.request_life_s,
+        account=run.platform.account,
+    )
     post = asyncio.create_task(_post(run, entry))
     try:
         return await asyncio.shield(post)
@@ -44,23 +55,30 @@ async def search(run: Run, entry: Entry) -> Entry:
     """Take an UNKNOWN row to SUBMITTED, or to FAILED when the request can not be alive any more.
 
     Raises:
-        SubmitUnknown: fal's listing can not be read, so nobody knows.
+        SubmitUnknown: fal's listing can not be read, or not with this key, so nobody knows.
     """
     posted_at = entry.posted_at or entry.intended_at
-    # It may have arrived as late as the POST was waited for.
-    life_s = run.settings.request_life_s
-    life_s += min(float(run.settings.stall_limit_s), life_s / 10)
+    # From here on by a clock that nobody sets: a corrected time must not make a job look dead.
+    posted_s = time.monotonic() - max(0.0, run.ledger.now() - posted_at)
+    life_s = run.life_s(entry)
     while True:
-        asked_at = run.ledger.now()
+        age_s = time.monotonic() - posted_s
         receipt = await _look(run, entry, posted_at)
         if receipt:
             run.say(Phase.SEARCHING, "Found the request at fal: going on with it", 0.1)
             return run.ledger.submitted(entry, receipt)
-        if asked_at > posted_at + life_s:
-            run.warn(Phase.SEARCHING, "The lost request never reached fal: asking anew", 0.0)
+        if not run.sees(entry):
+            raise SubmitUnknown(
+                "The reply to the paid request was lost, it was made with another fal key, and "
+                "this key's listing does not show it.",
+                f"Set the key it was made with and run the same shot again. {run.anew(entry)}",
+            )
+        if age_s > life_s:
+            anew = ": asking anew" if run.may_pay else ""
+            run.warn(Phase.SEARCHING, f"The lost request never reached fal{anew}", 0.0)
             return run.ledger.failed(entry, "the request never reached fal", billed=False)
-        run.say(Phase.SEARCHING, _search_words(asked_at - posted_at, life_s), 0.1)
-        await asyncio.sleep(min(SEARCH_EVERY_S, max(0.2, posted_at + life_s - asked_at)))
+        run.say(Phase.SEARCHING, _search_words(age_s, life_s), 0.1)
+        await asyncio.sleep(min(SEARCH_EVERY_S, max(0.2, life_s - age_s)))
 
 
 async def _post(run: Run, entry: Entry) -> Entry:
@@ -72,11 +90,22 @@ async def _post(run: Run, entry: Entry) -> Entry:
     except ViduError as error:
         run.ledger.failed(entry, _reason(error), billed=False)
         raise
-    try:
-        return run.ledger.submitted(entry, receipt)
-    except LedgerUnavailable as problem:
-        problem.money = Money.PENDING
-        raise
+    return await _written_down(run, entry, receipt)
+
+
+async def _written_down(run: Run, entry: Entry, receipt: Receipt) -> Entry:
+    # Worth more than one try: without its id the request has to be searched for.
+    tries = 1
+    while True:
+        try:
+            return run.ledger.submitted(entry, receipt)
+        except LedgerUnavailable as problem:
+            problem.money, problem.request_id = Money.PENDING, receipt.request_id
+            log.error("Request %s could not be written down.", receipt.request_id)
+            if tries == MOST_WRITE_TRIES:
+                raise
+        tries += 1
+        await asyncio.sleep(WRITE_AGAIN_AFTER_S)
 
 
 async def _look(run: Run, entry: Entry, posted_at: float) -> Receipt | None:
@@ -90,8 +119,8 @@ async def _look(run: Run, entry: Entry, posted_at: float) -> Receipt | None:
         raise SubmitUnknown(
             "The reply to the paid request was lost, and fal's listing of requests can not be "
             f"read: {problem.happened} The request is not repeated on its own.",
-            "Look at fal.ai/dashboard/requests and run the same shot again later. To pay for it "
-            f"anew on purpose, first run: {run.ledger.forget_command(entry)}",
+            "Look at fal.ai/dashboard/requests and run the same shot again later. "
+            + run.anew(entry),
         ) from problem
 
 

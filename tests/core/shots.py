@@ -26,12 +26,12 @@ from vidu.run import numbered_names
 from vidu.settings import Settings
 
 SHORT = Settings(
-    queue_limit_s=Decimal(2),
-    generation_limit_s=Decimal(3),
-    stall_limit_s=Decimal(1),
+    queue_limit_s=Decimal(4),
+    generation_limit_s=Decimal(4),
+    stall_limit_s=Decimal("1.5"),
     outage_limit_s=Decimal(2),
 )
-"""Limits that a test can wait for; 6 s is the whole life of a request."""
+"""Limits that a test can wait for; 9.5 s is the whole life of a request."""
 
 
 def shot(seed: int = 1, prompt: str = "The tide comes in", **options: Any) -> Request:

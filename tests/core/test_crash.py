@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -28,6 +29,7 @@ from .shots import SHORT, findings, jobs_of, run, shot
 ROOT = Path(__file__).parents[2]
 CHILD = Path(__file__).with_name("crash_child.py")
 RUNS = 4
+AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -83,18 +85,22 @@ def scenes(request, tmp_path_factory, bare_environment) -> Iterator[dict[str, Sc
         if item.path == request.path and "way" in getattr(item, "fixturenames", ())
     }
     with ExitStack() as running:
-        scenes, children = {}, {}
+        scenes = {}
         for name, cell in chosen.items():
-            way, moment = cell["way"], cell["moment"]
             options = {"generation_seconds": 0.2, "clip_size": (64, 48), "clip_frames": 8}
-            fal = running.enter_context(local_fal.running(**options, faults=way.faults))
+            fal = running.enter_context(local_fal.running(**options, faults=cell["way"].faults))
             place = tmp_path_factory.mktemp(name.replace(":", "_"))
             scenes[name] = Scene(fal, place / "home", place / "clips")
-            children[name] = scenes[name].child(1, moment, *filter(None, [way.phase]))
-        for name, child in children.items():
+
+        def kill(name: str) -> None:
+            way, moment = chosen[name]["way"], chosen[name]["moment"]
+            child = scenes[name].child(1, moment, *filter(None, [way.phase]))
             _, words = child.communicate()
             # Windows has no SIGKILL: there a process that is ended so returns the signal's number.
             assert child.returncode in (-9, 15), f"{name} was not killed: {words}"
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(kill, scenes))
         yield scenes
 
 

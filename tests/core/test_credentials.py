@@ -136,7 +136,7 @@ def test_a_file_that_someone_wrote_by_hand_is_read(tmp_path):
 def test_no_key_anywhere_says_where_to_put_one(tmp_path, content):
     if content is not None:
         (tmp_path / KEY_FILE).write_bytes(content)
-    with pytest.raises(MissingKey, match=r"Set the FAL_KEY .* fal\.ai/dashboard/keys"):
+    with pytest.raises(MissingKey, match=r"Settings > Vidu.*FAL_KEY.*fal\.ai/dashboard/keys"):
         find_key(tmp_path, {})
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Iterator
 
@@ -94,6 +95,14 @@ def test_only_after_the_paid_request_is_money_in_doubt(kind):
         assert kind.money is Money.NOT_SPENT
     else:
         assert kind.money is not Money.NOT_SPENT
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_an_error_comes_back_whole_from_another_process(kind):
+    error = made(kind)
+    error.request_id = "r-1"
+    back = pickle.loads(pickle.dumps(error))
+    assert (type(back), str(back), back.request_id) == (kind, str(error), "r-1")
 
 
 def test_what_is_given_goes_before_what_is_usual():

@@ -531,7 +531,8 @@ def as_version_1(home: Path) -> list[Entry]:
         db.executescript(MIGRATIONS[0])
         db.execute("PRAGMA user_version = 1")
         db.execute("ATTACH ? AS newest", (str(home / "newest" / LEDGER_FILE),))
-        db.execute("INSERT INTO shots SELECT * FROM newest.shots")
+        names = ", ".join(column[1] for column in db.execute("PRAGMA table_info(shots)"))
+        db.execute(f"INSERT INTO shots SELECT {names} FROM newest.shots")
         db.commit()
     return rows
 

@@ -106,6 +106,7 @@ SINGLE = {
     "cancel_ignored",
     "status_expired",
     "result_expired",
+    "result_early",
     "video_missing",
     "video_null",
     "url_only",
@@ -117,6 +118,7 @@ SINGLE = {
     "detail_html",
     "detail_v1",
     "clip_gone",
+    "clip_forbidden",
     "redirect",
     "redirect_to_private",
     "truncated",
@@ -135,6 +137,7 @@ SINGLE = {
     "rotated",
     "untagged_colour",
     "listing_unavailable",
+    "listing_without_payloads",
     "listing_shows_running",
 }
 
@@ -438,6 +441,14 @@ def test_expired(fal, client, post, finish):
         assert client.get(url).status_code == 200
 
 
+def test_early(fal, client, post, finish):
+    url = finish(post().json())["response_url"]
+    fal.set_faults("result_early:1")
+    early = client.get(url)
+    assert (early.status_code, early.json()) == (400, {"detail": "Request is still in progress"})
+    assert client.get(url).status_code == 200
+
+
 def test_odd_results(fal, result):
     fal.set_faults("video_missing:1")
     assert result().json() == {}
@@ -463,6 +474,8 @@ def test_downloads_that_are_not_the_clip(fal, client, result):
     assert len(whole) == video["file_size"]
     fal.set_faults("clip_gone:1")
     assert client.get(video["url"]).status_code == 404
+    fal.set_faults("clip_forbidden:1")
+    assert client.get(video["url"]).status_code == 403
     fal.set_faults("truncated:1")
     half = client.get(video["url"])
     assert half.content == whole[: len(whole) // 2]
@@ -482,7 +495,7 @@ def test_downloads_that_are_not_the_clip(fal, client, result):
     fal.set_faults("no_range:1")
     ranged = [client.get(video["url"], headers={"Range": "bytes=5-"}) for _ in range(2)]
     assert [response.status_code for response in ranged] == [200, 206]
-    assert fal.ledger()["counts"]["downloads"] == 10
+    assert fal.ledger()["counts"]["downloads"] == 11
 
 
 @pytest.mark.parametrize(
@@ -601,6 +614,15 @@ def test_listing_unavailable(fal, client):
     refused = client.get(LISTING)
     assert refused.status_code == 403
     assert set(refused.json()["error"]) == {"type", "message", "docs_url", "request_id"}
+
+
+def test_listing_without_payloads(fal, client, post, finish):
+    finish(post().json())
+    url = f"{LISTING}&expand=payloads"
+    (item,) = client.get(url).json()["items"]
+    fal.set_faults("listing_without_payloads:1")
+    (bare,) = client.get(url).json()["items"]
+    assert set(item) - set(bare) == {"json_input", "json_output"}
 
 
 def test_listing_shows_running(fal, client, post):

@@ -72,7 +72,6 @@ def test_401_is_a_rejected_key_in_fals_words(detail):
     [
         "Exhausted balance. Top up your balance at fal.ai/dashboard/billing.",
         "Exhausted balance. Top up your balance at fal.ai/dashboard/billing",
-        "Admin lock. Please contact support@fal.ai",
         "TOP_UP.",
     ],
 )
@@ -81,6 +80,13 @@ def test_403_user_is_locked_is_a_locked_account(reason):
     assert type(error) is AccountLocked
     assert reason in str(error)
     assert "fal.ai/dashboard/billing" in error.next_step
+
+
+def test_a_lock_that_no_payment_lifts_is_fals_to_lift():
+    words = "User is locked. Reason: Admin lock. Please contact support@fal.ai"
+    error = refusal(reply(403, {"detail": words}))
+    assert type(error) is AccountLocked
+    assert "support@fal.ai" in error.next_step
 
 
 def test_any_other_403_is_a_refusal():
@@ -247,19 +253,26 @@ def test_money_is_what_fal_says_of_it(status, units, money):
     ],
 )
 def test_an_infrastructure_error_with_its_type_is_a_verdict(status, kind):
-    assert is_verdict(reply(status, {"detail": "x", "error_type": kind}))
-    assert is_verdict(reply(status, {"detail": "x"}, x_fal_error_type=kind))
-    assert is_verdict(reply(status, model_error(kind, "x")))
+    assert is_verdict(reply(status, {"detail": "x", "error_type": kind}), failed=True)
+    assert is_verdict(reply(status, {"detail": "x"}, x_fal_error_type=kind), failed=True)
+    assert is_verdict(reply(status, model_error(kind, "x")), failed=True)
 
 
 @pytest.mark.parametrize("status", [400, 422, 499])
 def test_a_4xx_is_a_verdict(status):
-    assert is_verdict(reply(status, {"detail": "x"}))
+    assert is_verdict(reply(status, {"detail": "x"}), failed=True)
+    assert is_verdict(reply(status, model_error("x", "x")), failed=False)
+
+
+def test_after_a_status_without_an_error_it_needs_a_type():
+    assert not is_verdict(reply(400, {"detail": "x"}), failed=False)
+    assert not is_verdict(reply(500, {"detail": "x", "error_type": "x"}), failed=False)
+    assert is_verdict(reply(422, {"detail": "x"}), failed=False)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 408, 409, 425, 429])
 def test_an_answer_of_fals_door_is_none(status):
-    assert not is_verdict(reply(status, {"detail": "x", "error_type": "x"}))
+    assert not is_verdict(reply(status, {"detail": "x", "error_type": "x"}), failed=True)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -276,16 +289,16 @@ def test_an_answer_of_fals_door_is_none(status):
     ],
 )
 def test_a_bare_5xx_is_none(status, body):
-    assert not is_verdict(reply(status, body))
+    assert not is_verdict(reply(status, body), failed=True)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_page_of_a_server_on_the_way_is_none(status):
-    assert not is_verdict(httpx.Response(status, html=NGINX))
+    assert not is_verdict(httpx.Response(status, html=NGINX), failed=True)
 
 
 def test_too_early_is_none():
-    assert not is_verdict(reply(400, {"detail": "Request is still in progress"}))
+    assert not is_verdict(reply(400, {"detail": "Request is still in progress"}), failed=True)
 
 
 # -- fal's words ---------------------------------------------------------------------------------
@@ -350,13 +363,13 @@ fal_like = st.dictionaries(
 )
 
 
-@given(st.integers(400, 599), anything | fal_like)
-def test_whatever_fal_answers_it_is_read(status, body):
+@given(st.integers(400, 599), anything | fal_like, st.booleans())
+def test_whatever_fal_answers_it_is_read(status, body, failed):
     response = reply(status, body)
     assert "\n" not in spoken(response)
     assert str(refusal(response))
     assert str(failure(response, "r"))
-    assert is_verdict(response) in (True, False)
+    assert is_verdict(response, failed=failed) in (True, False)
     read_receipt(response)
     read_output(response)
 

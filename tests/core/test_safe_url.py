@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
+import ssl
 from pathlib import Path
 
+import httpx
 import pytest
+import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vidu.download import download
 from vidu.errors import Money, UnsafeUrl
+from vidu.progress import silent
 from vidu.safe_url import LOCAL_NAMES, check_url, is_public
+from vidu.settings import Settings
 
 HOSTS = Path("/etc/hosts")
 
@@ -228,3 +235,30 @@ async def test_whatever_fal_names_it_passes_or_is_refused(url, monkeypatch):
         await check_url(url)
     except UnsafeUrl as error:
         assert "fal's address for the clip" in str(error)
+
+
+async def test_a_name_that_leads_elsewhere_at_the_next_look_up_is_refused(monkeypatch, tmp_path):
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")
+        await writer.drain()
+
+    authority, trusted = trustme.CA(), ssl.create_default_context()
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("clips.example").configure_cert(served)
+    authority.configure_trust(trusted)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=served)
+    port = server.sockets[0].getsockname()[1]
+    addresses = iter(["93.184.216.34"])
+
+    def look_up(*_, **__):
+        address = (next(addresses, "127.0.0.1"), port)
+        return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    part = tmp_path / "part"
+    async with server, httpx.AsyncClient(verify=trusted) as http:
+        with pytest.raises(UnsafeUrl, match="private network"):
+            url = f"https://clips.example:{port}/clip.mp4"
+            await download(http, url, part, None, Settings(), silent)
+    assert not part.exists()

@@ -1,0 +1,255 @@
+"""When a paid request may be given up: only when fal, asked in its own name, can not have it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from vidu import errors
+from vidu.credentials import find_key
+from vidu.desk import open_desk
+from vidu.entry import Receipt, State
+from vidu.errors import Money
+from vidu.fal import Fal
+from vidu.generate import collect, generate
+from vidu.ledger import LEDGER_FILE, Ledger
+from vidu.progress import Phase
+from vidu.run import numbered_names
+
+from .shots import SHORT, findings, interrupted, jobs_of, run, shot
+
+BRIEF = replace(
+    SHORT,
+    queue_limit_s=Decimal("0.2"),
+    generation_limit_s=Decimal("0.2"),
+    stall_limit_s=Decimal("0.6"),
+    outage_limit_s=Decimal("0.5"),
+)
+"""With these a request lives for one second."""
+
+
+def row(home):
+    with Ledger.open(home) as ledger:
+        return ledger.live(shot().fingerprint)
+
+
+async def looked_at(home, folder, **options):
+    """What a free look does: `resume`, the library, Vidu Saved Clip."""
+    async with open_desk(home, SHORT) as (platform, ledger):
+        entry = ledger.live(shot().fingerprint)
+        given = {"names": numbered_names(folder, "clip"), "settings": SHORT} | options
+        return await collect(entry, platform, ledger, **given)
+
+
+# A free look gives nothing up.
+
+
+async def test_a_free_look_for_a_clip_gone_everywhere_leaves_it_paid_for(fal, vidu_home, clips):
+    (await run(shot(), vidu_home, clips)).path.unlink()
+    fal.set_faults("clip_gone")
+    told = []
+    with pytest.raises(errors.ClipGone, match=r"fal charged.*anew for \$0\.20"):
+        await looked_at(vidu_home, clips, tell=told.append)
+    assert not any("again for" in progress.text for progress in told)
+    fal.set_faults("")
+    assert (await looked_at(vidu_home, clips)).path.is_file()
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+async def test_a_free_look_for_a_request_fal_has_forgotten_leaves_the_row(fal, vidu_home, clips):
+    await interrupted(shot(), vidu_home, clips, Phase.DOWNLOADING, by_artist=False, settings=BRIEF)
+    with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
+        db.execute("UPDATE shots SET state = 'submitted', submitted_at = submitted_at - 9999")
+    fal.set_faults("status_expired,listing_without_payloads")
+    with pytest.raises(errors.ClipGone, match="not known whether fal charged"):
+        await looked_at(vidu_home, clips)
+    assert row(vidu_home).state is State.SUBMITTED
+
+
+async def test_a_file_that_comes_back_is_looked_at_again(fal, vidu_home, clips, tmp_path):
+    kept = await run(shot(), vidu_home, clips)
+    shutil.move(kept.path, tmp_path / "elsewhere")
+    fal.set_faults("clip_gone")
+    with pytest.raises(errors.ClipGone):
+        await looked_at(vidu_home, clips)
+    assert row(vidu_home).state is State.FINISHED
+    shutil.move(tmp_path / "elsewhere", kept.path)
+    again = await run(shot(), vidu_home, clips)
+    assert (again.path, again.cost_usd) == (kept.path, 0)
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+# How long a lost request may live.
+
+
+async def test_its_life_is_that_of_the_settings_it_was_made_with(fal, vidu_home, clips):
+    fal.set_faults("accepted_then_dropped:1,slow:1")
+    await interrupted(shot(), vidu_home, clips, Phase.SEARCHING, by_artist=False)
+    assert row(vidu_home).life_s == SHORT.request_life_s > 2 * BRIEF.request_life_s
+    clip = await run(shot(), vidu_home, clips, settings=BRIEF)
+    assert findings(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_a_clock_that_is_set_forward_does_not_end_it(open_fal, tmp_path, clips):
+    fal = open_fal(generation_seconds=0.7)
+    fal.set_faults("accepted_then_dropped:1,slow:1")
+    searches = []
+
+    def tell(progress):
+        if progress.phase is Phase.SEARCHING:
+            searches.append(progress)
+
+    def now():
+        return time.time() + (86_400 if len(searches) > 1 else 0)
+
+    async with open_desk(tmp_path, SHORT) as (platform, _):
+        with Ledger(tmp_path / "another", now=now) as ledger:
+            given = {"names": numbered_names(clips, "clip"), "settings": SHORT, "tell": tell}
+            await generate(shot(), platform, ledger, **given)
+    assert len(searches) > 2
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_a_listing_without_inputs_proves_nothing(fal, vidu_home, clips):
+    fal.set_faults("accepted_then_dropped:1,listing_without_payloads")
+    with pytest.raises(errors.SubmitUnknown, match="without their inputs"):
+        while True:
+            await run(shot(), vidu_home, clips, settings=BRIEF)
+    fal.set_faults("")
+    clip = await run(shot(), vidu_home, clips)
+    assert findings(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_a_receipt_is_written_down_as_soon_as_the_ledger_can_be(
+    fal, vidu_home, clips, monkeypatch
+):
+    monkeypatch.setattr("vidu.ledger_file.LOCK_LIMIT_S", 0.2)
+    held_up = []
+
+    class Busy(Fal):
+        async def submit(self, endpoint, arguments):
+            receipt = await super().submit(endpoint, arguments)
+            db = sqlite3.connect(vidu_home / LEDGER_FILE, isolation_level=None)
+            db.execute("BEGIN IMMEDIATE")
+            held_up.append(db)
+            asyncio.get_running_loop().call_later(0.5, db.close)
+            return receipt
+
+    async with Busy(find_key(vidu_home).secret, SHORT) as busy:
+        with Ledger.open(vidu_home) as ledger:
+            names = numbered_names(clips, "clip")
+            clip = await generate(shot(), busy, ledger, names, settings=SHORT)
+    assert held_up
+    assert findings(fal, vidu_home, clips, shot(), clip) == []
+    assert not any("by-endpoint" in asked["path"] for asked in fal.ledger()["requests"])
+
+
+# Whose request it is.
+
+
+async def test_another_accounts_listing_proves_nothing(open_fal, vidu_home, clips):
+    mine = open_fal()
+    mine.set_faults("accepted_then_dropped:1,slow:1")
+    options = {"by_artist": False, "settings": BRIEF}
+    await interrupted(shot(), vidu_home, clips, Phase.SEARCHING, **options)
+    other = open_fal()
+    await asyncio.sleep(BRIEF.request_life_s)
+    with pytest.raises(errors.SubmitUnknown, match="another fal key"):
+        await run(shot(), vidu_home, clips, settings=BRIEF)
+    assert (jobs_of(other, shot()), row(vidu_home).state) == ([], State.UNKNOWN)
+
+
+async def test_a_request_that_another_account_does_not_know_is_not_gone(open_fal, vidu_home, clips):
+    open_fal().set_faults("slow:1")
+    options = {"by_artist": False, "settings": BRIEF}
+    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, **options)
+    other = open_fal()
+    with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
+        db.execute("UPDATE shots SET submitted_at = submitted_at - 9999")
+    with pytest.raises(errors.ClipGone, match=r"made with another.*Set the key"):
+        await run(shot(), vidu_home, clips, settings=BRIEF)
+    assert (jobs_of(other, shot()), row(vidu_home).state) == ([], State.SUBMITTED)
+
+
+async def test_the_key_goes_to_no_host_that_a_merged_row_names(fal, vidu_home, clips):
+    foreign = [f"https://evil.example/{name}" for name in ("status", "result", "cancel")]
+    with Ledger.open(vidu_home) as ledger:
+        entry = ledger.posting(ledger.intend(shot(), Decimal(0)), {})
+        ledger.submitted(entry, Receipt("r-1", *foreign))
+    with pytest.raises(errors.Refused, match="not fal's"):
+        await run(shot(), vidu_home, clips)
+    assert fal.ledger()["refused"] == []
+    async with open_desk(vidu_home, SHORT) as (platform, _):
+        with pytest.raises(errors.Refused, match="not fal's"):
+            await platform.result(Receipt("r-1", *foreign), failed=False)
+        with pytest.raises(errors.Refused, match="not fal's"):
+            await asyncio.to_thread(platform.cancel, Receipt("r-1", *foreign))
+    assert fal.ledger()["refused"] == []
+
+
+# What is no verdict.
+
+
+async def test_a_cdn_that_refuses_has_not_lost_the_clip(fal, vidu_home, clips):
+    (await run(shot(), vidu_home, clips)).path.unlink()
+    fal.set_faults("clip_forbidden")
+    with pytest.raises(errors.DownloadFailed, match="403"):
+        await run(shot(), vidu_home, clips)
+    fal.set_faults("")
+    assert (await run(shot(), vidu_home, clips)).reused
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+async def test_a_result_asked_for_too_early_is_asked_for_again(fal, vidu_home, clips):
+    fal.set_faults("result_early:1")
+    clip = await run(shot(), vidu_home, clips)
+    assert findings(fal, vidu_home, clips, shot(), clip) == []
+
+
+async def test_a_clip_and_a_listing_out_of_reach_leave_a_way_out(fal, vidu_home, clips):
+    (await run(shot(), vidu_home, clips)).path.unlink()
+    fal.set_faults("clip_gone,listing_unavailable")
+    with pytest.raises(errors.ClipGone, match=r"is paid for and not lost.*vidu forget"):
+        await run(shot(), vidu_home, clips)
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+# What it says and how long it takes.
+
+
+async def test_a_drafts_errors_do_not_speak_of_money(tmp_path):
+    place = tmp_path / "a file"
+    place.write_text("where the folder should be")
+    async with open_desk(tmp_path, SHORT, draft=True) as (platform, ledger):
+        with pytest.raises(errors.KeepFailed) as caught:
+            await generate(shot(), platform, ledger, numbered_names(place, "clip"))
+    assert caught.value.money is Money.NOT_SPENT
+
+
+async def test_a_cancel_ends_though_the_name_is_not_resolved(fal, vidu_home, clips, monkeypatch):
+    fal.set_faults("slow:1")
+    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_artist=False)
+    over = threading.Event()
+
+    def unanswered(*_, **__):
+        over.wait()
+        raise socket.gaierror
+
+    async with open_desk(vidu_home, SHORT) as (platform, ledger):
+        receipt = ledger.live(shot().fingerprint).receipt
+        monkeypatch.setenv("HTTPS_PROXY", fal.url.replace("127.0.0.1", "localhost"))
+        monkeypatch.setattr(socket, "getaddrinfo", unanswered)
+        with pytest.raises(errors.Unreachable, match="did not answer to the cancelling"):
+            await asyncio.to_thread(platform.cancel, receipt)
+        over.set()
