@@ -16,7 +16,6 @@ from typing import Any
 from uuid import uuid4
 
 import fal_client
-import httpx
 
 from .credentials import Secret
 from .download import download
@@ -35,15 +34,16 @@ from .errors import (
 from .listing import Listing
 from .platform import Completed, JobStatus, Queued, Running
 from .progress import Tell
-from .replies import failure, is_verdict, read_output, read_receipt, refusal
+from .receipts import is_fals, read_receipt, trusted
+from .replies import failure, is_verdict, read_output, refusal
 from .request import Endpoint
 from .retry import persistently
 from .settings import Settings
 from .still import Still
-from .wire import OneAttempt, SendingWatch, cdn_client, unreachable
+from .storage import Storage
+from .wire import OneAttempt, SendingWatch, cdn_client
 
 QUEUE = "https://queue.fal.run"
-QUEUE_HOSTS = frozenset({"queue.fal.run", "queue.falrun.com"})
 UPLOAD_PATIENCE_S = 30.0
 FAILED_PATIENCE_S = 10.0
 CANCEL_LIMIT_S = 5.0
@@ -65,7 +65,7 @@ class Fal:
         self._settings = settings
         self._http = OneAttempt(key, float(settings.stall_limit_s))
         self._cdn = cdn_client(float(settings.stall_limit_s))  # the key never goes there
-        self._uploader = self._new_uploader()
+        self._storage = Storage(key, float(settings.stall_limit_s))
         self._listing = Listing(self._http, settings.request_life_s)
 
     async def __aenter__(self) -> Fal:
@@ -84,7 +84,7 @@ class Fal:
         """
         try:
             return await persistently(
-                lambda: self._upload_once(still),
+                lambda: self._storage.put(still),
                 patience_s=min(UPLOAD_PATIENCE_S, float(self._settings.outage_limit_s)),
             )
         except (Refused, Unreachable) as problem:
@@ -125,7 +125,7 @@ class Fal:
         receipt = read_receipt(response)
         if receipt is None:
             raise SubmitUnknown("fal's reply to the paid request can not be read.")
-        return receipt if _is_fal(receipt) else self._by_id(endpoint, receipt.request_id)
+        return receipt if is_fals(receipt) else self._by_id(endpoint, receipt.request_id)
 
     async def status(self, receipt: Receipt) -> JobStatus:
         """Ask once what the request is doing.
@@ -237,32 +237,8 @@ class Fal:
         if response.status_code != 404:
             raise refusal(response)
 
-    def _new_uploader(self) -> fal_client.AsyncClient:
-        return fal_client.AsyncClient(
-            key=self._key.reveal(), default_timeout=float(self._settings.stall_limit_s)
-        )
-
-    async def _upload_once(self, still: Still) -> str:
-        name = f"frame.{still.media_type.removeprefix('image/')}"
-        try:
-            return await self._uploader.upload(
-                still.data, still.media_type, name, fallback_repository=[]
-            )
-        except fal_client.FalClientHTTPError as error:
-            if error.status_code == 401:
-                # fal-client keeps a token for as long as was promised for it.
-                self._uploader = self._new_uploader()
-                raise Unreachable("fal's storage refused the token it had given.") from error
-            raise refusal(error.response) from error
-        except httpx.HTTPStatusError as error:
-            raise refusal(error.response) from error
-        except httpx.TransportError as error:
-            raise unreachable("fal's storage", error) from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise Refused("fal's storage answered without an address.", status_code=502) from error
-
     async def _result_once(self, receipt: Receipt, failed: bool) -> Output:
-        response = await self._http.get(_trusted(receipt).response_url)
+        response = await self._http.get(trusted(receipt).response_url)
         if response.is_success:
             output = read_output(response)
             if output is None:
@@ -288,7 +264,7 @@ class Fal:
                     raise refusal(error.response) from error
 
     def _handle(self, receipt: Receipt) -> fal_client.AsyncRequestHandle:
-        _trusted(receipt)
+        trusted(receipt)
         return fal_client.AsyncRequestHandle(
             request_id=receipt.request_id,
             response_url=receipt.response_url,
@@ -300,27 +276,3 @@ class Fal:
     def _by_id(self, endpoint: Endpoint, request_id: str) -> Receipt:
         handle = fal_client.AsyncRequestHandle.from_request_id(self._http, endpoint.id, request_id)
         return Receipt(request_id, handle.status_url, handle.response_url, handle.cancel_url)
-
-
-def _trusted(receipt: Receipt) -> Receipt:
-    # A ledger may have been merged from another's, and the key goes along with these.
-    if not _is_fal(receipt):
-        raise Refused(
-            f"The ledger has addresses for request {receipt.request_id} that are not fal's.",
-            "Forget that row: whoever wrote it is after the key, or it is damaged.",
-            status_code=421,
-        )
-    return receipt
-
-
-def _is_fal(receipt: Receipt) -> bool:
-    urls = (receipt.status_url, receipt.response_url, receipt.cancel_url)
-    return all(_is_queue(url) for url in urls)
-
-
-def _is_queue(url: str) -> bool:
-    try:
-        parsed = httpx.URL(url)
-        return parsed.scheme == "https" and parsed.host in QUEUE_HOSTS and not parsed.userinfo
-    except (httpx.InvalidURL, TypeError, ValueError):
-        return False

@@ -14,7 +14,8 @@ import httpx
 
 from .entry import Output
 from .errors import Refused
-from .replies import REQUEST_ID, output_of, refusal
+from .receipts import REQUEST_ID
+from .replies import output_of, refusal
 
 URL = "https://api.fal.ai/v1/models/requests/by-endpoint"
 CLOCK_SKEW_S = 86_400.0

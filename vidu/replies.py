@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import fields
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from .entry import Output, Receipt
+from .entry import Output
 from .errors import (
     AccountLocked,
     ContentPolicyViolation,
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     import httpx
 
 WORDS_LIMIT = 300
-REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 IMAGE_TYPES = frozenset(
     {
@@ -89,7 +87,7 @@ def failure(response: httpx.Response, request_id: str) -> GenerationFailed:
 
 def spoken(response: httpx.Response) -> str:
     """Return fal's own words, short and on one line, without anything the caller sent."""
-    detail = _body(response).get("detail")
+    detail = body_of(response).get("detail")
     if isinstance(detail, list):
         parts = [_one(item) for item in detail]
         text = "; ".join(part for part in parts if part)
@@ -98,7 +96,7 @@ def spoken(response: httpx.Response) -> str:
     else:
         text = str(detail or "")
     if not text:
-        error = _body(response).get("error")
+        error = body_of(response).get("error")
         text = str((error.get("message") if isinstance(error, dict) else error) or "")
     text = " ".join(text.split()) or response.reason_phrase or "no words"
     return text if len(text) <= WORDS_LIMIT else text[: WORDS_LIMIT - 3] + "..."
@@ -128,20 +126,9 @@ def is_early(response: httpx.Response) -> bool:
     return response.status_code == 400 and "still in progress" in spoken(response)
 
 
-def read_receipt(response: httpx.Response) -> Receipt | None:
-    """Return the receipt in the answer to a submit, or `None` when there is none."""
-    body = _body(response)
-    values = [body.get(field.name) for field in fields(Receipt)]
-    texts = [value for value in values if isinstance(value, str)]
-    if len(texts) != len(values):
-        return None
-    receipt = Receipt(*texts)
-    return receipt if REQUEST_ID.fullmatch(receipt.request_id) else None
-
-
 def read_output(response: httpx.Response) -> Output | None:
     """Return the output in a result, or `None` when it names no video."""
-    return output_of(_body(response), billable_units(response))
+    return output_of(body_of(response), billable_units(response))
 
 
 def output_of(body: object, units: float | None = None) -> Output | None:
@@ -201,7 +188,7 @@ def _one(item: object) -> str:
 
 
 def _types(response: httpx.Response) -> Iterator[str]:
-    body = _body(response)
+    body = body_of(response)
     yield str(body.get("error_type") or "")
     yield response.headers.get("x-fal-error-type", "")
     detail = body.get("detail")
@@ -211,12 +198,13 @@ def _types(response: httpx.Response) -> Iterator[str]:
 
 
 def _blames(response: httpx.Response, field: str) -> bool:
-    detail = _body(response).get("detail")
+    detail = body_of(response).get("detail")
     items = [item for item in detail if isinstance(item, dict)] if isinstance(detail, list) else []
     return any(isinstance(item.get("loc"), list) and field in item["loc"] for item in items)
 
 
-def _body(response: httpx.Response) -> dict[str, Any]:
+def body_of(response: httpx.Response) -> dict[str, Any]:
+    """Return the JSON object in an answer, an empty one when there is none."""
     try:
         body = response.json()
     except ValueError:

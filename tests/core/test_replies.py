@@ -20,6 +20,7 @@ from vidu.errors import (
     Refused,
     RejectedKey,
 )
+from vidu.receipts import read_receipt
 from vidu.replies import (
     WORDS_LIMIT,
     billable_units,
@@ -27,7 +28,6 @@ from vidu.replies import (
     is_verdict,
     output_of,
     read_output,
-    read_receipt,
     refusal,
     retry_after_s,
     spoken,

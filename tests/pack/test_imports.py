@@ -35,7 +35,8 @@ FLOORS = (
     {"fetch", "submit"},
     {"budget", "draft", "fal", "run"},
     {"download", "ledger", "manifest"},
-    {"listing", "platform", "shot_list", "wire"},
+    {"listing", "platform", "shot_list", "storage"},
+    {"receipts", "wire"},
     {"contact_sheet", "database", "ledger_merge", "poster", "replies", "request"},
     {"clip", "still"},
     {
