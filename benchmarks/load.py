@@ -20,7 +20,7 @@ import psutil
 
 from benchmarks._local_fal import behind, ledger
 from benchmarks._measure import race
-from benchmarks._table import print_figure, print_ratio
+from benchmarks._table import print_ratio
 from vidu import IMAGE_TO_VIDEO, Settings, find_key, image_to_video
 from vidu.fal import Fal
 from vidu.platform import Completed
@@ -28,17 +28,17 @@ from vidu.progress import silent
 from vidu.watch import POLL_EVERY_S
 
 SECONDS, JOBS, CLIP = 10, 200, "64x48x8"
-MOST_MS = 100
+MOST = 1.5
+"""Of one job's time for all: two hundred uploads begin at the same moment, on the client's core."""
 
 
 async def serve_all(count: int) -> dict[str, float]:
     """In the child: take so many jobs the whole way."""
     fal_process = psutil.Process().parent()
-    answers_s: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         async with Fal(find_key(Path(folder)).secret, Settings()) as fal:
             fal_cpu, cpu, began_at = cpu_s(fal_process), time.process_time(), time.perf_counter()
-            jobs = (one(fal, index, Path(folder), answers_s) for index in range(count))
+            jobs = (one(fal, index, Path(folder)) for index in range(count))
             await asyncio.gather(*jobs)
             wall = time.perf_counter() - began_at
     told = ledger()
@@ -47,11 +47,10 @@ async def serve_all(count: int) -> dict[str, float]:
         "wall s": wall,
         "cpu s": time.process_time() - cpu,
         "fal cpu s": cpu_s(fal_process) - fal_cpu,
-        "answer ms": 1000 * float(np.quantile(answers_s, 0.95)),
     }
 
 
-async def one(fal: Fal, index: int, folder: Path, answers_s: list[float]) -> None:
+async def one(fal: Fal, index: int, folder: Path) -> None:
     picture = np.full((48, 64, 3), index % 256, np.uint8)
     shot = image_to_video(picture, "The waves roll in.", seed=index + 1)
     urls = [await fal.upload(still) for still in shot.stills]
@@ -59,9 +58,7 @@ async def one(fal: Fal, index: int, folder: Path, answers_s: list[float]) -> Non
     status = None
     while not isinstance(status, Completed):
         await asyncio.sleep(POLL_EVERY_S)
-        asked_at = time.perf_counter()
         status = await fal.status(receipt)
-        answers_s.append(time.perf_counter() - asked_at)
     output = await fal.result(receipt, failed=status.failed)
     await fal.fetch(output, folder / f"{index}.part", silent)
 
@@ -91,9 +88,8 @@ def main() -> None:
         "its client's",
         at_most=1,
     )
-    note = f"{JOBS} jobs take {all_['wall s']:.1f} s, one takes {one['wall s']:.1f} s"
-    slow_ms = all_["answer ms"]
-    print_figure("local_fal: 95 % of polls answered in", slow_ms, "ms", at_most=MOST_MS, note=note)
+    one_s, all_s = one["wall s"], all_["wall s"]
+    print_ratio(f"local_fal: {JOBS} jobs at once", all_s, one_s, "one", at_most=MOST)
 
 
 if __name__ == "__main__":
