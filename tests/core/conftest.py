@@ -6,7 +6,8 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from hypothesis import settings
 
 import local_fal
 
-# A machine under load is slow, and no less right for it.
-settings.register_profile("patient", deadline=None)
+# A machine under load is slow, and no less right for it. A hunt looks where no run has looked.
+settings.register_profile("patient", deadline=None, derandomize=True)
+settings.register_profile("hunt", deadline=None, max_examples=100_000, print_blob=True)
 settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -186,3 +188,29 @@ def fal(open_fal) -> local_fal.LocalFal:
 def clips(tmp_path) -> Path:
     """The folder for a test's clips."""
     return tmp_path / "clips"
+
+
+COUNTED = ("shots", "jobs", "billed", "clips", "killed")
+
+
+@pytest.fixture
+def tally(record_property) -> Callable[[Mapping[str, Any]], None]:
+    """Counts what became of shots, for the totals at the end of the run."""
+
+    def tally(outcome: Mapping[str, Any]) -> None:
+        for name in outcome.keys() & set(COUNTED):
+            record_property(name, outcome[name])
+
+    return tally
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    totals: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for report in terminalreporter.getreports("passed"):
+        for name, count in report.user_properties:
+            totals[report.nodeid.partition("::")[0]][name] += count
+    if totals:
+        terminalreporter.section("shots, and what became of them")
+    for file, total in totals.items():
+        counts = ", ".join(f"{total[name]} {name}" for name in COUNTED if total[name])
+        terminalreporter.line(f"{file}: {counts}")

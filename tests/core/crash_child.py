@@ -15,15 +15,10 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from shots import SHORT, shot
+from shots import SHORT, STEPS, shot
 
 from vidu import Fal, Ledger, ViduError, find_key, generate, numbered_names
 from vidu.progress import Phase, Progress
-
-STEPS = {
-    *("intend", "posting", "submitted", "cancelled", "finished", "kept", "failed"),
-    *("upload", "submit", "status", "result", "cancel", "find", "find_output", "fetch"),
-}
 
 
 def mortal(kind: type, moment: str) -> type:

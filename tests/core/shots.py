@@ -33,6 +33,12 @@ SHORT = Settings(
 )
 """Limits that a test can wait for; 9.5 s is the whole life of a request."""
 
+STEPS = (
+    *("intend", "posting", "submitted", "cancelled", "finished", "kept", "failed"),
+    *("upload", "submit", "status", "result", "cancel", "find", "find_output", "fetch"),
+)
+"""Each step of the ledger and each call of the platform: beside one a run may be killed."""
+
 
 def shot(seed: int = 1, prompt: str = "The tide comes in", **options: Any) -> Request:
     ramp = np.linspace(0.1, 0.9, 64, dtype=np.float32)

@@ -7,7 +7,7 @@ from PIL import Image
 PROCESSES = 8
 
 
-def test_eight_processes_share_one_job_and_one_clip(open_fal, start, tmp_path, clips):
+def test_eight_processes_share_one_job_and_one_clip(open_fal, start, tmp_path, clips, tally):
     fal = open_fal(generation_seconds=3)
     Image.linear_gradient("L").save(tmp_path / "image.png")
     command = ("generate", tmp_path / "image.png", "--prompt", "waves", "--out", clips)
@@ -18,3 +18,4 @@ def test_eight_processes_share_one_job_and_one_clip(open_fal, start, tmp_path, c
     assert [path.name for path in clips.iterdir()] == ["image_00001.mp4"]
     assert fal.ledger()["counts"]["jobs"] == 1
     assert any("Another run makes this very shot" in err for _, err in said)
+    tally({"shots": PROCESSES, "jobs": 1, "clips": 1})

@@ -27,7 +27,9 @@ PASSING = (
 )
 
 
-async def test_five_hundred_shots_are_five_hundred_jobs_and_clips(open_fal, vidu_home, clips):
+async def test_five_hundred_shots_are_five_hundred_jobs_and_clips(
+    open_fal, vidu_home, clips, tally
+):
     fal = open_fal(generation_seconds=0.01, concurrency=AT_ONCE)
     chance, settings = random.Random(SEED), Settings()
     at_once = asyncio.Semaphore(AT_ONCE)
@@ -64,3 +66,4 @@ async def test_five_hundred_shots_are_five_hundred_jobs_and_clips(open_fal, vidu
     assert {check(clip.path).frame_count for clip in made} == {8}
     struck = [each for each in told["requests"] if (each["status"] or 500) >= 400]
     assert len(struck) > SHOTS * FAULTY / 4
+    tally({"shots": SHOTS, "jobs": len(jobs), "clips": len(set(clips.iterdir()))})
