@@ -70,9 +70,7 @@ def demo() -> int:
 def test(pytest_args: list[str]) -> int:
     chosen = [argument for argument in pytest_args if argument.startswith("tests/")]
     options = [argument for argument in pytest_args if argument not in chosen]
-    # The browser's tests run when they are named: they need a Chromium beside the ComfyUI.
-    layers = (*WITHOUT_COMFYUI, "host", "server")
-    names = chosen or [f"tests/{layer}" for layer in layers]
+    names = chosen or [f"tests/{layer}" for layer in (*WITHOUT_COMFYUI, *WITH_COMFYUI)]
     comfyui = find_comfyui()
     if comfyui is None:
         shout(f"NO ComfyUI FOUND: the tests of {', '.join(WITH_COMFYUI)} DO NOT RUN.")
@@ -83,7 +81,8 @@ def test(pytest_args: list[str]) -> int:
         # Four at once, for most of a core test is waiting; one real ComfyUI at a time.
         (WITHOUT_COMFYUI, python, ("-n", 4, "--dist", "loadfile")),
         (("host",), comfyui and comfyui.python, ()),
-        (("server", "browser"), python, ()),
+        (("server",), python, ()),
+        (("browser",), python, ()),
     ):
         run_now = [name for name in names if name.split("/")[1] in chosen_layers]
         if run_now:

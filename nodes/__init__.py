@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from .account_routes import AccountRoutes
+from .clip_routes import ClipRoutes
 from .host import ComfyExtension, home, io, listen_for_interrupts, route_table
 from .image_to_video import FalViduImageToVideo
-from .routes import Routes
 from .saved_clip import FalViduSavedClip
 from .shots import FalViduShots
 
@@ -15,7 +16,9 @@ class FalViduExtension(ComfyExtension):
     async def on_load(self) -> None:
         """Begin to notice when the artist presses Cancel, and to answer the web extension."""
         listen_for_interrupts()
-        Routes(home()).register(route_table())
+        table = route_table()
+        AccountRoutes(home()).register(table)
+        ClipRoutes(home()).register(table)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Return the nodes of this pack."""

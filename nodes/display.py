@@ -13,6 +13,9 @@ from ..vidu.request import Request
 
 log = logging.getLogger(__name__)
 
+LINE_END = "  \n"
+"""Nodes 2.0 shows a node's text as Markdown, where two spaces are what breaks a line."""
+
 
 class Display:
     """The newest moment of each of several shots.
@@ -49,7 +52,7 @@ class Display:
         fraction = sum(moment.fraction for _, moment in told) / len(self._moments)
         if len(self._moments) == 1:
             return fraction, told[0][1].text if told else ""
-        return fraction, "\n".join(f"{number}: {moment.text}" for number, moment in told)
+        return fraction, LINE_END.join(f"{number}: {moment.text}" for number, moment in told)
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return each shot with its newest moment, as the library shows it."""

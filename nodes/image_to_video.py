@@ -24,6 +24,73 @@ from .takes import CLIP_OUTPUTS, FRAME_INPUTS, Frames, make_takes, outputs
 
 PRICE = f"${IMAGE_TO_VIDEO.price.usd:.2f}"
 
+SHOT_INPUTS = [
+    io.Image.Input(
+        "image",
+        tooltip="The first frame; one clip for each image. Aspect 1:4 to 4:1. "
+        "Transparent parts become white.",
+    ),
+    io.String.Input(
+        "prompt",
+        multiline=True,
+        dynamic_prompts=True,
+        tooltip="What should happen, 1 to 1500 characters.",
+    ),
+    io.Int.Input(
+        "seed",
+        default=0,
+        min=0,
+        max=SEED_MAX,
+        control_after_generate=True,
+        tooltip="Same inputs, same clip, free; change the seed for another take. "
+        "0 lets Vidu choose.",
+    ),
+    io.Combo.Input(
+        "movement_amplitude",
+        options=list(MOVEMENT_AMPLITUDES),
+        default="auto",
+        tooltip="How much the things in the frame move.",
+    ),
+]
+"""What a shot is made of; a list has one value for each shot, or one for all."""
+
+RUN_INPUTS = [
+    io.Combo.Input(
+        "mode",
+        options=["live", "draft"],
+        default="live",
+        tooltip=f"live: fal makes the clip, {PRICE}. draft: a stand-in made here, "
+        "free, without key or network, marked DRAFT.",
+    ),
+    io.String.Input(
+        "filename_prefix",
+        default="video/Vidu",
+        tooltip="Where in the output folder the clip is kept; %date:yyyy-MM-dd% and the like as in "
+        "Save Video.",
+    ),
+    io.Int.Input(
+        "max_clips",
+        default=4,
+        min=1,
+        max=100,
+        advanced=True,
+        tooltip="A batch larger than this is refused before anything is paid. "
+        "Clips that each have a prompt of their own are not limited.",
+    ),
+]
+"""How the shots are made and where they are kept."""
+
+ON_ERROR = io.Combo.Input(
+    "on_error",
+    options=["stop", "skip"],
+    default="stop",
+    optional=True,
+    advanced=True,
+    tooltip="When one of several clips fails: stop, and keep the others for the "
+    "next run; or skip it, and go on with the others. A skipped shot is tried "
+    "again when an input changes.",
+)
+
 
 class FalViduImageToVideo(io.ComfyNode):
     """Turns images into Vidu clips through fal.
@@ -46,65 +113,10 @@ class FalViduImageToVideo(io.ComfyNode):
             ),
             search_aliases=["vidu", "fal", "image to video", "i2v", "animate"],
             inputs=[
-                io.Image.Input(
-                    "image",
-                    tooltip="The first frame; one clip for each image. Aspect 1:4 to 4:1. "
-                    "Transparent parts become white.",
-                ),
-                io.String.Input(
-                    "prompt",
-                    multiline=True,
-                    dynamic_prompts=True,
-                    tooltip="What should happen, 1 to 1500 characters.",
-                ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=SEED_MAX,
-                    control_after_generate=True,
-                    tooltip="Same inputs, same clip, free; change the seed for another take. "
-                    "0 lets Vidu choose.",
-                ),
-                io.Combo.Input(
-                    "movement_amplitude",
-                    options=list(MOVEMENT_AMPLITUDES),
-                    default="auto",
-                    tooltip="How much the things in the frame move.",
-                ),
-                io.Combo.Input(
-                    "mode",
-                    options=["live", "draft"],
-                    default="live",
-                    tooltip=f"live: fal makes the clip, {PRICE}. draft: a stand-in made here, "
-                    "free, without key or network, marked DRAFT.",
-                ),
-                io.String.Input(
-                    "filename_prefix",
-                    default="video/Vidu",
-                    tooltip="Where in the output folder the clip is kept; %date% rules as in "
-                    "Save Video.",
-                ),
-                io.Int.Input(
-                    "max_clips",
-                    default=4,
-                    min=1,
-                    max=100,
-                    advanced=True,
-                    tooltip="A batch larger than this is refused before anything is paid. "
-                    "Clips that each have a prompt of their own are not limited.",
-                ),
+                *SHOT_INPUTS,
+                *RUN_INPUTS,
                 *FRAME_INPUTS,
-                io.Combo.Input(
-                    "on_error",
-                    options=["stop", "skip"],
-                    default="stop",
-                    optional=True,
-                    advanced=True,
-                    tooltip="When one of several clips fails: stop, and keep the others for the "
-                    "next run; or skip it, and go on with the others. A skipped shot is tried "
-                    "again when an input changes.",
-                ),
+                ON_ERROR,
             ],
             outputs=CLIP_OUTPUTS,
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
+from typing import Any
 
 from aiohttp import web
 
 WHICHEVER_RUNS = ""
+
+PRESS = re.compile(r"(/api)?/((?P<interrupt>interrupt)|jobs/cancel|jobs/(?P<job_id>[^/]+)/cancel)")
+"""The host's: /interrupt {"prompt_id"?}, /jobs/cancel {"job_ids"}, /jobs/{id}/cancel (0.26 on)."""
 
 
 class Presses:
@@ -21,10 +26,10 @@ class Presses:
 
     async def note(self, request: web.Request, response: web.StreamResponse) -> None:
         """Note a press; a handler of aiohttp's `on_response_prepare`."""
-        asks = request.method == "POST" and request.path.endswith(("/interrupt", "/cancel"))
-        if asks and response.status == 200:
-            for prompt_id in await _named(request):
-                self._last[str(prompt_id)] = time.monotonic()
+        press = PRESS.fullmatch(request.path) if request.method == "POST" else None
+        if press and response.status == 200:
+            for prompt_id in await _named(request, press):
+                self._last[prompt_id] = time.monotonic()
 
     def since(self, moment: float, prompt_id: str) -> bool:
         """Tell whether the prompt was cancelled after `moment`, in monotonic seconds."""
@@ -32,12 +37,22 @@ class Presses:
         return any(self._last.get(name, float("-inf")) >= moment for name in names)
 
 
-async def _named(request: web.Request) -> list[str]:
-    # /interrupt {"prompt_id"?}, and since 0.26 /jobs/{job_id}/cancel and /jobs/cancel {"job_ids"}.
-    if "job_id" in request.match_info:
-        return [request.match_info["job_id"]]
+async def _named(request: web.Request, press: re.Match[str]) -> list[str]:
+    if press["job_id"]:
+        return [press["job_id"]]
+    body = await _object(request)
+    if press["interrupt"]:
+        prompt_ids = [body.get("prompt_id") or WHICHEVER_RUNS]
+    else:
+        prompt_ids = body.get("job_ids")
+    if not isinstance(prompt_ids, list):
+        return []
+    return [prompt_id for prompt_id in prompt_ids if isinstance(prompt_id, str)]
+
+
+async def _object(request: web.Request) -> dict[str, Any]:
     try:
         body = await request.json()
     except ValueError:
-        return [WHICHEVER_RUNS]
-    return body.get("job_ids") or [body.get("prompt_id") or WHICHEVER_RUNS]
+        return {}
+    return body if isinstance(body, dict) else {}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..vidu.clip import decode
 from ..vidu.desk import open_desk
 from ..vidu.entry import Entry
-from ..vidu.errors import ShotsFailed, ViduError
+from ..vidu.errors import Money, ShotsFailed, ViduError
 from ..vidu.generate import Clip, generate
 from ..vidu.library import recall
 from ..vidu.progress import Phase, Progress, Tell
@@ -52,7 +52,7 @@ FRAME_INPUTS = [
         max=1000,
         optional=True,
         advanced=True,
-        tooltip="Hand on every so-manieth frame only; fps follows. Never pays again.",
+        tooltip="Hand on every nth frame only; fps follows. Never pays again.",
     ),
     io.Int.Input(
         "max_frames",
@@ -61,7 +61,7 @@ FRAME_INPUTS = [
         max=100_000,
         optional=True,
         advanced=True,
-        tooltip="Hand on at most so many frames; 0 is all. Never pays again.",
+        tooltip="Hand on at most this many frames; 0 is all. Never pays again.",
     ),
 ]
 """Which frames a node that yields clips hands on."""
@@ -189,6 +189,8 @@ async def _make_all(
             async with one_at_a_time:
                 return await _taken(clip, wanted, tell)
         except ViduError as error:
+            if not platform.charges:
+                error.money = Money.NOT_SPENT
             tell(Progress(Phase.DONE, f"Failed: {error.happened}", 1.0))
             raise
 

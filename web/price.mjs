@@ -1,10 +1,13 @@
-// What the next run of a generating node costs, as a badge in both rendering modes.
-const GENERATING = "FalViduImageToVideo";
-const PRICE = "$0.20";
+// What the next run of a generating node costs, as a badge in both rendering modes; and the line
+// under a node that did not have to run, which the server says nothing of.
+import { api } from "../../scripts/api.js";
+import { GENERATING, nodeThatRuns, PRICE_USD, SAVED, widgetOf } from "./nodes.mjs";
+import { loadWords } from "./words.mjs";
+
+const PRICE = `$${PRICE_USD.toFixed(2)}`;
 
 export function showPrice(node) {
-  if (node.comfyClass !== GENERATING) return;
-  const mode = node.widgets?.find((widget) => widget.name === "mode");
+  const mode = node.comfyClass === GENERATING && widgetOf(node, "mode");
   if (!mode) return;
   const badge = () => {
     const draft = mode.value === "draft";
@@ -15,4 +18,13 @@ export function showPrice(node) {
     });
   };
   node.badges.push(badge);
+}
+
+export function tellOfWhatDidNotRun() {
+  api.addEventListener("execution_cached", async ({ detail }) => {
+    const ours = detail.nodes.filter((id) => [GENERATING, SAVED].includes(nodeThatRuns(id)?.type));
+    if (!ours.length) return;
+    const t = await loadWords();
+    for (const nodeId of ours) api.dispatchCustomEvent("progress_text", { nodeId, text: t("unchanged") });
+  });
 }

@@ -1,14 +1,16 @@
 // Vidu on fal in the editor: settings, the library in the sidebar, the price on the node.
 import { app } from "../../scripts/app.js";
-import { showPrice } from "./price.mjs";
 import { followLiveJobs } from "./live.mjs";
 import { openLibrary } from "./library/library.mjs";
+import { fillInPrefix } from "./prefix.mjs";
+import { showPrice, tellOfWhatDidNotRun } from "./price.mjs";
 import { settings } from "./settings.mjs";
 
 app.registerExtension({
   name: "viduonfal.editor",
   settings,
   setup() {
+    tellOfWhatDidNotRun();
     const live = followLiveJobs();
     let close = () => {};
     app.extensionManager.registerSidebarTab({
@@ -24,5 +26,8 @@ app.registerExtension({
       destroy: () => close(),
     });
   },
-  nodeCreated: showPrice,
+  nodeCreated(node) {
+    showPrice(node);
+    fillInPrefix(node);
+  },
 });

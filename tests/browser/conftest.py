@@ -76,16 +76,22 @@ def base(bare_base) -> Path:
 
 
 def emptied(base: Path, comfy: Comfy) -> Path:
-    """The pack's private folder, with neither key, clip nor setting in it.
-
-    What the host remembers of earlier runs is gone, too.
-    """
-    comfy.http.post("/free", json={"free_memory": True}).raise_for_status()
+    """The pack's private folder, with neither key, clip nor setting in it."""
+    forget_runs(comfy)
     folder = base / "user" / "__fal_vidu"
     for path in folder.glob("*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def forget_runs(comfy: Comfy) -> None:
+    """Has the host forget what earlier runs gave, so that the next one really runs.
+
+    It forgets after the next prompt, or when it has none for a while; here it is given one.
+    """
+    comfy.http.post("/free", json={"free_memory": True}).raise_for_status()
+    comfy.run({"1": {"class_type": "PreviewAny", "inputs": {"source": ""}}})
 
 
 @pytest.fixture
@@ -124,9 +130,9 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def page(chromium, comfy) -> Iterator[Editor]:
-    """A page of the module's own; opening one takes longer than most of what is done in it."""
+    """One page for all tests; opening one takes longer than most of what is done in it."""
     with chromium.new_context(viewport={"width": 1600, "height": 1000}) as context:
         editor = Editor(context.new_page(), comfy.url)
         editor.open()

@@ -77,13 +77,14 @@ class Editor:
         return self.page.evaluate(script, kind)
 
     def change(self, kind: str, **values: object) -> None:
+        """Set widgets of every node of a kind."""
         script = """([kind, values]) => {
-            const node = app.graph.nodes.find((node) => node.type === kind);
-            for (const [name, value] of Object.entries(values)) {
-                const widget = node.widgets.find((widget) => widget.name === name);
-                widget.value = value;
-                widget.callback?.(value);
-            }
+            for (const node of app.graph.nodes.filter((node) => node.type === kind))
+                for (const [name, value] of Object.entries(values)) {
+                    const widget = node.widgets.find((widget) => widget.name === name);
+                    widget.value = value;
+                    widget.callback?.(value);
+                }
         }"""
         self.page.evaluate(script, [kind, values])
 

@@ -18,9 +18,8 @@ def test_cancel_stops_cleanly_and_cancels_at_fal(editor, key, fal):
     kind, _ = editor.end()
     assert kind == "execution_interrupted"
     assert editor.page.get_by_role("dialog").count() == 0
-    editor.page.wait_for_timeout(500)
     (job,) = fal.ledger()["jobs"]
     assert job["cancels"]
 
-    editor.change(NODE, mode="draft")
+    fal.set_faults("")
     editor.run()

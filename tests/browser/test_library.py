@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from .conftest import emptied
 from .editor import Editor
@@ -78,6 +79,47 @@ def test_put_on_the_canvas_it_runs_free(card, editor, comfy, fal, nodes_2):
     assert not fal.ledger()["requests"]
 
 
+def test_what_is_known_of_it_is_copied(card, editor, comfy):
+    editor.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    (row,) = comfy.http.get("/vidu/clips?text=calm").json()["clips"]
+    for action, text in (
+        ("prompt", row["prompt"]),
+        ("seed", "5"),
+        ("request id", row["request_id"]),
+    ):
+        editor.choose(card, f"Copy {action}")
+        copied = "async (text) => (await navigator.clipboard.readText()) === text"
+        editor.page.wait_for_function(copied, arg=text)
+
+
+def test_its_file_opens_in_a_tab_of_its_own(card, editor):
+    with editor.page.context.expect_page() as opened:
+        editor.choose(card, "Open the file")
+    opened.value.locator("video").wait_for()
+    assert re.search(r"/vidu/clips/\d+/file$", opened.value.url)
+    opened.value.close()
+
+
+def test_the_keyboard_alone_plays_it_and_opens_its_menu(library, editor):
+    keyboard = editor.page.keyboard
+    card = library.get_by_role("article").first
+    card.get_by_text("saved").wait_for()
+    library.get_by_label("Show").focus()
+    keyboard.press("Tab")
+    expect(card).to_be_focused()
+    keyboard.press("Space")
+    card.locator("video").wait_for()
+    keyboard.press("Space")
+    card.locator("video").wait_for(state="detached")
+    keyboard.press("Enter")
+    expect(editor.page.get_by_role("menuitem", name="Put on the canvas")).to_be_focused()
+    keyboard.press("ArrowUp")
+    expect(editor.page.get_by_role("menuitem", name="Forget")).to_be_focused()
+    keyboard.press("Escape")
+    editor.page.get_by_role("menu").wait_for(state="detached")
+    expect(card).to_be_focused()
+
+
 def test_its_workflow_is_restored(card, editor):
     editor.clear()
     editor.choose(card, "Restore its workflow")
@@ -146,9 +188,9 @@ def test_search_filter_and_forget(library, editor, base, fal):
 
 def test_the_budget_holds(library, editor, made, fal):
     _, private = made
-    library.get_by_label("Daily budget in US dollars").fill("0.3")
-    library.get_by_role("searchbox").focus()
-    editor.page.wait_for_timeout(300)
+    with editor.page.expect_response("**/vidu/budget"):
+        library.get_by_label("Daily budget in US dollars").fill("0.3")
+        library.get_by_role("searchbox").focus()
     assert '"daily_budget_usd": 0.3' in (private / "settings.json").read_text(encoding="utf-8")
     editor.change(NODE, prompt="Too dear.")
     editor.start()

@@ -147,6 +147,20 @@ async def test_a_draft_needs_neither_key_nor_network(node, vidu_home):
     assert output.result[6][0].startswith("draft")
 
 
+@pytest.mark.parametrize(
+    ("mode", "words"), [("draft", "Nothing was charged"), ("live", "is paid for and not lost")]
+)
+async def test_what_does_not_fit_into_memory_says_what_was_paid(
+    mode, words, node, fal, pack, monkeypatch
+):
+    def decode(*_, **__):
+        raise pack.vidu.errors.ClipTooLarge("Its frames need 99 GB of memory.")
+
+    monkeypatch.setattr(pack.nodes.takes, "decode", decode)
+    with pytest.raises(pack.vidu.errors.ClipTooLarge, match=words):
+        await node.execute(**asked(mode=[mode]))
+
+
 async def test_the_clips_of_a_batch_come_in_its_order(node, fal):
     output = await node.execute(**asked(image=[clips(3)]))
     means = [float(np.median(frames)) for frames in output.result[0]]

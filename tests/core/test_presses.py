@@ -25,26 +25,67 @@ def noting():
     [
         ("/interrupt", None, {"a", "b"}),
         ("/api/interrupt", {}, {"a", "b"}),
+        ("/interrupt", {"prompt_id": None}, {"a", "b"}),
         ("/interrupt", {"prompt_id": "a"}, {"a"}),
         ("/api/jobs/b/cancel", None, {"b"}),
+        ("/api/jobs/b/cancel", {"prompt_id": "a"}, {"b"}),
         ("/api/jobs/cancel", {"job_ids": ["a", "b"]}, {"a", "b"}),
-        ("/api/jobs/cancel", {"job_ids": 5}, set()),
-        ("/free", {"prompt_id": "a"}, set()),
+        ("/api/jobs/cancel", {"job_ids": ["b"]}, {"b"}),
     ],
 )
 async def test_a_press_is_noted_for_the_prompts_it_names(path, body, cancelled):
+    assert await noted(path, body) == (200, cancelled)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/free", {"prompt_id": "a"}),
+        ("/api/jobs/cancel", {"job_ids": []}),
+        ("/some_pack/cancel", {"prompt_id": "a"}),
+        ("/some_pack/cancel", None),
+        ("/some_pack/interrupt", None),
+        ("/api/jobs/a/b/cancel", None),
+    ],
+)
+async def test_what_is_no_press_is_not_noted(path, body):
+    assert await noted(path, body) == (200, set())
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "cancelled"),
+    [
+        ("/interrupt", {"prompt_id": 5}, set()),
+        ("/interrupt", {"prompt_id": ["a"]}, set()),
+        ("/interrupt", [], {"a", "b"}),
+        ("/interrupt", "a", {"a", "b"}),
+        ("/api/jobs/cancel", None, set()),
+        ("/api/jobs/cancel", ["a"], set()),
+        ("/api/jobs/cancel", {"job_ids": 5}, set()),
+        ("/api/jobs/cancel", {"job_ids": "a"}, set()),
+        ("/api/jobs/cancel", {"job_ids": [5, [], {}, None, "b"]}, {"b"}),
+    ],
+)
+async def test_a_strange_body_harms_no_answer(path, body, cancelled):
+    assert await noted(path, body) == (200, cancelled)
+
+
+async def test_what_the_host_refused_is_no_press():
+    assert await noted("/interrupt", None, status=400) == (400, set())
+
+
+async def noted(path, body, status=200) -> tuple[int, set[str]]:
+    """How the host answers, and which of the prompts a and b are cancelled then."""
+
     async def answer(request: web.Request) -> web.Response:
-        good = body is None or isinstance(body.get("job_ids", []), list)
-        return web.Response(status=200 if good else 400)
+        return web.Response(status=status)
 
     presses = noting()
     app = web.Application()
     app.on_response_prepare.append(presses.note)
-    for known in ("/interrupt", "/api/interrupt", "/api/jobs/{job_id}/cancel", "/free"):
-        app.router.add_post(known, answer)
-    app.router.add_post("/api/jobs/cancel", answer)
+    app.router.add_post("/{anything:.*}", answer)
     before = time.monotonic()
     async with TestClient(TestServer(app)) as client:
-        await client.post(path, json=body)
-    assert {prompt for prompt in ("a", "b") if presses.since(before, prompt)} == cancelled
+        response = await client.post(path, json=body)
     assert not presses.since(time.monotonic() + 1, "a")
+    return response.status, {prompt for prompt in ("a", "b") if presses.since(before, prompt)}

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from vidu.request import IMAGE_TO_VIDEO
+
 ROOT = Path(__file__).resolve().parents[2]
 WIDGETS = {"BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"}
 SCHEMAS = json.loads((Path(__file__).parent / "object_info.json").read_text(encoding="utf-8"))
@@ -95,6 +97,11 @@ def test_every_input_explains_itself(name):
 def test_the_key_is_never_an_input(name):
     for schema in SCHEMAS.values():
         assert name not in declared_inputs(schema)
+
+
+def test_the_price_on_the_badge_is_the_one_that_is_paid():
+    script = (ROOT / "web" / "nodes.mjs").read_text(encoding="utf-8")
+    assert f"PRICE_USD = {IMAGE_TO_VIDEO.price.usd.normalize()};" in script
 
 
 def test_translations_name_only_what_exists():

@@ -2,10 +2,9 @@
 import { app } from "../../../scripts/app.js";
 import { addressOf, ask } from "../client.mjs";
 import { make } from "../elements.mjs";
+import { allNodes, GENERATING, PRICE_USD, SAVED, widgetOf } from "../nodes.mjs";
 import { money } from "../words.mjs";
 
-const GENERATING = "FalViduImageToVideo";
-const SAVED = "FalViduSavedClip";
 const SEED_MAX = 2 ** 31 - 1;
 const WIDTH = 340; // of a node that shows a clip
 const BESIDES_CLIP = 300; // its outputs, widgets and the line under them
@@ -45,7 +44,7 @@ function putOnCanvas(clip) {
   }
   node.pos = [x, y];
   node.setSize([width, height]);
-  node.widgets.find((widget) => widget.name === "request_id").value = clip.request_id;
+  widgetOf(node, "request_id").value = clip.request_id;
   graph.beforeChange();
   graph.add(node);
   graph.afterChange();
@@ -62,12 +61,12 @@ async function runAgain(clip, context) {
   const { t } = context;
   const confirmed = await app.extensionManager.dialog.confirm({
     title: t("again"),
-    message: t("againCosts", { price: money(0.2) }),
+    message: t("againCosts", { price: money(PRICE_USD) }),
   });
   if (!confirmed) return;
   await restore(clip, context);
   const node = generatingNode(clip);
-  const seed = node?.widgets.find((widget) => widget.name === "seed");
+  const seed = node && widgetOf(node, "seed");
   if (!seed || node.inputs.some((input) => input.name === "seed" && input.link != null)) {
     throw new Error(t("noSeedFound"));
   }
@@ -77,8 +76,8 @@ async function runAgain(clip, context) {
 }
 
 function generatingNode(clip) {
-  const nodes = app.graph.nodes.filter((node) => node.type === GENERATING);
-  const value = (node, name) => node.widgets.find((widget) => widget.name === name)?.value;
+  const nodes = [...allNodes()].filter((node) => node.type === GENERATING);
+  const value = (node, name) => widgetOf(node, name)?.value;
   const fitting = nodes.filter(
     (node) => String(value(node, "prompt")).trim() === clip.prompt && value(node, "seed") === clip.seed,
   );

@@ -31,7 +31,7 @@ export function clipCard(clip, { t, root, live }, actions) {
     {
       class: "vidu-card",
       "aria-label": [clip.prompt, t(state), cost, moment(clip.asked_at)].join(". "),
-      ondblclick: () => actions()[0].run(),
+      ondblclick: () => clip.state === "kept" && actions()[0].run(),
       oncontextmenu: (event) => {
         event.preventDefault();
         openMenu(root, more, actions());

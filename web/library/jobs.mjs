@@ -24,12 +24,14 @@ export function liveSection(live, t, signal, changed) {
 
 function jobRow(job, t) {
   const percent = Math.round(100 * job.fraction);
+  // The others of its node may go on, and their time with them.
+  const seconds = job.phase === "done" ? "" : t("seconds", { count: job.elapsed_s });
   return make(
     "li",
     { class: "vidu-job" },
     make("span", { class: "vidu-prompt", title: job.prompt }, job.prompt),
     make("span", { class: "vidu-doing" }, job.text),
-    make("span", { class: "vidu-seconds" }, t("seconds", { count: job.elapsed_s })),
+    make("span", { class: "vidu-seconds" }, seconds),
     make("progress", { max: 100, value: percent, "aria-label": job.prompt.slice(0, 80) }),
   );
 }

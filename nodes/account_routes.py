@@ -1,0 +1,93 @@
+"""Over HTTP: the key, which goes in and is never told, what is spent, and the budget."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from ..vidu.credentials import find_key, forget_key, parse_key, store_key
+from ..vidu.errors import MissingKey, ViduError
+from ..vidu.ledger import Ledger
+from ..vidu.request import IMAGE_TO_VIDEO
+from ..vidu.settings import Settings, store_daily_budget
+from .answers import MOST_TEXT, answered, in_json, refused, sent_object
+
+
+class AccountRoutes:
+    """What Settings > Vidu and the head of the library ask for.
+
+    Args:
+        home: The private folder of ledger, settings and key.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def register(self, table: web.RouteTableDef) -> None:
+        """Add every route to the table."""
+        table.get("/vidu/state")(answered(self.state))
+        table.post("/vidu/key")(answered(self.store_key))
+        table.delete("/vidu/key")(answered(self.remove_key))
+        table.post("/vidu/key/check")(answered(self.check_key))
+        table.post("/vidu/budget")(answered(self.store_budget))
+
+    async def state(self, _: web.Request) -> web.Response:
+        """Tell whether there is a key and from where, what is spent, and the budget."""
+        return in_json(await asyncio.to_thread(self._state))
+
+    async def store_key(self, request: web.Request) -> web.Response:
+        """Take the key that was typed; it is never told again."""
+        typed = (await sent_object(request)).get("key")
+        if not isinstance(typed, str) or len(typed) > MOST_TEXT:
+            raise refused("key must be a text.")
+        secret = parse_key(typed, "the key field")
+        await asyncio.to_thread(store_key, self._home, secret)
+        return in_json(await asyncio.to_thread(self._state))
+
+    async def remove_key(self, _: web.Request) -> web.Response:
+        """Remove the stored key."""
+        await asyncio.to_thread(forget_key, self._home)
+        return in_json(await asyncio.to_thread(self._state))
+
+    async def check_key(self, request: web.Request) -> web.Response:
+        """Ask fal whether it accepts the key: a status request, which is free."""
+        from ..vidu.fal import Fal
+
+        await sent_object(request)
+        secret = find_key(self._home).secret
+        async with Fal(secret, Settings.load(self._home)) as fal:
+            await fal.check_key()
+        return in_json({"accepted": True})
+
+    async def store_budget(self, request: web.Request) -> web.Response:
+        """Set the daily budget in US dollars; 0 lifts it."""
+        usd = (await sent_object(request)).get("daily_usd")
+        if isinstance(usd, bool) or not isinstance(usd, int | float) or not 0 <= usd <= 1e6:
+            raise refused("daily_usd must be a number from 0 to 1000000.")
+        await asyncio.to_thread(store_daily_budget, self._home, Decimal(str(usd)))
+        return in_json(await asyncio.to_thread(self._state))
+
+    def _state(self) -> dict[str, Any]:
+        with Ledger.open(self._home) as ledger:
+            today, month = ledger.spent_today(), ledger.spent_this_month()
+        return {
+            "key": self._key_state(),
+            "price_usd": float(IMAGE_TO_VIDEO.price.usd),
+            "today_usd": float(today),
+            "month_usd": float(month),
+            "daily_budget_usd": float(Settings.load(self._home).daily_budget_usd),
+            "budget_is_fixed": bool(os.environ.get("VIDU_DAILY_BUDGET_USD", "").strip()),
+        }
+
+    def _key_state(self) -> dict[str, Any]:
+        try:
+            return {"configured": True, "source": find_key(self._home).source, "problem": None}
+        except MissingKey:
+            return {"configured": False, "source": None, "problem": None}
+        except ViduError as error:
+            return {"configured": False, "source": None, "problem": str(error)}

@@ -1,0 +1,27 @@
+"""The rules in filename_prefix that the editor fills in for its own Save nodes."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+from vidu.library import carried_workflow
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
+NODE = "FalViduImageToVideo"
+
+
+def test_dates_and_widgets_are_filled_in(editor_in_both, key, base):
+    editor = editor_in_both
+    prefix = f"film/%date:yyyy-MM-dd%/%{NODE}.seed%_%LoadImage.image%_%nothing.here%"
+    editor.load(EXAMPLE)
+    editor.change(NODE, mode="live", seed=1234, filename_prefix=prefix)
+    before = set(base.rglob("output/film/**/*.mp4"))
+    today = {str(date.today())}
+    editor.run()
+    today.add(str(date.today()))  # where the run went past midnight
+    (clip,) = set(base.rglob("output/film/**/*.mp4")) - before
+    assert clip.parent.name in today
+    assert clip.name.startswith("1234_example.png_%nothing.here%_0000")
+    assert prefix in json.dumps(carried_workflow(clip)), "the workflow keeps the rule"
