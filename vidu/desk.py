@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from .credentials import find_key
 from .ledger import Ledger
 from .platform import Platform
 from .settings import Settings
+from .threads import to_its_end
 
 
 @asynccontextmanager
@@ -35,6 +36,7 @@ async def open_desk(
         return
     from .fal import Fal  # brings fal-client and httpx, which nobody waits for at start-up
 
-    async with Fal(find_key(home).secret, settings) as fal:
-        with Ledger.open(home) as ledger:
-            yield fal, ledger
+    with ExitStack() as closing:
+        async with Fal(find_key(home).secret, settings) as fal:
+            # In a thread, for another process may hold the file, and a damaged one is mended.
+            yield fal, await to_its_end(lambda: closing.enter_context(Ledger.open(home)))

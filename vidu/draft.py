@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import math
+import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,14 @@ import numpy as np
 from PIL import Image
 
 from .camera import Move, pictures
+from .clip import Stopped, never
 from .entry import Output, Receipt
 from .errors import ViduError
 from .platform import Completed, JobStatus
 from .progress import Phase, Progress, Tell
 from .request import Endpoint
 from .still import Still
+from .threads import to_its_end
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,14 +98,22 @@ class Draft:
     async def fetch(self, output: Output, part: Path, tell: Tell) -> None:
         """Render the clip."""
         tell(Progress(Phase.GENERATING, "Drawing the draft", 0.5))
+        stop = threading.Event()
+        await to_its_end(self._draw, output, part, stop.is_set, hurry=stop.set)
+
+    def _draw(self, output: Output, part: Path, stop: Callable[[], bool]) -> None:
         arguments = self._requests[output.video_url]
-        await asyncio.to_thread(
-            render_clip,
-            part,
-            _pixels(self._stills[arguments["image"]]),
-            seed=arguments.get("seed", 0),
-            movement_amplitude=arguments.get("movement_amplitude", "auto"),
-        )
+        try:
+            render_clip(
+                part,
+                _pixels(self._stills[arguments["image"]]),
+                seed=arguments.get("seed", 0),
+                movement_amplitude=arguments.get("movement_amplitude", "auto"),
+                stop=stop,
+            )
+        except Stopped:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def _pixels(still: Still) -> NDArray[np.uint8]:
@@ -121,6 +131,7 @@ def render_clip(
     fps: Fraction | int = 24,
     frame_count: int = 96,
     watermark: str = "DRAFT",
+    stop: Callable[[], bool] = never,
 ) -> None:
     """Write an H.264 mp4 in which a camera moves over the first frame.
 
@@ -136,8 +147,10 @@ def render_clip(
         fps: Frames per second.
         frame_count: How many frames, at least 1.
         watermark: Burned into every frame; nothing when empty.
+        stop: Asked before each frame; when true, the work ends and leaves half a clip.
 
     Raises:
+        Stopped: `stop` said so.
         ViduError: PyAV has no H.264 encoder here.
     """
     import av
@@ -156,6 +169,8 @@ def render_clip(
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED_RANGE
         for picture in pictures(Image.fromarray(first_frame), move, size, frame_count, watermark):
+            if stop():
+                raise Stopped
             frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")
             coded = frame.reformat(
                 format=context.pix_fmt, dst_colorspace=BT709, dst_color_range=LIMITED_RANGE

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
 from .clip import Probe, check
 from .entry import Entry, KeptFile, Output
@@ -16,12 +14,11 @@ from .keep import keep
 from .progress import Phase
 from .request import ENDPOINTS
 from .run import Run
+from .threads import to_its_end
 
 USUAL_SIZE = (1280, 720)
 MOST_TRIES = 3
 TRY_AGAIN_AFTER_S = 1.0
-
-T = TypeVar("T")
 
 
 async def fetch(run: Run, entry: Entry) -> Entry:
@@ -35,7 +32,7 @@ async def fetch(run: Run, entry: Entry) -> Entry:
     assert entry.output is not None
     part = next(run.names(*USUAL_SIZE)).parent / f".{_tag(entry)}.part"
     try:
-        probe = await _to_its_end(_left_over, entry.output, part)
+        probe = await to_its_end(_left_over, entry.output, part)
         probe = probe or await _fetched(run, entry.output, part)
     except ClipGone as gone:
         return await _renewed(run, entry, gone)
@@ -47,7 +44,7 @@ async def fetch(run: Run, entry: Entry) -> Entry:
             f"seed. {run.anew(entry)}",
             request_id=entry.request_id,
         ) from broken
-    return await _to_its_end(_keep, run, entry, part, probe)
+    return await to_its_end(_keep, run, entry, part, probe)
 
 
 async def is_intact(entry: Entry) -> bool:
@@ -121,21 +118,6 @@ def _over(run: Run, entry: Entry, what: str, *, billed: bool | None) -> Entry:
     return run.ledger.failed(entry, what, billed=billed)
 
 
-async def _to_its_end(work: Callable[..., T], *given: object) -> T:
-    """Work in a thread, which no interrupt leaves behind: it would go on into the next run's turn.
-
-    What it has kept is then written down, too.
-    """
-    working = asyncio.ensure_future(asyncio.to_thread(work, *given))
-    try:
-        return await asyncio.shield(working)
-    except asyncio.CancelledError:
-        while not working.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait({working})
-        raise
-
-
 def _tag(entry: Entry) -> str:
     # By request, not by shot: a draft's file must never be taken for the paid clip of its shot.
     return hashlib.sha256(entry.request_id.encode()).hexdigest()[:16]
@@ -157,7 +139,7 @@ async def _fetched(run: Run, output: Output, part: Path) -> Probe:
         try:
             await run.platform.fetch(output, part, run.tell)
             run.say(Phase.CHECKING, "Checking the clip", 0.95)
-            return await _to_its_end(_checked, part)
+            return await to_its_end(_checked, part)
         except CorruptClip:
             if not tries_left:
                 raise

@@ -49,7 +49,7 @@ def keep(source: Path, names: Iterator[Path], metadata: Mapping[str, str]) -> Pa
         _remux(source, part, metadata)
         with part.open("rb+") as file:
             os.fsync(file.fileno())
-        return _put(part, chain([first], names))
+        return put(part, chain([first], names))
     except (OSError, av.FFmpegError) as error:
         raise KeepFailed(
             f"The clip could not be written to {first.parent} ({error.strerror})."
@@ -59,7 +59,20 @@ def keep(source: Path, names: Iterator[Path], metadata: Mapping[str, str]) -> Pa
             part.unlink()
 
 
-def _put(part: Path, names: Iterator[Path]) -> Path:
+def put(part: Path, names: Iterator[Path]) -> Path:
+    """Rename a file to the first free name, which no other keep takes meanwhile.
+
+    Args:
+        part: The whole file.
+        names: Where it may go, in order of preference; all on its file system.
+
+    Returns:
+        The name that was free.
+
+    Raises:
+        KeepFailed: None was.
+        OSError: It could not be renamed.
+    """
     for path in names:
         try:
             path.open("xb").close()

@@ -8,15 +8,18 @@ import shutil
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from .entry import State
+from .database import Database, unavailable_when_broken
+from .entry import State, entry_of
 from .errors import InvalidSetting, LedgerUnavailable
-from .ledger_file import migrate, open_database
+from .ledger_file import migrate
+
+Row = dict[str, Any]
 
 RANK = {
     state: rank
@@ -48,6 +51,7 @@ class Outcome(str, Enum):
     TWICE = "paid for twice"
     KNOWN = "known"
     UNSENT = "never sent"
+    REFUSED = "refused"
 
 
 def merge(
@@ -70,16 +74,19 @@ def merge(
         now: The clock, in seconds since 1970.
 
     Returns:
-        How many rows came to what.
+        How many rows came to what. A row is refused that can not be read, or whose addresses are
+        not fal's: the key would go there.
 
     Raises:
-        InvalidSetting: The other file is missing, or this very ledger.
+        InvalidSetting: The other file is missing, or this very ledger, or `clips` is no folder.
         LedgerUnavailable: One of the two can not be used.
     """
     if not other.is_file():
         raise InvalidSetting(f"There is no ledger {other}.", "Give the path of a ledger file.")
     if path.exists() and path.samefile(other):
         raise InvalidSetting(f"{other} is this very ledger.", "Give the path of another one.")
+    if clips and not clips.is_dir():
+        raise InvalidSetting(f"There is no folder {clips}.", "Give the folder of the clips.")
     try:
         rows = _rows(other)
     except (sqlite3.Error, OSError) as error:
@@ -87,15 +94,16 @@ def merge(
             f"{other} can not be read as a ledger ({error}).",
             "Run `python -m vidu ledger` where it comes from, which mends what is damaged.",
         ) from error
-    try:
+    with unavailable_when_broken(str(path)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.closing(open_database(path)) as db, _transaction(db):
-            return Counter(_merge_row(db, _found(row, clips), now()) for row in rows)
-    except (sqlite3.Error, OSError) as error:
-        raise LedgerUnavailable(f"{path} can not be used ({error}).") from error
+    with contextlib.closing(Database(path)) as book, book.transaction() as db:
+        return Counter(
+            _merge_row(db, _found(dict(row), clips), now()) if _is_trusted(row) else Outcome.REFUSED
+            for row in rows
+        )
 
 
-def _rows(other: Path) -> list[dict[str, Any]]:
+def _rows(other: Path) -> list[sqlite3.Row]:
     with TemporaryDirectory(prefix="vidu-merge-") as folder:
         copy = Path(folder, "copy")
         for suffix in ("-wal", ""):  # what is in the log only is a part of it, too
@@ -104,21 +112,20 @@ def _rows(other: Path) -> list[dict[str, Any]]:
         with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
             db.row_factory = sqlite3.Row
             migrate(db)
-            return [dict(row) for row in db.execute("SELECT * FROM shots ORDER BY id")]
+            return db.execute("SELECT * FROM shots ORDER BY id").fetchall()
 
 
-@contextlib.contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
+def _is_trusted(row: sqlite3.Row) -> bool:
+    from .receipts import is_fals  # brings httpx, which nobody waits for at start-up
+
     try:
-        yield
-    except BaseException:
-        db.rollback()
-        raise
-    db.commit()
+        receipt = entry_of(row).receipt
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return False
+    return receipt is None or is_fals(receipt)
 
 
-def _found(row: dict[str, Any], clips: Path | None) -> dict[str, Any]:
+def _found(row: Row, clips: Path | None) -> Row:
     """Return the row with its path under `clips`, when its clip is there."""
     if not clips or not row["path"]:
         return row
@@ -128,7 +135,7 @@ def _found(row: dict[str, Any], clips: Path | None) -> dict[str, Any]:
     return {**row, "path": str(clip)}
 
 
-def _merge_row(db: sqlite3.Connection, row: dict[str, Any], moment: float) -> Outcome:
+def _merge_row(db: sqlite3.Connection, row: Row, moment: float) -> Outcome:
     if row["state"] == State.INTENDED.value:
         return Outcome.UNSENT
     same = _one(
@@ -154,14 +161,14 @@ def _merge_row(db: sqlite3.Connection, row: dict[str, Any], moment: float) -> Ou
     return Outcome.KNOWN if same else Outcome.TWICE
 
 
-def _update(db: sqlite3.Connection, ours: dict[str, Any], theirs: dict[str, Any]) -> Outcome:
+def _update(db: sqlite3.Connection, ours: Row, theirs: Row) -> Outcome:
     if RANK[theirs["state"]] <= RANK[ours["state"]]:
         return Outcome.KNOWN
     _write(db, ours["id"], theirs)
     return Outcome.UPDATED
 
 
-def _twice(row: dict[str, Any], moment: float) -> dict[str, Any]:
+def _twice(row: Row, moment: float) -> Row:
     return {
         **row,
         "state": State.FAILED.value,
@@ -171,19 +178,19 @@ def _twice(row: dict[str, Any], moment: float) -> dict[str, Any]:
     }
 
 
-def _one(db: sqlite3.Connection, condition: str, *values: object) -> dict[str, Any] | None:
+def _one(db: sqlite3.Connection, condition: str, *values: object) -> Row | None:
     row = db.execute(f"SELECT * FROM shots WHERE {condition}", values).fetchone()
     return dict(row) if row else None
 
 
-def _insert(db: sqlite3.Connection, row: dict[str, Any]) -> None:
+def _insert(db: sqlite3.Connection, row: Row) -> None:
     columns = {name: value for name, value in row.items() if name != "id"}
     marks = ", ".join("?" for _ in columns)
     names = ", ".join(columns)
     db.execute(f"INSERT INTO shots ({names}) VALUES ({marks})", tuple(columns.values()))
 
 
-def _write(db: sqlite3.Connection, row_id: int, row: dict[str, Any]) -> None:
+def _write(db: sqlite3.Connection, row_id: int, row: Row) -> None:
     columns = {name: value for name, value in row.items() if name != "id"}
     names = ", ".join(f"{name} = ?" for name in columns)
     db.execute(f"UPDATE shots SET {names} WHERE id = ?", (*columns.values(), row_id))

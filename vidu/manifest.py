@@ -22,7 +22,11 @@ from .shot_list import read_amplitude, read_seed
 FIELDS = ("image", "prompt", "seed", "movement_amplitude", "out")
 DELIMITERS = ",;\t"
 NOT_IN_NAMES = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
+DEVICES = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?", re.IGNORECASE)
 """What Windows refuses in a file's name is refused everywhere: manifests travel."""
+
+LONGEST_NAME = 200
+"""In bytes. File systems take 255, and a number, `.mp4` and the like follow."""
 
 
 @dataclass(frozen=True)
@@ -112,10 +116,15 @@ def _seed(value: object) -> int:
 
 def _name(out: str) -> str:
     name = re.sub(r"\.mp4$", "", out, flags=re.IGNORECASE)
-    if NOT_IN_NAMES.search(name) or name != name.strip(". "):
+    if NOT_IN_NAMES.search(name) or DEVICES.fullmatch(name) or name != name.strip(". "):
         raise InvalidSetting(
             f"out is {out!r}, no plain file name.",
-            "Leave out folders, marks such as : or ?, and dots and spaces at the ends.",
+            "Leave out folders, marks such as : or ?, dots and spaces at the ends, and what "
+            "Windows calls its devices.",
+        )
+    if len(name.encode()) > LONGEST_NAME:
+        raise InvalidSetting(
+            f"out is {len(name.encode())} bytes long.", f"Use {LONGEST_NAME} or fewer."
         )
     return name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,6 +13,7 @@ from pathlib import Path
 from .errors import InvalidSetting
 
 SETTINGS_FILE = "settings.json"
+MAY_BE_ZERO = frozenset({"outage_limit_s", "daily_budget_usd"})
 
 
 def home_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -32,9 +34,13 @@ class Settings:
         queue_limit_s: Longest wait in fal's queue, in seconds; fal ends the request then, unbilled.
         generation_limit_s: Longest generation, in seconds (Vidu takes 30 to 90).
         stall_limit_s: Longest silence of fal's servers in one transfer, in seconds.
-        outage_limit_s: How long reads are tried again while fal can not be reached, in seconds.
+        outage_limit_s: How long reads are tried again while fal can not be reached, in seconds;
+            0 is not at all.
         clip_limit_mb: Largest clip that is downloaded, in megabytes.
         daily_budget_usd: Most that is spent in one calendar day; 0 means no limit.
+
+    Raises:
+        InvalidSetting: One is negative or endless, or is 0 and has no meaning so.
     """
 
     queue_limit_s: Decimal = Decimal(1800)
@@ -46,9 +52,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         for knob in fields(self):
-            if getattr(self, knob.name) < 0:
+            value = getattr(self, knob.name)
+            may_be_zero = knob.name in MAY_BE_ZERO
+            if not (0 < float(value) < math.inf or (may_be_zero and value == 0)):
                 raise InvalidSetting(
-                    f"{knob.name} is {getattr(self, knob.name)}.", "Use a number of 0 or more."
+                    f"{knob.name} is {value}.",
+                    f"Set VIDU_{knob.name.upper()}, or {knob.name} in {SETTINGS_FILE}, to a number "
+                    f"{'of 0 or more' if may_be_zero else 'above 0'}.",
                 )
 
     @property

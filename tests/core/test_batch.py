@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import signal
-import sys
 from collections import Counter
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -20,6 +18,8 @@ from vidu.__main__ import main
 from vidu.clip import check
 from vidu.commands.tally import Tally
 from vidu.ledger import Ledger
+
+from .shots import until
 
 IMAGES = 5
 
@@ -95,15 +95,6 @@ def test_a_clip_made_elsewhere_is_brought_under_its_name(shell, swift_fal, manif
     assert swift_fal.ledger()["counts"]["jobs"] == 1
 
 
-def test_a_folder_that_can_not_be_written_is_told(shell, swift_fal, manifest, tmp_path):
-    shell("batch", manifest(1), "--out", tmp_path / "out")
-    (tmp_path / "file").write_text("no folder")
-    done = shell("batch", manifest(1), "--out", tmp_path / "file")
-    assert done.returncode == 1
-    assert "s001.mp4 could not be copied to" in done.stderr
-    assert "This clip is paid for and not lost." in done.stderr
-
-
 def test_the_clip_of_a_changed_row_does_not_replace_the_old_one(shell, manifest, tmp_path):
     shell("batch", manifest(1), "--out", tmp_path)
     old = (tmp_path / "s001.mp4").read_bytes()
@@ -146,6 +137,18 @@ def test_a_dry_run_says_what_it_would_cost_and_asks_nothing(shell, swift_fal, ma
     assert len(swift_fal.ledger()["requests"]) == asked
     made = shell("batch", path, "--out", tmp_path / "out")
     assert "5 of 5 clips, $0.40" in made.stderr
+
+
+async def test_a_dry_run_says_what_the_unfinished_may_cost(
+    start, shell, open_fal, manifest, tmp_path
+):
+    fal = open_fal(generation_seconds=60)
+    process = start("batch", manifest(1), "--out", tmp_path / "out", **fal.environment)
+    await until(lambda: fal.ledger()["jobs"])
+    process.kill()
+    process.communicate()
+    dry = shell("batch", manifest(3), "--dry-run").stdout
+    assert "3 clips: 2 new, 1 unfinished, 0 paid. To pay: $0.40, or up to $0.60" in dry
 
 
 def test_one_failure_leaves_the_others_and_is_told(shell, swift_fal, manifest, tmp_path):
@@ -233,19 +236,6 @@ def test_parts_on_two_machines_come_together(shell, swift_fal, manifest, tmp_pat
     assert spent(vidu_home) == 2
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows can not press Ctrl-C for one process")
-def test_ctrl_c_cancels_what_is_under_way(start, swift_fal, manifest, tmp_path):
-    swift_fal.set_faults("stuck_in_queue")
-    process = start("batch", manifest(6), "--out", tmp_path / "out", "--concurrency", 4)
-    while sum(bool(job["polls"]) for job in swift_fal.ledger()["jobs"]) < 4:
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate()
-    assert process.returncode == 130
-    assert err.splitlines()[-1] == "interrupted"
-    assert [job["cancels"] for job in swift_fal.ledger()["jobs"]] == [1, 1, 1, 1]
-
-
 @pytest.mark.parametrize(
     "options",
     [
@@ -302,6 +292,15 @@ def test_the_contact_sheet_shows_each_clip_and_each_failure(shell, swift_fal, ma
     assert '<b>bold</b> & "quoted"' in page.text
     assert "2 of 3 clips" in page.text
     assert "content checker refused" in page.text
+
+
+def test_a_contact_sheet_that_can_not_be_written_is_told(shell, swift_fal, manifest, tmp_path):
+    (tmp_path / "out" / "contact_sheet.html").mkdir(parents=True)
+    done = shell("batch", manifest(1), "--out", tmp_path / "out", "--contact-sheet")
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 1)
+    assert "contact_sheet.html could not be written" in done.stderr
+    assert "What succeeded is kept." in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 class Terminal(io.StringIO):

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-import signal
+import os
+import shutil
+import sqlite3
+import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from vidu.clip import check
-from vidu.ledger import Ledger
+from vidu.ledger import LEDGER_FILE, Ledger
 
 from .shots import until
 
+ROOT = Path(__file__).resolve().parents[2]
 PROMPT = ("--prompt", "The tide comes in")
 
 
@@ -177,18 +182,38 @@ def test_a_budget_that_is_spent(shell, swift_fal, image, clips, tmp_path):
     assert swift_fal.ledger()["counts"]["jobs"] == 1
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C can not be sent to one process there")
-async def test_ctrl_c_cancels_at_fal_and_130_says_so(start, open_fal, image, clips, tmp_path):
-    fal = open_fal(generation_seconds=60)
-    second = picture(tmp_path / "cliff.png", (10, 20, 30))
-    process = start("generate", image, second, *PROMPT, "--out", clips, **fal.environment)
-    await until(lambda: sum(bool(job["polls"]) for job in fal.ledger()["jobs"]) == 2)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate()
-    assert (process.returncode, out) == (130, "")
-    assert err.splitlines()[-1] == "interrupted"
-    assert "Traceback" not in err
-    assert [job["status_code"] for job in fal.ledger()["jobs"]] == [499, 499]
+def test_what_goes_wrong_with_a_draft_speaks_of_no_money(shell, image, clips):
+    clips.mkdir()
+    (clips / "beach_00001_frames").write_text("a file where a folder should be")
+    done = shell("generate", image, *PROMPT, "--draft", "--out", clips, "--frames", "png")
+    assert done.returncode == 1
+    assert "The pictures of " in done.stderr
+    assert "Nothing was charged." in done.stderr
+    assert "paid" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["generate", "batch", "watch", "resume"])
+def test_a_folder_that_can_not_be_written_is_told_before_anything_is_paid(
+    command, shell, swift_fal, image, tmp_path
+):
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "shots.csv").write_text(f"image,prompt\n{image.name},A wave.\n")
+    what = {"generate": [image, *PROMPT], "batch": [tmp_path / "shots.csv"], "watch": [tmp_path]}
+    done = shell(command, *what.get(command, []), "--out", tmp_path / "file")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Clips can not be written to {tmp_path / 'file'}" in done.stderr
+    assert swift_fal.ledger()["requests"] == []
+
+
+@pytest.mark.parametrize("letter", ["x", "\u6d77"], ids=["ascii", "wide"])
+def test_an_image_with_the_longest_name_there_is(letter, shell, swift_fal, image, clips, tmp_path):
+    room = 255 - len(".png")
+    long = image.rename(tmp_path / f"{letter * (room // len(letter.encode()))}.png")
+    done = shell("generate", long, *PROMPT, "--out", clips, "--frames", "jpg", "--contact-sheet")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "shots.csv").write_text(f"image,prompt\n{long.name},A wave.\n", encoding="utf-8")
+    assert shell("batch", tmp_path / "shots.csv", "--out", clips).returncode == 0
+    assert swift_fal.ledger()["counts"]["jobs"] == 2
 
 
 async def test_a_killed_process_is_resumed(start, shell, open_fal, image, clips, vidu_home):
@@ -204,7 +229,8 @@ async def test_a_killed_process_is_resumed(start, shell, open_fal, image, clips,
     (job,) = fal.ledger()["jobs"]
     assert (clip["request_id"], clip["reused"], clip["cost_usd"]) == (job["request_id"], True, 0.0)
     assert check(Path(clip["file_path"])).frame_count == 8
-    assert shell("resume", "--out", clips, "--json", **environment).stdout == ""
+    again = shell("resume", "--out", clips, "--json", **environment)
+    assert (again.stdout, again.stderr) == ("", "Nothing is unfinished.\n")
 
 
 # The ledger.
@@ -226,14 +252,23 @@ def test_the_ledger_is_listed_summed_and_forgotten(shell, swift_fal, image, clip
         assert words in listed
     sums = json.loads(shell("spend", "--json", VIDU_DAILY_BUDGET_USD="5").stdout)
     assert sums == {"today_usd": 0.2, "month_usd": 0.2, "daily_budget_usd": 5.0}
+    assert shell("spend", VIDU_DAILY_BUDGET_USD="5").stdout.startswith(
+        "today       $0.20 of $5.00\n"
+    )
     assert shell("spend").stdout == "today       $0.20\nthis month  $0.20\n"
 
-    unknown = shell("forget", "999")
+    unknown = shell("forget", row["id"], "999")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "no row 999" in unknown.stderr
+    assert lines(shell("ledger", "--json").stdout) == [row]
     assert "forgot" in shell("forget", row["fingerprint"][:8]).stdout
     assert made.exists()
     assert shell("ledger", "--json").stdout == ""
+
+
+def test_nothing_was_spent_yet(shell):
+    sums = json.loads(shell("spend", "--json").stdout)
+    assert sums == {"today_usd": 0, "month_usd": 0, "daily_budget_usd": None}
 
 
 def test_forget_removes_files_only_when_told(shell, swift_fal, image, clips):
@@ -259,3 +294,74 @@ def test_what_was_lost_is_forgotten_by_the_very_command_the_error_names(
     assert shell("forget", 1, "--home", vidu_home).returncode == 0
     assert shell("generate", image, *PROMPT, "--out", clips).returncode == 0
     assert swift_fal.ledger()["counts"]["jobs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"), [("clip.txt", True), ("clip.mp4", False), ("settings.json", False)]
+)
+def test_forget_removes_nothing_but_the_clip_that_was_kept(
+    name, whole, shell, swift_fal, image, clips, tmp_path, vidu_home
+):
+    """A merged row may name any file of this machine."""
+    made = Path(shell("generate", image, *PROMPT, "--out", clips).stdout.strip())
+    precious = tmp_path / name
+    shutil.copy(made, precious)
+    if not whole:
+        precious.write_bytes(bytes(made.stat().st_size))
+    named_in_the_ledger(vidu_home, precious)
+    done = shell("forget", 1, "--files")
+    assert done.returncode == 0
+    assert f"left alone: {precious}" in done.stderr
+    assert precious.exists() and made.exists()
+    assert shell("ledger").stdout == ""
+
+
+FORGET_WITHOUT_PRIVILEGES = """
+import ctypes, sys
+from vidu.__main__ import main
+
+if sys.platform == "linux":  # where root may write to any folder
+    libc, version = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522)
+    sets = (ctypes.c_uint32 * 6)()
+    libc.capget(version, sets)
+    sets[0] &= ~0b1110
+    assert libc.capset(version, sets) == 0
+sys.exit(main(["forget", "1", "--files"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder has no such permissions there")
+def test_a_clip_that_can_not_be_removed_keeps_its_row(shell, swift_fal, image, clips, vidu_home):
+    made = Path(shell("generate", image, *PROMPT, "--out", clips).stdout.strip())
+    clips.chmod(0o555)
+    done = subprocess.run(
+        [sys.executable, "-c", FORGET_WITHOUT_PRIVILEGES],
+        env=os.environ | {"VIDU_HOME": str(vidu_home), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    clips.chmod(0o755)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{made} could not be removed (Permission denied), so row 1 stays." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert made.exists()
+    with Ledger.open(vidu_home) as ledger:
+        assert ledger.get(1)
+
+
+async def test_forgetting_waits_for_the_run_that_is_at_work(start, open_fal, image, clips):
+    fal = open_fal(generation_seconds=60)
+    running = start("generate", image, *PROMPT, "--out", clips, **fal.environment)
+    await until(lambda: fal.ledger()["jobs"] and fal.ledger()["jobs"][0]["polls"])
+    forgetting = start("forget", 1)
+    assert forgetting.stderr.readline().startswith("waiting for the run that is at work on row 1")
+    assert running.poll() is None
+    running.kill()
+    out, _ = forgetting.communicate()
+    assert (forgetting.returncode, out.split()[:2]) == (0, ["forgot", "1"])
+
+
+def named_in_the_ledger(home: Path, path: Path) -> None:
+    with closing(sqlite3.connect(home / LEDGER_FILE)) as db:
+        db.execute("UPDATE shots SET path = ?", (str(path),))
+        db.commit()

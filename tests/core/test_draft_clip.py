@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+import asyncio
+import sys
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from vidu.clip import check, decode
+from vidu.clip import Stopped, check, decode
+from vidu.desk import open_desk
 from vidu.draft import clip_size, render_clip
+from vidu.generate import Clip, generate
+from vidu.progress import Phase, Progress, silent
+from vidu.request import image_to_video
+from vidu.run import numbered_names
+from vidu.settings import Settings
+
+from .shots import until
 
 PICTURE = np.kron(
     np.random.default_rng(3).integers(40, 216, (9, 16, 3), np.uint8), np.ones((20, 20, 1), np.uint8)
@@ -127,3 +137,64 @@ def test_sizes_are_vidus(picture, clip):
 def test_by_default_the_clip_has_vidus_size(draw):
     clip = check(draw(size=None, frame_count=2))
     assert (clip.width, clip.height) == (1280, 720)
+
+
+# The stand-in at work.
+
+
+def draft_run(home: Path, folder: Path, tell=silent) -> asyncio.Task[Clip]:
+    async def run() -> Clip:
+        async with open_desk(home, Settings(), draft=True) as (platform, ledger):
+            request = image_to_video(PICTURE, "A wave.", seed=3)
+            return await generate(request, platform, ledger, numbered_names(folder, "a"), tell=tell)
+
+    return asyncio.create_task(run())
+
+
+async def test_equal_drafts_at_once_are_two_whole_clips(vidu_home, clips):
+    made = await asyncio.gather(*(draft_run(vidu_home, clips) for _ in range(3)))
+    assert {clip.path.name for clip in made} == {"a_00001.mp4", "a_00002.mp4", "a_00003.mp4"}
+    assert sorted(clips.iterdir()) == sorted(clip.path for clip in made)
+    assert {check(clip.path).frame_count for clip in made} == {96}
+    assert {clip.cost_usd for clip in made} == {0}
+
+
+async def test_a_cancelled_draft_is_drawn_no_further_and_leaves_nothing(vidu_home, clips):
+    drawing = asyncio.Event()
+
+    def tell(progress: Progress) -> None:
+        if progress.phase is Phase.GENERATING:
+            drawing.set()
+
+    run = draft_run(vidu_home, clips, tell)
+    await drawing.wait()
+    await until(lambda: list(clips.glob(".*.part")))
+    run.cancel()
+    await asyncio.wait({run})
+    assert run.cancelled()
+    assert at_work() == []
+    assert list(clips.iterdir()) == []
+
+
+def at_work() -> list[str]:
+    """The functions of the draft that some thread is in."""
+    frames = list(sys._current_frames().values())
+    names = []
+    while frames:
+        frame = frames.pop()
+        if frame.f_code.co_filename.endswith(("draft.py", "camera.py")):
+            names.append(frame.f_code.co_name)
+        frames += [frame.f_back] if frame.f_back else []
+    return names
+
+
+def test_a_drawing_that_is_told_to_stop_goes_no_frame_further(draw):
+    asked = []
+
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) == 4
+
+    with pytest.raises(Stopped):
+        draw(stop=stop)
+    assert len(asked) == 4

@@ -31,6 +31,11 @@ def request(prompt: str) -> Request:
     return image_to_video(PIXELS, prompt)
 
 
+def receipt_of(request_id: str, host: str = "queue.fal.run") -> Receipt:
+    url = f"https://{host}/fal-ai/vidu/requests/{request_id}"
+    return Receipt(request_id, f"{url}/status", url, f"{url}/cancel")
+
+
 @dataclass
 class Machine:
     """A machine with a ledger, on which shots get as far as they are told to."""
@@ -61,7 +66,7 @@ class Machine:
             return self._advance(ledger, ledger.posting(entry, {}), state)
         if entry.state is State.UNKNOWN:
             self.made += 1
-            receipt = Receipt(f"{self.home.name}-{self.made}", "s", "r", "c")
+            receipt = receipt_of(f"{self.home.name}-{self.made}")
             return self._advance(ledger, ledger.submitted(entry, receipt), state)
         if state is State.CANCELLED:
             return ledger.cancelled(entry)
@@ -227,17 +232,65 @@ def test_what_is_in_the_log_only_comes_over(here, there, tmp_path):
 
 def test_an_older_ledger_is_understood(here, there):
     there.home.mkdir()
+    receipt = receipt_of("r-1")
+    row = {
+        "fingerprint": "f",
+        "endpoint": "e",
+        "state": "submitted",
+        "prompt": "waves",
+        "seed": 0,
+        "options": "{}",
+        "price_micro_usd": 200000,
+        "intended_at": 5.0,
+        **vars(receipt),
+    }
     with closing(sqlite3.connect(there.file)) as db:
         db.executescript(MIGRATIONS[0])
         db.execute("PRAGMA user_version = 1")
-        columns = "fingerprint, endpoint, state, prompt, seed, options, price_micro_usd"
-        row = ("f", "e", "submitted", "waves", 0, "{}", 200000, 5.0, "r-1")
-        db.execute(
-            f"INSERT INTO shots ({columns}, intended_at, request_id) VALUES (?,?,?,?,?,?,?,?,?)",
-            row,
-        )
+        marks = ", ".join("?" for _ in row)
+        db.execute(f"INSERT INTO shots ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
         db.commit()
     assert merge(here.file, there.file) == Counter({Outcome.ADDED: 1})
+    assert here.rows()[0].receipt == receipt
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "queue.fal.run.evil.example", "queue.fal.run@evil.example", "fal.run"]
+)
+@pytest.mark.parametrize("state", [State.SUBMITTED, State.KEPT])
+def test_a_row_that_would_send_the_key_elsewhere_is_refused(here, there, host, state):
+    there.bring("waves", state)
+    there.bring("wind", state)
+    url = receipt_of("there-1", host).cancel_url
+    change(there, "UPDATE shots SET cancel_url = ? WHERE prompt = 'waves'", url)
+    assert merge(here.file, there.file) == Counter({Outcome.ADDED: 1, Outcome.REFUSED: 1})
+    assert [row.prompt for row in here.rows()] == ["wind"]
+
+
+@pytest.mark.parametrize("state", [State.SUBMITTED, State.KEPT])
+def test_a_row_we_have_is_not_changed_by_one_that_is_refused(here, there, state):
+    there.bring("waves", State.SUBMITTED)
+    merge(here.file, there.file)
+    there.go_on("waves", State.KEPT)
+    change(there, "UPDATE shots SET status_url = 'https://evil.example', state = ?", state.value)
+    before = here.rows()
+    assert merge(here.file, there.file) == Counter({Outcome.REFUSED: 1})
+    assert here.rows() == before
+
+
+@pytest.mark.parametrize("damage", ["state = 'bogus'", "options = '{'", "price_micro_usd = 'much'"])
+def test_a_row_that_can_not_be_read_is_refused_and_the_others_come(here, there, damage):
+    there.bring("waves", State.SUBMITTED)
+    there.bring("wind", State.SUBMITTED)
+    change(there, f"UPDATE shots SET {damage} WHERE prompt = 'waves'")
+    assert merge(here.file, there.file) == Counter({Outcome.ADDED: 1, Outcome.REFUSED: 1})
+    assert [row.prompt for row in here.rows()] == ["wind"]
+
+
+def change(machine: Machine, statement: str, *values: object) -> None:
+    with closing(sqlite3.connect(machine.file)) as db:
+        db.execute(statement, values)
+        db.commit()
 
 
 def test_clips_that_were_moved_here_are_pointed_at(here, there, tmp_path):
@@ -261,6 +314,10 @@ def test_a_file_that_is_none_is_refused_and_nothing_changes(here, tmp_path):
         merge(here.file, tmp_path / "nowhere.sqlite")
     with pytest.raises(InvalidSetting, match="this very ledger"):
         merge(here.file, here.file)
+    other = tmp_path / "other.sqlite"
+    shutil.copy(here.file, other)
+    with pytest.raises(InvalidSetting, match="There is no folder"):
+        merge(here.file, other, clips=tmp_path / "nowhere")
     assert len(here.rows()) == 1
 
 
@@ -270,10 +327,21 @@ def test_from_a_shell(shell, here, there, vidu_home):
     done = shell("ledger", "merge", here.file, there.file)
     assert done.returncode == 0, done.stderr
     told = [line.rpartition(": ")[2] for line in done.stdout.splitlines()]
-    assert told == ["1 added, 0 updated, 0 paid for twice, 0 known, 0 never sent"] * 2
+    assert told == ["1 added, 0 updated, 0 paid for twice, 0 known, 0 never sent, 0 refused"] * 2
     assert len(shell("ledger").stdout.splitlines()) == 2
     assert shell("ledger", "merge", vidu_home / "nowhere").returncode == 2
     elsewhere = vidu_home.parent / "elsewhere"
     shell("ledger", "--home", elsewhere, "merge", here.file)
     shell("ledger", "merge", there.file, "--home", elsewhere)
     assert len(Machine(elsewhere).rows()) == 2
+
+
+def test_refused_rows_are_told_by_the_shell(shell, there):
+    there.bring("waves", State.SUBMITTED)
+    change(there, "UPDATE shots SET response_url = 'https://evil.example/'")
+    done = shell("ledger", "merge", there.file)
+    assert done.returncode == 1
+    assert done.stdout.endswith(
+        "0 added, 0 updated, 0 paid for twice, 0 known, 0 never sent, 1 refused\n"
+    )
+    assert "addresses are not fal's: the key would go there" in done.stderr

@@ -127,6 +127,9 @@ GOOD = {"image": "a.png", "prompt": "A wave"}
         ({**GOOD, "out": "a:b"}, "no plain file name."),
         ({**GOOD, "out": ".hidden"}, "no plain file name."),
         ({**GOOD, "out": "end."}, "no plain file name."),
+        ({**GOOD, "out": "NUL.mp4"}, "no plain file name."),
+        ({**GOOD, "out": "com1.take 2"}, "no plain file name."),
+        ({**GOOD, "out": "\u6d77" * 67}, "out is 201 bytes long."),
         ("only words", "It is no set of named values."),
     ],
 )

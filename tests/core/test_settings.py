@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from vidu.errors import InvalidSetting
 from vidu.settings import SETTINGS_FILE, Settings, home_folder
 
 NAMES = [knob.name for knob in fields(Settings)]
+ZERO = ["outage_limit_s", "daily_budget_usd"]
 
 
 @pytest.fixture
@@ -73,9 +75,23 @@ def test_a_stored_value_that_is_no_number_is_named(stored, value):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_negative_value_is_named(tmp_path, name):
-    with pytest.raises(InvalidSetting, match=f"{name} is -1"):
-        Settings.load(tmp_path, {f"VIDU_{name.upper()}": "-1"})
+@pytest.mark.parametrize("value", ["-1", "-0.001", "1e999", "1e-999"])
+def test_a_value_out_of_range_is_named_with_what_to_set(tmp_path, name, value):
+    with pytest.raises(InvalidSetting, match=f"{name} is ") as refused:
+        Settings.load(tmp_path, {f"VIDU_{name.upper()}": value})
+    assert f"Set VIDU_{name.upper()}, or {name} in settings.json" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ZERO])
+def test_a_limit_of_0_is_none_and_refused(tmp_path, name):
+    with pytest.raises(InvalidSetting, match=f"{name} is 0.* to a number above 0"):
+        Settings.load(tmp_path, {f"VIDU_{name.upper()}": "0"})
+
+
+@pytest.mark.parametrize("name", ZERO)
+def test_where_0_has_a_meaning_it_may_be_set(tmp_path, name):
+    settings = Settings.load(tmp_path, {f"VIDU_{name.upper()}": "0"})
+    assert getattr(settings, name) == 0
 
 
 @pytest.mark.parametrize("text", ["", "{", "daily_budget_usd = 5", '{"queue_limit_s": 1,}'])
@@ -109,15 +125,21 @@ def test_a_file_in_another_encoding_is_refused(stored):
         Settings.load(stored('{"daily_budget_usd": 5}', "utf-16"), {})
 
 
-@given(st.text())
-def test_whatever_a_variable_holds_it_is_a_number_or_named(value):
+NUMBERS = st.one_of(
+    st.integers(), st.floats(), st.decimals(), st.sampled_from([0, "-0", "1e-400", "1e400"])
+)
+
+
+@given(st.sampled_from(NAMES), st.one_of(st.text(), NUMBERS.map(str)))
+def test_whatever_a_variable_holds_it_is_a_usable_number_or_named(name, value):
     try:
-        settings = Settings.load(Path("nowhere"), {"VIDU_STALL_LIMIT_S": value})
+        settings = Settings.load(Path("nowhere"), {f"VIDU_{name.upper()}": value})
     except InvalidSetting as refused:
-        assert "stall_limit_s" in str(refused).lower()
+        assert name in str(refused).lower()
         return
-    assert settings.stall_limit_s.is_finite()
-    assert settings.stall_limit_s >= 0
+    number = getattr(settings, name)
+    assert number.is_finite()
+    assert 0 < float(number) < math.inf or (name in ZERO and number == 0)
 
 
 def test_a_request_lives_as_long_as_it_may_travel_wait_and_be_made():

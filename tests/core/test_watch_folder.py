@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -101,18 +99,19 @@ def test_once_tells_of_failures(shell, swift_fal, inbox, tmp_path):
     assert "one.png: fal's content checker refused" in done.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows can not press Ctrl-C for one process")
-def test_ctrl_c_ends_it_and_cancels(start, swift_fal, inbox, tmp_path):
-    swift_fal.set_faults("stuck_in_queue")
+def test_a_folder_that_is_away_for_a_while_stops_nothing(start, open_fal, inbox, tmp_path):
+    fal = open_fal(generation_seconds=1.5)
     drop(inbox, "one")
-    process = start("watch", inbox, "--out", tmp_path, *LOOK)
-    until(lambda: any(job["polls"] for job in jobs(swift_fal)), process)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate()
-    assert process.returncode == 130
-    assert err.splitlines()[-1] == "interrupted"
-    assert "Traceback" not in err
-    assert [job["cancels"] for job in jobs(swift_fal)] == [1]
+    process = start("watch", inbox, "--out", tmp_path, *LOOK, **fal.environment)
+    until(lambda: any(job["polls"] for job in jobs(fal)), process)
+    away = inbox.rename(tmp_path / "away")
+    while "can not be read" not in process.stderr.readline():
+        assert process.poll() is None
+    assert process.stdout.readline().strip() == str(tmp_path / "one.mp4")
+    away.rename(inbox)
+    drop(inbox, "two", "A gull.")
+    assert process.stdout.readline().strip() == str(tmp_path / "two.mp4")
+    assert (len(jobs(fal)), fal.ledger()["counts"]["cancels"]) == (2, 0)
 
 
 def test_a_folder_that_is_none(shell, tmp_path):

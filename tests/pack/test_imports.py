@@ -33,11 +33,11 @@ FLOORS = (
     {"desk", "generate"},
     {"watch"},
     {"fetch", "submit"},
-    {"budget", "draft", "fal", "run"},
+    {"budget", "draft", "fal", "ledger_merge", "run"},
     {"download", "ledger", "manifest"},
     {"listing", "platform", "shot_list", "storage"},
     {"receipts", "wire"},
-    {"contact_sheet", "database", "ledger_merge", "poster", "replies", "request"},
+    {"contact_sheet", "database", "poster", "replies", "request"},
     {"clip", "still"},
     {
         "camera",
@@ -50,7 +50,7 @@ FLOORS = (
         "png",
         "progress",
     }
-    | {"progress", "retry", "safe_url", "settings"},
+    | {"retry", "safe_url", "settings", "threads"},
     {"turn"},
     {"errors"},
 )

@@ -53,3 +53,8 @@ class Bars:
     def say(self, line: str) -> None:
         """Print a line that stays, above the bars."""
         tqdm.write(line, file=sys.stderr)
+
+    def print(self, line: str) -> None:
+        """Print a line of the command's own output, at once."""
+        with tqdm.external_write_mode(file=sys.stderr):
+            print(line, flush=True)

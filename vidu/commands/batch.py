@@ -6,24 +6,29 @@ import argparse
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..budget import BudgetedLedger
 from ..contact_sheet import Card, write_contact_sheet
 from ..desk import open_desk
-from ..errors import ViduError
+from ..errors import KeepFailed, Money, ViduError
 from ..generate import Clip, generate
 from ..ledger import LEDGER_FILE, Ledger
 from ..platform import Platform
-from ..progress import Progress
+from ..progress import Progress, Tell
 from ..settings import Settings
-from .output import as_json, named, placed
+from ..threads import to_its_end
+from .output import as_json, named, placed, prepare, settled
 from .plan import Job, Shard, Standing, plan, standings
+from .stop import run_stoppable
 from .tally import Tally
+from .together import side_by_side
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -71,7 +76,14 @@ def run(arguments: argparse.Namespace) -> int:
     jobs = plan(arguments.manifest, arguments.shard)
     if arguments.dry_run:
         return _tell_plan(jobs, arguments)
-    return asyncio.run(_make_all(jobs, settings, arguments))
+    prepare(arguments.out)
+    results = run_stoppable(
+        lambda by_artist: _make_all(jobs, settings, arguments, by_artist),
+        None if arguments.draft else arguments.home,
+    )
+    if arguments.contact_sheet:
+        _write_sheet(jobs, results, arguments)
+    return 0 if all(isinstance(result, Clip) for result in results) else 1
 
 
 def _tell_plan(jobs: Sequence[Job], arguments: argparse.Namespace) -> int:
@@ -82,67 +94,67 @@ def _tell_plan(jobs: Sequence[Job], arguments: argparse.Namespace) -> int:
         facts = {**_about(job), "standing": standing.value, "cost_usd": float(cost_usd)}
         line = f"{standing.value:<10}  ${cost_usd:.2f}  {job.name}  {job.row.prompt[:40]!r}"
         print(json.dumps(facts) if arguments.json else line)
-    total_usd = sum(
-        (
-            job.price_usd
-            for job, standing in zip(jobs, found, strict=True)
-            if standing is Standing.NEW
-        ),
-        Decimal(0),
-    )
     if not arguments.json:
         counts = ", ".join(f"{found.count(standing)} {standing.value}" for standing in Standing)
-        print(f"{len(jobs)} clips: {counts}. To pay: ${total_usd:.2f}")
+        print(f"{len(jobs)} clips: {counts}. To pay: {_to_pay(jobs, found)}")
     return 0
 
 
-async def _make_all(jobs: Sequence[Job], settings: Settings, arguments: argparse.Namespace) -> int:
+def _to_pay(jobs: Sequence[Job], found: Sequence[Standing]) -> str:
+    prices = {
+        standing: sum(
+            (job.price_usd for job, its in zip(jobs, found, strict=True) if its is standing),
+            Decimal(0),
+        )
+        for standing in Standing
+    }
+    new = prices[Standing.NEW]
+    if not prices[Standing.UNFINISHED]:
+        return f"${new:.2f}"
+    most = new + prices[Standing.UNFINISHED]
+    return f"${new:.2f}, or up to ${most:.2f} where fal has not made what is unfinished"
+
+
+async def _make_all(
+    jobs: Sequence[Job],
+    settings: Settings,
+    arguments: argparse.Namespace,
+    by_artist: Callable[[], bool],
+) -> list[Clip | ViduError]:
     turns = asyncio.Semaphore(arguments.concurrency)
     async with _open_desk(settings, arguments) as (platform, ledger):
         with Tally(len(jobs)) as tally:
 
             async def one(job: Job) -> Clip | ViduError:
-                async with turns:
-                    result = await _made(job, platform, ledger, settings, arguments.out, tally)
+                names = named(arguments.out, job.name)
+                result: Clip | ViduError
+                try:
+                    async with turns:
+                        clip = await generate(
+                            await asyncio.to_thread(job.request),
+                            platform,
+                            ledger,
+                            names,
+                            settings=settings,
+                            tell=_teller(job, tally),
+                            cancelled_by_artist=by_artist,
+                        )
+                        result = await asyncio.to_thread(placed, clip, names)
+                except ViduError as error:
+                    result = settled(error, platform)
                 _tell(job, result, tally, in_json=arguments.json)
                 return result
 
-            results = await asyncio.gather(*(one(job) for job in jobs))
-    if arguments.contact_sheet:
-        cards = [_card(job, result) for job, result in zip(jobs, results, strict=True)]
-        sheet = arguments.out.absolute() / CONTACT_SHEET
-        write_contact_sheet(sheet, arguments.manifest.name, cards)
-        tally.say(f"contact sheet: {sheet}")
-    return 0 if tally.done == tally.total else 1
+            shots = [one(job) for job in jobs]
+            return await side_by_side(shots, [job.name for job in jobs], tally.say)
 
 
-async def _made(
-    job: Job,
-    platform: Platform,
-    ledger: Ledger,
-    settings: Settings,
-    folder: Path,
-    tally: Tally,
-) -> Clip | ViduError:
-    names = named(folder, job.name)
-
+def _teller(job: Job, tally: Tally) -> Tell:
     def tell(progress: Progress) -> None:
         if progress.warning:
             tally.say(f"{job.name}: {progress.text}")
 
-    try:
-        clip = await generate(
-            await asyncio.to_thread(job.request),
-            platform,
-            ledger,
-            names,
-            settings=settings,
-            tell=tell,
-            cancelled_by_artist=lambda: True,
-        )
-        return await asyncio.to_thread(placed, clip, names)
-    except ViduError as error:
-        return error
+    return tell
 
 
 def _tell(job: Job, result: Clip | ViduError, tally: Tally, *, in_json: bool) -> None:
@@ -168,6 +180,20 @@ def _about(job: Job) -> dict[str, Any]:
     }
 
 
+def _write_sheet(
+    jobs: Sequence[Job], results: Sequence[Clip | ViduError], arguments: argparse.Namespace
+) -> None:
+    sheet = arguments.out.absolute() / CONTACT_SHEET
+    cards = [_card(job, result) for job, result in zip(jobs, results, strict=True)]
+    try:
+        write_contact_sheet(sheet, arguments.manifest.name, cards)
+    except OSError as error:
+        raise KeepFailed(
+            f"{sheet} could not be written ({error.strerror}).", money=Money.EACH_ITS_OWN
+        ) from error
+    print(f"contact sheet: {sheet}", file=sys.stderr)
+
+
 def _card(job: Job, result: Clip | ViduError) -> Card:
     row = job.row
     clip = result if isinstance(result, Clip) else None
@@ -189,8 +215,9 @@ async def _open_desk(
         if arguments.budget is None or arguments.draft:
             yield platform, ledger
             return
-        with BudgetedLedger(home / LEDGER_FILE, arguments.budget) as budgeted:
-            yield platform, budgeted
+        with ExitStack() as closing:
+            opening = partial(BudgetedLedger, home / LEDGER_FILE, arguments.budget)
+            yield platform, await to_its_end(lambda: closing.enter_context(opening()))
 
 
 def _count(text: str) -> int:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..desk import open_desk
-from ..errors import InvalidImage, KeepFailed, ViduError
+from ..errors import InvalidImage, ViduError
 from ..generate import Clip, generate
 from ..request import MOVEMENT_AMPLITUDES, Request, image_to_video
 from ..run import numbered_names
 from ..settings import Settings
 from ..still import read
 from .bars import Bars
-from .output import as_json, brought_to
-from .pictures import write_contact_sheet, write_frames
+from .output import as_json, brought_to, prepare, settled, stem
+from .pictures import write_pictures
+from .stop import run_stoppable
+from .together import side_by_side
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -42,7 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Make the clips; return 0, or 1 when one failed."""
     settings = Settings.load(arguments.home)
     requests = [_request(image, arguments) for image in arguments.images]
-    return asyncio.run(_generate_all(requests, settings, arguments))
+    prepare(arguments.out)
+    return run_stoppable(
+        lambda by_artist: _generate_all(requests, settings, arguments, by_artist),
+        None if arguments.draft else arguments.home,
+    )
 
 
 def _request(image: Path, arguments: argparse.Namespace) -> Request:
@@ -58,10 +65,15 @@ def _request(image: Path, arguments: argparse.Namespace) -> Request:
 
 
 async def _generate_all(
-    requests: list[Request], settings: Settings, arguments: argparse.Namespace
+    requests: Sequence[Request],
+    settings: Settings,
+    arguments: argparse.Namespace,
+    by_artist: Callable[[], bool],
 ) -> int:
+    one_at_a_time = asyncio.Lock()  # one clip's frames fill a gigabyte
     async with open_desk(arguments.home, settings, draft=arguments.draft) as (platform, ledger):
-        bars = Bars([image.name for image in arguments.images])
+        labels = [image.name for image in arguments.images]
+        bars = Bars(labels)
 
         async def one(index: int) -> bool:
             image = arguments.images[index]
@@ -70,31 +82,29 @@ async def _generate_all(
                     requests[index],
                     platform,
                     ledger,
-                    numbered_names(arguments.out, image.stem),
+                    numbered_names(arguments.out, stem(image)),
                     settings=settings,
                     tell=bars.teller(index),
-                    cancelled_by_artist=lambda: True,
+                    cancelled_by_artist=by_artist,
                 )
                 clip = await asyncio.to_thread(brought_to, arguments.out, clip)
-                await asyncio.to_thread(_write_pictures, clip, arguments)
+                async with one_at_a_time:
+                    await _write_pictures(clip, arguments)
             except ViduError as error:
-                bars.say(f"{image}: {error}")
+                bars.say(f"{image}: {settled(error, platform)}")
                 return False
-            print(json.dumps(as_json(clip)) if arguments.json else clip.path, flush=True)
+            bars.print(json.dumps(as_json(clip)) if arguments.json else str(clip.path))
             return True
 
         with bars:
-            done = await asyncio.gather(*(one(index) for index in range(len(requests))))
-    return 0 if all(done) else 1
+            shots = [one(index) for index in range(len(requests))]
+            return 0 if all(await side_by_side(shots, labels, bars.say)) else 1
 
 
-def _write_pictures(clip: Clip, arguments: argparse.Namespace) -> None:
-    try:
-        if arguments.frames:
-            write_frames(clip.path, arguments.frames)
-        if arguments.contact_sheet:
-            write_contact_sheet(clip.path)
-    except OSError as error:
-        raise KeepFailed(
-            f"The pictures of {clip.path} could not be written ({error.strerror})."
-        ) from error
+async def _write_pictures(clip: Clip, arguments: argparse.Namespace) -> None:
+    await asyncio.to_thread(
+        write_pictures,
+        clip.path,
+        frames=arguments.frames,
+        contact_sheet=arguments.contact_sheet,
+    )

@@ -1,4 +1,4 @@
-"""`python -m vidu ledger | resume | spend | forget`: what was paid for, and what is still owed.
+"""`python -m vidu ledger | spend`: what was paid for.
 
 `python -m vidu ledger merge FILES` takes over what was paid for on other machines.
 """
@@ -6,22 +6,16 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..desk import open_desk
 from ..entry import Entry
-from ..errors import InvalidSetting, ViduError
-from ..generate import collect
 from ..ledger import LEDGER_FILE, Ledger
 from ..ledger_merge import Outcome, merge
-from ..run import numbered_names
 from ..settings import Settings
-from .bars import Bars
-from .output import as_json
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -38,49 +32,39 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
     merging.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a ledger.sqlite")
     merging.add_argument("--clips", type=Path, help="where those machines' clips are now")
     # Suppressed: a default here would go before what was said in front of `merge`.
-    merging.add_argument("--home", type=Path, default=argparse.SUPPRESS)
+    merging.add_argument(
+        "--home", type=Path, default=argparse.SUPPRESS, help="folder of the ledger they come into"
+    )
     merging.set_defaults(run=run_merge)
-
-    resume = commands.add_parser("resume", parents=[shared], help="collect what is unfinished")
-    resume.add_argument("--out", type=Path, default=Path(), help="folder for the clips")
-    resume.add_argument("--json", action="store_true", help="one JSON object for each clip")
-    resume.set_defaults(run=run_resume)
 
     spend = commands.add_parser("spend", parents=[shared], help="sums for today and this month")
     spend.add_argument("--json", action="store_true", help="one JSON object")
     spend.set_defaults(run=run_spend)
-
-    forget = commands.add_parser("forget", parents=[shared], help="remove rows")
-    forget.add_argument(
-        "names",
-        metavar="ID",
-        nargs="+",
-        help="row, request id, or 8 or more digits of the fingerprint",
-    )
-    forget.add_argument("--files", action="store_true", help="remove the kept clips as well")
-    forget.set_defaults(run=run_forget)
 
 
 def run_list(arguments: argparse.Namespace) -> int:
     """Print the rows, newest first."""
     with Ledger.open(arguments.home) as ledger:
         for entry in ledger.entries():
-            print(json.dumps(_row(entry)) if arguments.json else _line(entry))
+            print(json.dumps(_row(entry)) if arguments.json else line(entry))
     return 0
 
 
 def run_merge(arguments: argparse.Namespace) -> int:
-    """Merge other ledgers into this one, and say what their rows came to."""
+    """Merge other ledgers into this one, say what their rows came to; return 1 for refused ones."""
+    refused = 0
     for file in arguments.files:
         counts = merge(arguments.home / LEDGER_FILE, file, clips=arguments.clips)
         told = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome)
-        print(f"{file}: {told}")
-    return 0
-
-
-def run_resume(arguments: argparse.Namespace) -> int:
-    """Collect every clip fal may still owe; return 1 when one could not be had."""
-    return asyncio.run(_resume(arguments, Settings.load(arguments.home)))
+        print(f"{file}: {told}", flush=True)
+        refused += counts[Outcome.REFUSED]
+    if refused:
+        print(
+            "Refused are rows that can not be read, or whose addresses are not fal's: the key "
+            "would go there.",
+            file=sys.stderr,
+        )
+    return 1 if refused else 0
 
 
 def run_spend(arguments: argparse.Namespace) -> int:
@@ -89,57 +73,16 @@ def run_spend(arguments: argparse.Namespace) -> int:
     with Ledger.open(arguments.home) as ledger:
         today, month = ledger.spent_today(), ledger.spent_this_month()
     if arguments.json:
-        sums = {"today_usd": today, "month_usd": month, "daily_budget_usd": budget or None}
-        print(json.dumps({name: sum and float(sum) for name, sum in sums.items()}))
+        sums = {"today_usd": float(today), "month_usd": float(month)}
+        print(json.dumps({**sums, "daily_budget_usd": float(budget) or None}))
         return 0
     print(f"today       ${today:.2f}" + (f" of ${budget:.2f}" if budget else ""))
     print(f"this month  ${month:.2f}")
     return 0
 
 
-def run_forget(arguments: argparse.Namespace) -> int:
-    """Remove rows; the clips stay unless --files is given."""
-    with Ledger.open(arguments.home) as ledger:
-        for name in arguments.names:
-            entries = ledger.find(name)
-            if not entries:
-                raise InvalidSetting(f"The ledger has no row {name}.", "List them with `ledger`.")
-            for entry in entries:
-                if arguments.files and entry.file:
-                    entry.file.path.unlink(missing_ok=True)
-                ledger.forget(entry)
-                print(f"forgot {_line(entry)}")
-    return 0
-
-
-async def _resume(arguments: argparse.Namespace, settings: Settings) -> int:
-    async with open_desk(arguments.home, settings) as (platform, ledger):
-        entries = ledger.unfinished()
-        bars = Bars([_label(entry) for entry in entries])
-
-        async def one(index: int) -> bool:
-            entry = entries[index]
-            names = numbered_names(arguments.out, f"resumed_{entry.id}")
-            try:
-                clip = await collect(
-                    entry, platform, ledger, names, settings=settings, tell=bars.teller(index)
-                )
-            except ViduError as error:
-                bars.say(f"{_label(entry)}: {error}")
-                return False
-            print(json.dumps(as_json(clip)) if arguments.json else clip.path, flush=True)
-            return True
-
-        with bars:
-            done = await asyncio.gather(*(one(index) for index in range(len(entries))))
-    return 0 if all(done) else 1
-
-
-def _label(entry: Entry) -> str:
-    return f"{entry.id} {entry.prompt[:16]}"
-
-
-def _line(entry: Entry) -> str:
+def line(entry: Entry) -> str:
+    """Return a row as a line of text."""
     moment = datetime.fromtimestamp(entry.intended_at).strftime("%Y-%m-%d %H:%M:%S")
     words = str(entry.file.path) if entry.file else (entry.failure or entry.request_id)
     return (

@@ -5,13 +5,43 @@ from __future__ import annotations
 import filecmp
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+from uuid import uuid4
 
-from ..errors import KeepFailed
+from ..errors import InvalidSetting, KeepFailed, Money, ViduError
 from ..generate import Clip
+from ..keep import put
+from ..platform import Platform
 from ..run import Names
+
+LONGEST_STEM = 200
+"""In bytes. File systems take 255 for a name; a number, `_frames` and the like follow the stem."""
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder for the clips: none is to be paid for that can not be kept.
+
+    Raises:
+        InvalidSetting: It is no folder, or can not be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise InvalidSetting(
+            f"Clips can not be written to {folder} ({error.strerror}).", "Give another --out."
+        ) from error
+
+
+def stem(image: Path) -> str:
+    """Return the name of an image's clip, without number and suffix; it can always be written."""
+    name = image.stem.encode(errors="ignore")[:LONGEST_STEM].decode(errors="ignore")
+    return name or "clip"
 
 
 def named(folder: Path, name: str) -> Names:
@@ -30,10 +60,11 @@ def placed(clip: Clip, names: Names) -> Clip:
     Raises:
         KeepFailed: The copy could not be written; the clip is where it was.
     """
-    for path in names(clip.width, clip.height):
+    paths = names(clip.width, clip.height)
+    for path in paths:
         try:
             if not path.exists():
-                _copy(clip.path, path)
+                return replace(clip, path=_copy(clip.path, path, paths))
             if path == clip.path or filecmp.cmp(path, clip.path, shallow=False):
                 return replace(clip, path=path)
         except OSError as error:
@@ -43,11 +74,15 @@ def placed(clip: Clip, names: Names) -> Clip:
     return clip
 
 
-def _copy(clip: Path, path: Path) -> None:
+def _copy(clip: Path, path: Path, others: Iterator[Path]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    shutil.copy2(clip, part)
-    part.replace(path)
+    part = path.with_name(f".{uuid4().hex}.part")
+    try:
+        shutil.copy2(clip, part)
+        return put(part, chain([path], others))
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def brought_to(folder: Path, clip: Clip) -> Clip:
@@ -59,6 +94,13 @@ def brought_to(folder: Path, clip: Clip) -> Clip:
     if clip.path.parent == folder.absolute():
         return clip
     return placed(clip, named(folder, clip.path.stem))
+
+
+def settled(error: ViduError, platform: Platform) -> ViduError:
+    """Return the error, which speaks of no money where the platform takes none."""
+    if not platform.charges:
+        error.money = Money.NOT_SPENT
+    return error
 
 
 def as_json(clip: Clip) -> dict[str, Any]:

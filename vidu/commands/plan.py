@@ -16,6 +16,7 @@ from ..ledger import Ledger
 from ..manifest import Row, read_manifest
 from ..request import Request, image_to_video
 from ..still import read
+from .output import stem
 
 
 class Standing(str, Enum):
@@ -110,7 +111,7 @@ def _checked(row: Row) -> Job | str:
         request = _request(row)
     except InvalidInput as error:
         return f"Row {row.number}: {error.happened} {error.next_step}"
-    name = row.out or f"{row.image.stem}_{request.fingerprint[:8]}"
+    name = row.out or f"{stem(row.image)}_{request.fingerprint[:8]}"
     return Job(row, name, request.fingerprint, request.price)
 
 

@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,9 @@ from ..progress import Phase, Progress, Tell
 from ..request import MOVEMENT_AMPLITUDES, Request, image_to_video
 from ..settings import Settings
 from ..still import read
-from .output import as_json, named, placed
+from .output import as_json, named, placed, prepare, stem
+from .stop import run_stoppable
+from .together import unexpected
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -58,7 +62,13 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Watch the folder; with --once return 0, or 1 when a clip failed."""
-    return asyncio.run(_watch(arguments, Settings.load(arguments.home)))
+    settings = Settings.load(arguments.home)
+    arrivals = Arrivals(arguments.folder)
+    arrivals.look()
+    prepare(arguments.out)
+    return run_stoppable(
+        lambda by_artist: _watch(arrivals, settings, arguments, by_artist), arguments.home
+    )
 
 
 class Arrivals:
@@ -77,7 +87,11 @@ class Arrivals:
         self._told: dict[Path, Version] = {}
 
     def look(self) -> list[Path]:
-        """Return the images that are whole since the last look, or have changed and are again."""
+        """Return the images that are whole since the last look, or have changed and are again.
+
+        Raises:
+            InvalidSetting: The folder can not be read.
+        """
         before, self._seen = self._seen, self._versions()
         arrived = [
             image
@@ -105,26 +119,34 @@ class Arrivals:
 def _version(image: Path) -> Version | None:
     try:
         first, second = image.stat(), image.with_suffix(".txt").stat()
-    except FileNotFoundError:
+    except OSError:  # it has no sidecar, or one of the two was taken away just now
         return None
     return first.st_size, first.st_mtime_ns, second.st_size, second.st_mtime_ns
 
 
-async def _watch(arguments: argparse.Namespace, settings: Settings) -> int:
-    arrivals = Arrivals(arguments.folder)
-    arrivals.look()
+async def _watch(
+    arrivals: Arrivals,
+    settings: Settings,
+    arguments: argparse.Namespace,
+    by_artist: Callable[[], bool],
+) -> int:
     turns = asyncio.Semaphore(AT_ONCE)
-
-    async def one(image: Path) -> bool:
-        async with turns:
-            return await _make(image, platform, ledger, settings, arguments)
-
+    look = arrivals.look if arguments.once else partial(_look_patiently, arrivals, set())
     tasks: list[asyncio.Task[bool]] = []
     async with open_desk(arguments.home, settings) as (platform, ledger):
+
+        async def one(image: Path) -> bool:
+            async with turns:
+                try:
+                    return await _make(image, platform, ledger, settings, arguments, by_artist)
+                except Exception as error:
+                    _say(unexpected(image.name, error))
+                    return False
+
         try:
             while True:
                 await asyncio.sleep(arguments.interval)
-                for image in arrivals.look():
+                for image in await asyncio.to_thread(look):
                     tasks.append(asyncio.create_task(one(image)))
                 if arguments.once:
                     return 0 if all(await asyncio.gather(*tasks)) else 1
@@ -135,14 +157,26 @@ async def _watch(arguments: argparse.Namespace, settings: Settings) -> int:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _look_patiently(arrivals: Arrivals, told: set[str]) -> list[Path]:
+    """Look, and see nothing while the folder can not be read: a share comes back."""
+    try:
+        return arrivals.look()
+    except InvalidSetting as error:
+        if error.happened not in told:
+            told.add(error.happened)
+            _say(error.happened)
+        return []
+
+
 async def _make(
     image: Path,
     platform: Platform,
     ledger: Ledger,
     settings: Settings,
     arguments: argparse.Namespace,
+    by_artist: Callable[[], bool],
 ) -> bool:
-    names = named(arguments.out, image.stem)
+    names = named(arguments.out, stem(image))
     try:
         request = await asyncio.to_thread(_request, image, arguments)
         if _was_made(request, ledger, arguments.out):
@@ -154,11 +188,11 @@ async def _make(
             names,
             settings=settings,
             tell=_teller(image.name),
-            cancelled_by_artist=lambda: True,
+            cancelled_by_artist=by_artist,
         )
         clip = await asyncio.to_thread(placed, clip, names)
     except ViduError as error:
-        print(f"{image.name}: {error}", file=sys.stderr, flush=True)
+        _say(f"{image.name}: {error}")
         return False
     print(json.dumps(as_json(clip)) if arguments.json else clip.path, flush=True)
     return True
@@ -194,10 +228,14 @@ def _teller(name: str) -> Tell:
     def tell(progress: Progress) -> None:
         nonlocal phase
         if progress.warning or progress.phase is not phase:
-            print(f"{name}: {progress.text}", file=sys.stderr, flush=True)
+            _say(f"{name}: {progress.text}")
         phase = progress.phase
 
     return tell
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _seconds(text: str) -> float:
