@@ -84,7 +84,10 @@ def test_without_a_key_a_live_shot_is_refused_in_words(lives):
     assert refused.status_code == 400
     errors = refused.json()["node_errors"]["2"]["errors"]
     assert all("There is no fal key" in error["details"] for error in errors)
-    assert all("Set the FAL_KEY environment variable" in error["details"] for error in errors)
+    assert all(
+        "Settings > Vidu, or as the environment variable FAL_KEY" in error["details"]
+        for error in errors
+    )
 
 
 def test_a_draft_needs_no_key_and_metadata_can_be_left_out(lives, fal):
