@@ -61,8 +61,8 @@ class Graph:
 
 
 def write_pictures(folder: Path, count: int) -> list[Path]:
-    """Write so many pictures of 1280x720, each another one, and return their paths."""
-    pixels = np.asarray(Image.open(PICTURE).convert("RGB"))
+    """Write so many pictures of 640x360, each another one, and return their paths."""
+    pixels = np.asarray(Image.open(PICTURE).convert("RGB").reduce(2))
     paths = [folder / f"picture_{index}.png" for index in range(count)]
     for index, path in enumerate(paths):
         turned = np.roll(pixels, 97 * index, axis=1)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._comfyui import Graph, clips_of, write_pictures
-from benchmarks._local_fal import behind, ledger
+from benchmarks._local_fal import behind, hold_until_made, ledger
 from benchmarks._measure import ROUNDS, race
 from benchmarks._table import print_figure
 from vidu import Output, Settings, find_key
@@ -42,7 +42,7 @@ def shot() -> None:
         base = Path(folder)
         graph = Graph(base)
         prompt = clips_of([write_pictures(base / "input", 1)])
-        warm()
+        hold_until_made(2 * FRAME_BYTES)
         graph.execute(prompt)
         in_graph_at = time.time()
         (job,) = ledger()["jobs"]
@@ -60,7 +60,7 @@ def parts(kept: Path) -> None:
     (job,) = ledger()["jobs"]
     download_s = timed(lambda: asyncio.run(fetch(job, kept.with_suffix(".part"))))
     check_s = timed(lambda: check(kept))
-    warm()
+    np.empty(2 * FRAME_BYTES, np.uint8).fill(1)  # as the graph's decoding finds it
     decode_s = timed(lambda: decode(kept))
     print(json.dumps({"download s": download_s, "check s": check_s, "decode s": decode_s}))
 
@@ -69,14 +69,6 @@ async def fetch(job: dict[str, Any], part: Path) -> None:
     video = job["output"]["video"]
     async with Fal(find_key(part.parent).secret, Settings()) as fal:
         await fal.fetch(Output(video["url"], video["file_size"], None), part, silent)
-
-
-def warm() -> None:
-    """Touch as much memory as the frames take, so that neither decoding pays for its first touch.
-
-    See `_measure.race`.
-    """
-    np.empty(2 * FRAME_BYTES, np.uint8).fill(1)
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -1,13 +1,15 @@
 """Eight shots at once against one; and how regularly fal is asked while another clip is decoded.
 
 Run `python -m benchmarks.parallel [--rounds N]`. A generation is emulated: local_fal takes 10 s and
-makes eight at once. Its clips are 640x352, for it renders them on the cores that are measured.
-A run takes 12 s and more, so there are three rounds.
+makes eight at once. Its clips are small, for what is asked is whether eight wait as one does: the
+decoding of eight is eight times that of one, which `benchmarks.decode` measures. A run takes 12 s
+and more, so there are three rounds.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import subprocess
@@ -20,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._comfyui import Graph, clips_of, write_pictures
-from benchmarks._local_fal import behind, ledger, set_faults
+from benchmarks._local_fal import behind, hold_until_made, ledger, set_faults
 from benchmarks._measure import race
 from benchmarks._table import print_figure, print_ratio
 
-SECONDS, AT_ONCE, CLIP = 10, 8, "640x352x96"
+SECONDS, AT_ONCE, CLIP, FRAMES_BYTES = 10, 8, "320x176x96", 8 * 96 * 320 * 176 * 3 * 4
 BATCHES = {"one": (1,), "a batch of eight": (8,), "two nodes of four": (4, 4)}
 MOST = 1.15
 
@@ -59,6 +61,8 @@ def shell(count: int) -> None:
 
 
 def timed(work: Callable[[], object]) -> dict[str, float]:
+    hold_until_made(FRAMES_BYTES)
+    gc.collect()  # or the first to import anything pays for all that ComfyUI has loaded
     began_at = time.perf_counter()
     work()
     jobs = ledger()["jobs"]

@@ -16,7 +16,7 @@ from PIL import Image
 from benchmarks._measure import ROUNDS, race, run, table
 from benchmarks._table import print_figure, print_ratio
 
-MOST_TIME, MOST_MB = 0.25, 10
+MOST_TIME, MOST_MB, WARM_BYTES = 0.25, 10, 500_000_000
 HEIGHTS = {"1080p": (1080, 1920), "4K": (2160, 3840)}
 FORMATS = {
     "PNG, Pillow's default": {"format": "PNG"},
@@ -96,7 +96,7 @@ def saved(pixels: np.ndarray, **options: object) -> bytes:
 def compare(picture: str, rounds: int, detail: bool) -> None:
     command = [sys.executable, "-m", "benchmarks.still", "--encode"]
     commands = {name: [*command, name, picture] for name in ENCODERS}
-    figures = race(commands, rounds)
+    figures = race(commands, rounds, warm_bytes=WARM_BYTES)
     slow = figures["Pillow's default PNG"]["wall s"]
     for name, each in figures.items():
         data = ENCODERS[name]()(PICTURES[picture](*HEIGHTS["4K"]))

@@ -20,8 +20,8 @@ RGB8 = (8, 2, 0, 0, 0)
 FILTER_SUB = 1
 """Each byte is written as its difference to the pixel on the left."""
 
-STRIP_BYTES = 2_000_000
-"""Pixels compressed in one piece: small beside a 4K frame, large beside deflate's 32 KB window."""
+STRIP_BYTES = 500_000
+"""Pixels deflated in one piece: they stay in a cache, and are many beside deflate's 32 KB."""
 
 
 def encode_png(pixels: NDArray[np.uint8], limit: int) -> bytes | None:
