@@ -70,14 +70,9 @@ class ClipRoutes:
     async def forget(self, request: web.Request) -> web.Response:
         """Remove a row; its file stays."""
         entry = await self._entry(request)
-        if any(job["fingerprint"] == entry.fingerprint for job in host.live_jobs()):
-            raise refused("This clip is on its way right now: cancel it first.", web.HTTPConflict)
-
-        def remove() -> None:
-            with Ledger.open(self._home) as ledger:
-                ledger.forget(entry)
-
-        await asyncio.to_thread(remove)
+        with await asyncio.to_thread(Ledger.open, self._home) as ledger:
+            async with ledger.turn(entry.fingerprint, _refuse_on_its_way):
+                await asyncio.to_thread(ledger.forget, entry)
         return in_json({})
 
     async def collect(self, request: web.Request) -> web.Response:
@@ -132,6 +127,10 @@ class ClipRoutes:
             return self._posters.make(file)
         except (CorruptClip, OSError) as error:
             raise web.HTTPNotFound from error
+
+
+def _refuse_on_its_way() -> None:
+    raise refused("This clip is on its way right now: cancel it first.", web.HTTPConflict)
 
 
 def _whole(text: str, most: int) -> int:

@@ -13,6 +13,7 @@ import json
 import shutil
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -182,7 +183,7 @@ def names(prefix: str) -> Names:
         folder, stem, counter, _, _ = folder_paths.get_save_image_path(
             prefix, output, width, height
         )
-        return (Path(folder) / f"{stem}_{number:05}_.mp4" for number in range(counter, 100_000))
+        return (Path(folder) / f"{stem}_{number:05}_.mp4" for number in count(counter))
 
     try:
         candidates(0, 0)

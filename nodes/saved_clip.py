@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ..vidu.errors import ViduError
 from ..vidu.library import by_request
 from . import host
@@ -52,5 +54,5 @@ class FalViduSavedClip(io.ComfyNode):
         cls, request_id: str, every_nth: int = 1, max_frames: int = 0
     ) -> io.NodeOutput:
         """Bring the clip back and hand its frames to the graph."""
-        entry = by_request(host.home(), request_id)
+        entry = await asyncio.to_thread(by_request, host.home(), request_id)
         return outputs([await recall_take(entry, Frames(every_nth, max_frames))])

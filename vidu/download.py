@@ -169,7 +169,7 @@ async def _opened(
                 url = str(response.url.join(response.headers["location"]))
         except httpx.InvalidURL as error:
             raise UnsafeUrl("fal's address for the clip can not be read.") from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise unreachable(httpx.URL(url).host, error) from error
     raise UnsafeUrl("fal's address for the clip redirects without end.")
 

@@ -86,12 +86,12 @@ class Draft:
         """Do nothing, for nothing is under way."""
 
     async def find(
-        self, endpoint: Endpoint, arguments: Mapping[str, Any], posted_at: float
+        self, endpoint_id: str, arguments: Mapping[str, Any], posted_at: float
     ) -> Receipt | None:
         """Find nothing, for nothing is ever lost."""
         return None
 
-    async def find_output(self, endpoint: Endpoint, receipt: Receipt) -> Output | None:
+    async def find_output(self, endpoint_id: str, receipt: Receipt) -> Output | None:
         """Find nothing, for nothing is ever lost."""
         return None
 

@@ -125,7 +125,7 @@ class Fal:
         receipt = read_receipt(response)
         if receipt is None:
             raise SubmitUnknown("fal's reply to the paid request can not be read.")
-        return receipt if is_fals(receipt) else self._by_id(endpoint, receipt.request_id)
+        return receipt if is_fals(receipt) else self._by_id(endpoint.id, receipt.request_id)
 
     async def status(self, receipt: Receipt) -> JobStatus:
         """Ask once what the request is doing.
@@ -197,29 +197,29 @@ class Fal:
             raise Unreachable("fal did not answer to the cancelling.") from None
 
     async def find(
-        self, endpoint: Endpoint, arguments: Mapping[str, Any], posted_at: float
+        self, endpoint_id: str, arguments: Mapping[str, Any], posted_at: float
     ) -> Receipt | None:
         """Look for the ended request that had exactly these arguments.
 
         Args:
-            endpoint: The endpoint that was asked.
+            endpoint_id: fal's id of the endpoint that was asked.
             arguments: The body of the paid POST.
             posted_at: When it was made, in seconds since 1970.
 
         Raises:
             ServiceProblem: The listing can not be read.
         """
-        request_id = await self._listing.find(endpoint.id, arguments, posted_at)
-        return self._by_id(endpoint, request_id) if request_id else None
+        request_id = await self._listing.find(endpoint_id, arguments, posted_at)
+        return self._by_id(endpoint_id, request_id) if request_id else None
 
-    async def find_output(self, endpoint: Endpoint, receipt: Receipt) -> Output | None:
+    async def find_output(self, endpoint_id: str, receipt: Receipt) -> Output | None:
         """Look for the output of a request whose result is no longer served.
 
         Raises:
             ServiceProblem: The listing can not be read.
         """
         return await persistently(
-            lambda: self._listing.output(endpoint.id, receipt.request_id),
+            lambda: self._listing.output(endpoint_id, receipt.request_id),
             patience_s=float(self._settings.outage_limit_s),
         )
 
@@ -273,6 +273,6 @@ class Fal:
             client=self._http,
         )
 
-    def _by_id(self, endpoint: Endpoint, request_id: str) -> Receipt:
-        handle = fal_client.AsyncRequestHandle.from_request_id(self._http, endpoint.id, request_id)
+    def _by_id(self, endpoint_id: str, request_id: str) -> Receipt:
+        handle = fal_client.AsyncRequestHandle.from_request_id(self._http, endpoint_id, request_id)
         return Receipt(request_id, handle.status_url, handle.response_url, handle.cancel_url)

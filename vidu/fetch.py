@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .clip import Probe, check
@@ -30,7 +31,7 @@ async def fetch(run: Run, entry: Entry) -> Entry:
         KeepFailed: It could not be written; the row stays, and so does the downloaded file.
     """
     assert entry.output is not None
-    part = next(run.names(*USUAL_SIZE)).parent / f".{_tag(entry)}.part"
+    part = await asyncio.to_thread(_part, run, entry)
     try:
         probe = await to_its_end(_left_over, entry.output, part)
         probe = probe or await _fetched(run, entry.output, part)
@@ -63,19 +64,19 @@ async def forgotten(run: Run, entry: Entry) -> Entry:
     """Take a row whose request fal answers 404 for to FINISHED, when the listing has its clip.
 
     Raises:
-        ClipGone: The listing does not have it, and the request could still be alive.
+        ClipGone: The listing does not have it.
     """
     output = await _listed(run, entry, Money.MAYBE_SPENT)
     if output:
         return run.ledger.finished(entry, output)
-    if run.ledger.now() < (entry.submitted_at or 0) + run.life_s(entry):
-        raise ClipGone(
-            f"fal does not know request {entry.request_id}.",
-            f"Run the same shot again later. {run.anew(entry)}",
-            money=Money.MAYBE_SPENT,
-            request_id=entry.request_id,
-        )
-    return _over(run, entry, "fal no longer knows the request or its clip", billed=None)
+    _check_sees(run, entry, "fal does not know the request", Money.MAYBE_SPENT)
+    # A clip nobody has seen yet is not paid for anew without a word from the artist.
+    raise ClipGone(
+        f"fal does not know request {entry.request_id}.",
+        f"Run the same shot again later. {run.anew(entry)}",
+        money=Money.MAYBE_SPENT,
+        request_id=entry.request_id,
+    )
 
 
 async def _renewed(run: Run, entry: Entry, gone: ClipGone) -> Entry:
@@ -86,13 +87,23 @@ async def _renewed(run: Run, entry: Entry, gone: ClipGone) -> Entry:
     if entry.kept_at is None or run.posted(entry):
         # A clip nobody has seen yet is not paid for anew without a word from the artist.
         raise ClipGone(gone.happened, f"{gone.next_step} {run.anew(entry)}") from gone
-    return _over(run, entry, "The clip is gone from disk and from fal", billed=True)
+    what = "The clip is gone from disk and from fal"
+    _check_sees(run, entry, what, Money.CHARGED)
+    if not run.may_pay:
+        raise ClipGone(
+            f"{what}.",
+            f"Run its shot to make it anew for ${entry.price_usd:.2f}.",
+            money=Money.CHARGED,
+        )
+    price = ENDPOINTS[entry.endpoint].price.usd  # known, for this shot has just been asked for
+    run.warn(Phase.UPLOADING, f"{what}: making it again for ${price:.2f}", 0.0)
+    return run.ledger.failed(entry, what, billed=True)
 
 
 async def _listed(run: Run, entry: Entry, money: Money) -> Output | None:
     assert entry.receipt is not None
     try:
-        return await run.platform.find_output(ENDPOINTS[entry.endpoint], entry.receipt)
+        return await run.platform.find_output(entry.endpoint, entry.receipt)
     except Refused as problem:
         raise ClipGone(
             f"fal no longer serves request {entry.request_id}, and its listing of requests, which "
@@ -102,20 +113,27 @@ async def _listed(run: Run, entry: Entry, money: Money) -> Output | None:
         ) from problem
 
 
-def _over(run: Run, entry: Entry, what: str, *, billed: bool | None) -> Entry:
-    """Take a row fal has no clip for to FAILED, so that its shot is made anew."""
-    price = ENDPOINTS[entry.endpoint].price.usd
-    money = Money.CHARGED if billed else Money.MAYBE_SPENT
+def _check_sees(run: Run, entry: Entry, what: str, money: Money) -> None:
     if not run.sees(entry):
         raise ClipGone(
             f"{what}, when asked with this key; request {entry.request_id} was made with another.",
             f"Set the key it was made with and run the same shot again. {run.anew(entry)}",
             money=money,
         )
-    if not run.may_pay:
-        raise ClipGone(f"{what}.", f"Run its shot to make it anew for ${price:.2f}.", money=money)
-    run.warn(Phase.UPLOADING, f"{what}: making it again for ${price:.2f}", 0.0)
-    return run.ledger.failed(entry, what, billed=billed)
+
+
+def _part(run: Run, entry: Entry) -> Path:
+    with _told_when_unwritable():
+        return next(run.names(*USUAL_SIZE)).parent / f".{_tag(entry)}.part"
+
+
+@contextmanager
+def _told_when_unwritable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or "the folder of the clips"
+        raise KeepFailed(f"The clip can not be kept: {place}: {error.strerror}.") from error
 
 
 def _tag(entry: Entry) -> str:
@@ -157,30 +175,28 @@ def _checked(part: Path) -> Probe:
 
 
 def _make_room(part: Path) -> None:
-    try:
+    with _told_when_unwritable():
         part.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)
-    except OSError as error:
-        raise KeepFailed(
-            f"The clip's folder {part.parent} can not be written ({error.strerror})."
-        ) from error
 
 
 def _keep(run: Run, entry: Entry, part: Path, probe: Probe) -> Entry:
-    path = keep(part, run.names(probe.width, probe.height), run.metadata)
+    with _told_when_unwritable():
+        path = keep(part, run.names(probe.width, probe.height), run.metadata)
+        file = KeptFile(
+            path=path,
+            size=path.stat().st_size,
+            sha256=_sha256(path),
+            width=probe.width,
+            height=probe.height,
+            fps=probe.fps,
+            frame_count=probe.frame_count,
+            duration_s=probe.duration_s,
+        )
+    kept = run.ledger.kept(entry, file)
     with suppress(OSError):  # on Windows another program may hold it for a moment
         part.unlink()
-    file = KeptFile(
-        path=path,
-        size=path.stat().st_size,
-        sha256=_sha256(path),
-        width=probe.width,
-        height=probe.height,
-        fps=probe.fps,
-        frame_count=probe.frame_count,
-        duration_s=probe.duration_s,
-    )
-    return run.ledger.kept(entry, file)
+    return kept
 
 
 def _matches(file: KeptFile) -> bool:

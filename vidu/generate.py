@@ -150,12 +150,12 @@ async def collect(
     """
     run = Run(platform, ledger, names, {}, settings, tell, ledger.now(), may_pay=False)
     async with ledger.turn(entry.fingerprint, run.waiting):
-        entry = await _follow(run, ledger.live(entry.fingerprint) or entry)
+        entry = await _follow(run, ledger.get(entry.id) or entry)
     if entry.state is not State.KEPT:
         raise GenerationFailed(
             f"There is no clip to collect: {entry.failure or 'the shot was never asked for'}.",
             "Run the shot again to make it.",
-            money=BILLED[entry.billed],
+            money=BILLED[entry.billed] if entry.posted_at else Money.NOT_SPENT,
         )
     return _clip(run, entry)
 

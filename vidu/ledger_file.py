@@ -121,6 +121,7 @@ def _connect(path: Path | str) -> sqlite3.Connection:
         db.row_factory = sqlite3.Row
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA fullfsync = ON")  # macOS would leave it in the drive's cache
         migrate(db)
     except BaseException:
         db.close()

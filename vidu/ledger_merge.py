@@ -162,7 +162,9 @@ def _merge_row(db: sqlite3.Connection, row: Row, moment: float) -> Outcome:
 
 
 def _update(db: sqlite3.Connection, ours: Row, theirs: Row) -> Outcome:
-    if RANK[theirs["state"]] <= RANK[ours["state"]]:
+    # A clip kept here is here, though theirs may be gone from there.
+    kept_here = ours["state"] == State.KEPT.value
+    if kept_here or RANK[theirs["state"]] <= RANK[ours["state"]]:
         return Outcome.KNOWN
     _write(db, ours["id"], theirs)
     return Outcome.UPDATED

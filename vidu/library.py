@@ -123,7 +123,7 @@ async def recall(entry: Entry, home: Path, names: Names, tell: Tell = silent) ->
         GenerationFailed: There is no clip to be had.
         ViduError: See the tree in `errors.py`.
     """
-    if entry.state is State.KEPT and await is_intact(entry):
+    if await is_intact(entry):
         return kept_clip(entry)
     settings = Settings.load(home)
     async with open_desk(home, settings) as (platform, ledger):

@@ -60,11 +60,11 @@ class Platform(Protocol):
         """Ask to cancel; blocks, so it is called in a thread."""
 
     async def find(
-        self, endpoint: Endpoint, arguments: Mapping[str, Any], posted_at: float
+        self, endpoint_id: str, arguments: Mapping[str, Any], posted_at: float
     ) -> Receipt | None:
         """Look for the ended request that had exactly these arguments."""
 
-    async def find_output(self, endpoint: Endpoint, receipt: Receipt) -> Output | None:
+    async def find_output(self, endpoint_id: str, receipt: Receipt) -> Output | None:
         """Look for the output of a request whose result is no longer served."""
 
     async def fetch(self, output: Output, part: Path, tell: Tell) -> None:

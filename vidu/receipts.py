@@ -16,13 +16,13 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def read_receipt(response: httpx.Response) -> Receipt | None:
-    """Return the receipt in the answer to a submit, or `None` when there is none."""
+    """Return the receipt in the answer to a submit, or `None` when it has no request id.
+
+    An address that is missing is empty: `is_fals` tells, and the id alone leads to all three.
+    """
     body = body_of(response)
-    values = [body.get(field.name) for field in fields(Receipt)]
-    texts = [value for value in values if isinstance(value, str)]
-    if len(texts) != len(values):
-        return None
-    receipt = Receipt(*texts)
+    values = (body.get(field.name) for field in fields(Receipt))
+    receipt = Receipt(*(value if isinstance(value, str) else "" for value in values))
     return receipt if REQUEST_ID.fullmatch(receipt.request_id) else None
 
 

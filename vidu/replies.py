@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import httpx
 
 WORDS_LIMIT = 300
+LARGEST_INTEGER = 2**63
+"""Of what the ledger can hold, one more."""
 
 IMAGE_TYPES = frozenset(
     {
@@ -99,6 +101,7 @@ def spoken(response: httpx.Response) -> str:
         error = body_of(response).get("error")
         text = str((error.get("message") if isinstance(error, dict) else error) or "")
     text = " ".join(text.split()) or response.reason_phrase or "no words"
+    text = text.encode(errors="replace").decode()  # half an emoji can not be written down
     return text if len(text) <= WORDS_LIMIT else text[: WORDS_LIMIT - 3] + "..."
 
 
@@ -135,10 +138,10 @@ def output_of(body: object, units: float | None = None) -> Output | None:
     """Return the output in the JSON `body`, or `None` when it names no video."""
     video = body.get("video") if isinstance(body, dict) else None
     url = video.get("url") if isinstance(video, dict) else None
-    if not isinstance(video, dict) or not isinstance(url, str) or not url:
+    if not isinstance(video, dict) or not isinstance(url, str) or not url or not url.isprintable():
         return None
     size = video.get("file_size")
-    whole = isinstance(size, int) and not isinstance(size, bool) and size > 0
+    whole = isinstance(size, int) and not isinstance(size, bool) and 0 < size < LARGEST_INTEGER
     return Output(url, size if whole else None, units)
 
 

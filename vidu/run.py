@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from .entry import Entry
@@ -13,7 +14,7 @@ from .progress import Phase, Progress, Tell
 from .settings import Settings
 
 Names = Callable[[int, int], Iterator[Path]]
-"""Given a width and height in pixels: the paths a clip may be kept at, the best first."""
+"""Given a width and height in pixels: the paths a clip may be kept at, the best first, no end."""
 
 
 def numbered_names(folder: Path | str, stem: str) -> Names:
@@ -21,7 +22,7 @@ def numbered_names(folder: Path | str, stem: str) -> Names:
 
     def names(width: int, height: int) -> Iterator[Path]:
         place = Path(folder).absolute()
-        return (place / f"{stem}_{number:05}.mp4" for number in range(1, 100_000))
+        return (place / f"{stem}_{number:05}.mp4" for number in count(1))
 
     return names
 

@@ -32,7 +32,9 @@ class Settings:
 
     Args:
         queue_limit_s: Longest wait in fal's queue, in seconds; fal ends the request then, unbilled.
-        generation_limit_s: Longest generation, in seconds (Vidu takes 30 to 90).
+        generation_limit_s: Longest wait for a generation, in seconds (Vidu takes 30 to 90).
+        slowest_generation_s: Longest that fal itself may take for one, in seconds: a request whose
+            reply was lost is not asked for anew before that, however short the wait is set.
         stall_limit_s: Longest silence of fal's servers in one transfer, in seconds.
         outage_limit_s: How long reads are tried again while fal can not be reached, in seconds;
             0 is not at all.
@@ -45,6 +47,7 @@ class Settings:
 
     queue_limit_s: Decimal = Decimal(1800)
     generation_limit_s: Decimal = Decimal(900)
+    slowest_generation_s: Decimal = Decimal(900)
     stall_limit_s: Decimal = Decimal(20)
     outage_limit_s: Decimal = Decimal(300)
     clip_limit_mb: Decimal = Decimal(1024)
@@ -67,7 +70,8 @@ class Settings:
 
         On its way to fal, in the queue, and being made.
         """
-        return float(self.stall_limit_s + self.queue_limit_s + self.generation_limit_s)
+        generation_s = max(self.generation_limit_s, self.slowest_generation_s)
+        return float(self.stall_limit_s + self.queue_limit_s + generation_s)
 
     @classmethod
     def load(cls, home: Path, environ: Mapping[str, str] = os.environ) -> Settings:

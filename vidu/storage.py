@@ -34,7 +34,7 @@ class Storage:
         """
         name = f"frame.{still.media_type.removeprefix('image/')}"
         try:
-            return await self._client.upload(
+            url = await self._client.upload(
                 still.data, still.media_type, name, fallback_repository=[]
             )
         except fal_client.FalClientHTTPError as error:
@@ -45,10 +45,17 @@ class Storage:
             raise refusal(error.response) from error
         except httpx.HTTPStatusError as error:
             raise refusal(error.response) from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise unreachable("fal's storage", error) from error
         except (KeyError, TypeError, ValueError) as error:
-            raise Refused("fal's storage answered without an address.", status_code=502) from error
+            raise _no_address() from error
+        if not isinstance(url, str) or not url:
+            raise _no_address()
+        return url
 
     def _new_client(self) -> fal_client.AsyncClient:
         return fal_client.AsyncClient(key=self._key.reveal(), default_timeout=self._silence_limit_s)
+
+
+def _no_address() -> Refused:
+    return Refused("fal's storage answered without an address.", status_code=502)

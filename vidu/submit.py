@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 
 from .entry import Entry, Receipt
 from .errors import LedgerUnavailable, Money, ServiceProblem, SubmitUnknown, ViduError
 from .progress import Phase
-from .request import ENDPOINTS, Request
+from .request import Endpoint, Request
 from .retry import persistently
 from .run import Run
 
@@ -27,25 +28,26 @@ async def upload_and_submit(run: Run, entry: Entry, request: Request) -> Entry:
     Raises:
         ViduError: Nothing was asked for, and the row is FAILED.
     """
-    run.say(Phase.UPLOADING, "Uploading the first frame", 0.02)
     try:
+        run.say(Phase.UPLOADING, "Uploading the first frame", 0.02)
         urls = [await run.platform.upload(still) for still in request.stills]
-    except (ViduError, asyncio.CancelledError) as error:
+        run.say(Phase.SUBMITTING, "Asking for the clip", 0.08)
+    except BaseException as error:
         run.ledger.failed(entry, _reason(error), billed=False)
         raise
-    run.say(Phase.SUBMITTING, "Asking for the clip", 0.08)
     entry = run.ledger.posting(
         entry,
         request.arguments(urls),
         life_s=run.settings.request_life_s,
         account=run.platform.account,
     )
-    post = asyncio.create_task(_post(run, entry))
+    post = asyncio.create_task(_post(run, entry, request.endpoint))
     try:
         return await asyncio.shield(post)
     except asyncio.CancelledError:
         # A moment for the reply under way: with it fal can be asked to cancel.
-        await asyncio.wait({post}, timeout=REPLY_GRACE_S)
+        with suppress(asyncio.CancelledError):  # impatience would leave it to nobody
+            await asyncio.wait({post}, timeout=REPLY_GRACE_S)
         post.cancel()
         await asyncio.gather(post, return_exceptions=True)
         raise
@@ -81,9 +83,9 @@ async def search(run: Run, entry: Entry) -> Entry:
         await asyncio.sleep(min(SEARCH_EVERY_S, max(0.2, life_s - age_s)))
 
 
-async def _post(run: Run, entry: Entry) -> Entry:
+async def _post(run: Run, entry: Entry, endpoint: Endpoint) -> Entry:
     try:
-        receipt = await run.platform.submit(ENDPOINTS[entry.endpoint], entry.arguments or {})
+        receipt = await run.platform.submit(endpoint, entry.arguments or {})
     except SubmitUnknown as unknown:
         run.warn(Phase.SEARCHING, unknown.happened, 0.08)
         return entry
@@ -109,10 +111,9 @@ async def _written_down(run: Run, entry: Entry, receipt: Receipt) -> Entry:
 
 
 async def _look(run: Run, entry: Entry, posted_at: float) -> Receipt | None:
-    endpoint = ENDPOINTS[entry.endpoint]
     try:
         return await persistently(
-            lambda: run.platform.find(endpoint, entry.arguments or {}, posted_at),
+            lambda: run.platform.find(entry.endpoint, entry.arguments or {}, posted_at),
             patience_s=float(run.settings.outage_limit_s),
         )
     except ServiceProblem as problem:

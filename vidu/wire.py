@@ -48,7 +48,7 @@ class OneAttempt(httpx.AsyncClient):
         request.extensions["timeout"] = self._timeouts.as_dict()
         try:
             response = await super().send(request, **options)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise unreachable(request.url.host, error) from error
         from_fal = "x-fal-request-id" in response.headers
         if response.status_code in RETRY_CODES or (
@@ -78,7 +78,7 @@ class SendingWatch:
             self.may_have_left |= info["request"].method != b"CONNECT"
 
 
-TRANSPORT_WORDS: Mapping[type[httpx.TransportError], str] = MappingProxyType(
+TRANSPORT_WORDS: Mapping[type[httpx.RequestError], str] = MappingProxyType(
     {
         httpx.ConnectTimeout: "connecting took too long",
         httpx.ProxyError: "the proxy refused",
@@ -88,11 +88,12 @@ TRANSPORT_WORDS: Mapping[type[httpx.TransportError], str] = MappingProxyType(
         httpx.RemoteProtocolError: "it hung up",
         httpx.ReadError: "the connection broke",
         httpx.WriteError: "the connection broke",
+        httpx.DecodingError: "what came can not be unpacked",
     }
 )
 
 
-def unreachable(host: str, error: httpx.TransportError) -> Unreachable:
-    """Say why a transport failed without httpx's own text, which may hold headers."""
+def unreachable(host: str, error: httpx.RequestError) -> Unreachable:
+    """Say why a call failed without httpx's own text, which may hold headers."""
     kinds = (words for kind, words in TRANSPORT_WORDS.items() if isinstance(error, kind))
     return Unreachable(f"{host} gave no answer ({next(kinds, 'network error')}).")

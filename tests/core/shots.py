@@ -28,6 +28,7 @@ from vidu.settings import Settings
 SHORT = Settings(
     queue_limit_s=Decimal(4),
     generation_limit_s=Decimal(4),
+    slowest_generation_s=Decimal(4),
     stall_limit_s=Decimal("1.5"),
     outage_limit_s=Decimal(2),
 )

@@ -172,7 +172,8 @@ def test_two_hundred_shots_with_failures_and_a_kill(start, shell, swift_fal, man
     swift_fal.set_faults(faults)
     command = ("batch", manifest(200), "--out", tmp_path / "out", "--concurrency", 32)
     # How long a request can live: what was killed while it asked is looked for that long.
-    life = {"VIDU_QUEUE_LIMIT_S": "6", "VIDU_GENERATION_LIMIT_S": "6"}
+    limits = ("QUEUE_LIMIT", "GENERATION_LIMIT", "SLOWEST_GENERATION")
+    life = {f"VIDU_{limit}_S": "6" for limit in limits}
     first = start(*command, **life)
     for _ in range(70):
         assert first.stdout.readline().endswith(".mp4\n")

@@ -22,15 +22,17 @@ from vidu.errors import Money
 from vidu.fal import Fal
 from vidu.generate import collect, generate
 from vidu.ledger import LEDGER_FILE, Ledger
+from vidu.library import by_request, recall
 from vidu.progress import Phase
 from vidu.run import numbered_names
 
-from .shots import SHORT, findings, interrupted, jobs_of, run, shot
+from .shots import SHORT, findings, interrupted, jobs_of, run, shot, until
 
 BRIEF = replace(
     SHORT,
     queue_limit_s=Decimal("0.2"),
     generation_limit_s=Decimal("0.2"),
+    slowest_generation_s=Decimal("0.2"),
     stall_limit_s=Decimal("0.6"),
     outage_limit_s=Decimal("0.5"),
 )
@@ -73,6 +75,43 @@ async def test_a_free_look_for_a_request_fal_has_forgotten_leaves_the_row(fal, v
     with pytest.raises(errors.ClipGone, match="not known whether fal charged"):
         await looked_at(vidu_home, clips)
     assert row(vidu_home).state is State.SUBMITTED
+
+
+async def test_a_request_fal_has_forgotten_is_paid_for_anew_by_the_artists_word_only(
+    fal, vidu_home, clips
+):
+    await interrupted(shot(), vidu_home, clips, Phase.DOWNLOADING, by_artist=False, settings=BRIEF)
+    with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
+        db.execute("UPDATE shots SET state = 'submitted', submitted_at = submitted_at - 9999")
+    fal.set_faults("status_expired,listing_without_payloads")
+    with pytest.raises(errors.ClipGone, match="vidu forget"):
+        await run(shot(), vidu_home, clips)
+    fal.set_faults("")
+    clip = await run(shot(), vidu_home, clips)
+    assert findings(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_a_row_is_not_answered_with_another_requests_clip(fal, vidu_home, clips):
+    """Two machines paid for one shot: the row that gave way has a file of its own, or none."""
+    kept = await run(shot(), vidu_home, clips)
+    own = shutil.copy(kept.path, clips / "own.mp4")
+    with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
+        columns = [row[1] for row in db.execute("PRAGMA table_info(shots)")][1:]
+        names = ", ".join(columns)
+        values = names.replace("state", "'failed'", 1)
+        db.execute(f"INSERT INTO shots ({names}) SELECT {values} FROM shots")
+        db.execute(
+            "UPDATE shots SET failure = 'paid for twice', request_id = 'other', path = ? "
+            "WHERE id = 2",
+            (str(own),),
+        )
+    names = numbered_names(clips, "clip")
+    given_way = by_request(vidu_home, "other")
+    assert (await recall(given_way, vidu_home, names)).path == own
+    own.unlink()
+    with pytest.raises(errors.GenerationFailed, match="paid for twice"):
+        await recall(given_way, vidu_home, names)
 
 
 async def test_a_file_that_comes_back_is_looked_at_again(fal, vidu_home, clips, tmp_path):
@@ -153,6 +192,64 @@ async def test_a_receipt_is_written_down_as_soon_as_the_ledger_can_be(
     assert held_up
     assert findings(fal, vidu_home, clips, shot(), clip) == []
     assert not any("by-endpoint" in asked["path"] for asked in fal.ledger()["requests"])
+
+
+async def test_a_second_cancel_leaves_no_reply_to_nobody(fal, vidu_home, clips):
+    class Late(Fal):
+        async def submit(self, endpoint, arguments):
+            receipt = await super().submit(endpoint, arguments)
+            await asyncio.sleep(0.2)
+            return receipt
+
+    async with Late(find_key(vidu_home).secret, SHORT) as late:
+        with Ledger.open(vidu_home) as ledger:
+            names = numbered_names(clips, "clip")
+            task = asyncio.create_task(generate(shot(), late, ledger, names, settings=SHORT))
+            await until(lambda: jobs_of(fal, shot()))
+            before = asyncio.all_tasks()
+            task.cancel()
+            await asyncio.sleep(0.05)
+            task.cancel()
+            await asyncio.wait({task})
+            assert task.cancelled()
+            assert asyncio.all_tasks() <= before - {task}
+    clip = await run(shot(), vidu_home, clips)
+    assert findings(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_what_was_never_asked_for_reserves_nothing(fal, vidu_home, clips):
+    def broken_pipe(progress):
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        await run(shot(), vidu_home, clips, tell=broken_pipe)
+    with Ledger.open(vidu_home) as ledger:
+        assert (ledger.live(shot().fingerprint), ledger.spent_today()) == (None, 0)
+
+
+async def test_what_was_downloaded_stays_until_the_clip_is_written_down(fal, vidu_home, clips):
+    class Locked(Ledger):
+        def kept(self, entry, file):
+            raise errors.LedgerUnavailable("The ledger is locked.")
+
+    async with Fal(find_key(vidu_home).secret, SHORT) as platform:
+        with Locked.open(vidu_home) as ledger, pytest.raises(errors.LedgerUnavailable):
+            await generate(shot(), platform, ledger, numbered_names(clips, "clip"))
+    fal.set_faults("clip_gone")
+    clip = await run(shot(), vidu_home, clips)
+    assert jobs_of(fal, shot())[0]["request_id"] == clip.request_id
+    assert list(clips.glob(".*.part")) == []
+
+
+async def test_a_folder_lost_meanwhile_is_told_in_words(fal, vidu_home, clips):
+    def names(width, height):
+        raise PermissionError(13, "Permission denied", str(clips))
+
+    with pytest.raises(errors.KeepFailed, match=r"Permission denied.*paid for and not lost"):
+        await run(shot(), vidu_home, clips, names=names)
+    assert (await run(shot(), vidu_home, clips)).path.is_file()
+    assert len(jobs_of(fal, shot())) == 1
 
 
 # Whose request it is.

@@ -345,3 +345,15 @@ def test_refused_rows_are_told_by_the_shell(shell, there):
         "0 added, 0 updated, 0 paid for twice, 0 known, 0 never sent, 1 refused\n"
     )
     assert "addresses are not fal's: the key would go there" in done.stderr
+
+
+def test_a_clip_that_is_gone_there_is_kept_here(here, there):
+    here.bring("waves", State.KEPT)
+    merge(there.file, here.file)
+    with Ledger.open(there.home) as ledger:
+        (theirs,) = ledger.entries()
+        again = ledger.finished(theirs, Output("https://v"))
+        ledger.failed(again, "The clip is gone from disk and from fal", billed=True)
+    assert merge(here.file, there.file) == Counter({Outcome.KNOWN: 1})
+    assert here.live("waves").state is State.KEPT
+    assert here.spent() == PRICE

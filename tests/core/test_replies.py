@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -20,7 +21,7 @@ from vidu.errors import (
     Refused,
     RejectedKey,
 )
-from vidu.receipts import read_receipt
+from vidu.receipts import is_fals, read_receipt
 from vidu.replies import (
     WORDS_LIMIT,
     billable_units,
@@ -343,6 +344,11 @@ def test_a_status_nobody_knows_has_words_too():
     assert spoken(httpx.Response(599)) == "no words"
 
 
+def test_half_a_character_can_be_written_down():
+    assert output_of({"video": {"url": "https://x/\ud83d.mp4"}}) is None
+    assert spoken(httpx.Response(422, content=rb'{"detail": "Not this \ud83d"}')) == "Not this ?"
+
+
 def test_long_words_are_cut():
     words = spoken(reply(422, {"detail": "a" * 10_000}))
     assert len(words) == WORDS_LIMIT
@@ -398,13 +404,20 @@ def test_a_receipt_is_read():
     assert read_receipt(reply(200, SUBMITTED)) == RECEIPT
 
 
-@pytest.mark.parametrize("name", ["request_id", "response_url", "status_url", "cancel_url"])
 @pytest.mark.parametrize("value", [None, 7, {}])
-def test_a_receipt_with_a_gap_is_none(name, value):
-    assert read_receipt(reply(200, {**SUBMITTED, name: value})) is None
-    assert (
-        read_receipt(reply(200, {key: SUBMITTED[key] for key in SUBMITTED.keys() - {name}})) is None
-    )
+def test_a_receipt_without_an_id_is_none(value):
+    assert read_receipt(reply(200, {**SUBMITTED, "request_id": value})) is None
+    assert read_receipt(reply(200, {**SUBMITTED, "request_id": ""})) is None
+    nameless = {name: text for name, text in SUBMITTED.items() if name != "request_id"}
+    assert read_receipt(reply(200, nameless)) is None
+
+
+@pytest.mark.parametrize("name", ["response_url", "status_url", "cancel_url"])
+@pytest.mark.parametrize("value", [None, 7, {}])
+def test_a_receipt_without_an_address_still_has_its_id(name, value):
+    receipt = read_receipt(reply(200, {**SUBMITTED, name: value}))
+    assert receipt == replace(RECEIPT, **{name: ""})
+    assert not is_fals(receipt)
 
 
 @pytest.mark.parametrize("name", ["", "../../admin", "a/b", "a b", "a\n", "x" * 65, "\u00e9"])
@@ -423,7 +436,7 @@ def test_an_output_is_read_with_what_fal_bills():
     assert read_output(response) == Output("https://x/1.mp4", 1234, 1.0)
 
 
-@pytest.mark.parametrize("size", [None, 0, -1, True, "1234", 12.5, {}])
+@pytest.mark.parametrize("size", [None, 0, -1, True, "1234", 12.5, {}, 2**63])
 def test_a_size_that_is_none_is_not_believed(size):
     assert output_of({"video": {"url": "u", "file_size": size}}) == Output("u")
 

@@ -143,9 +143,14 @@ def test_whatever_a_variable_holds_it_is_a_usable_number_or_named(name, value):
 
 
 def test_a_request_lives_as_long_as_it_may_travel_wait_and_be_made():
-    limits = {"stall_limit_s": "3", "queue_limit_s": "100", "generation_limit_s": "20.5"}
+    limits = {"stall_limit_s": "3", "queue_limit_s": "100", "generation_limit_s": "2000.5"}
     settings = Settings(**{name: Decimal(limit) for name, limit in limits.items()})
-    assert settings.request_life_s == 123.5
+    assert settings.request_life_s == 2103.5
+
+
+def test_a_short_wait_does_not_shorten_a_requests_life():
+    hasty = Settings(generation_limit_s=Decimal(5))
+    assert hasty.request_life_s == Settings().request_life_s
 
 
 def test_the_home_folder_is_set_or_the_users_own(tmp_path):

@@ -155,3 +155,11 @@ async def test_a_clip_outside_the_output_folder_plays_too(execute, fal, output_d
     assert shown["type"] == "temp"
     played = tmp_path / "temp" / shown["subfolder"] / shown["filename"]
     assert filecmp.cmp(played, first.result[1][0], shallow=False)
+
+
+async def test_a_name_that_ends_in_a_date_is_no_counter(execute, fal, output_directory):
+    """ComfyUI reads the digits after a prefix as a number, and goes on counting from it."""
+    (output_directory / "video").mkdir(parents=True)
+    (output_directory / "video" / "Vidu_20260615_hero.mp4").touch()
+    (path,) = (await execute(NODE, asked(image=[plain(0.5, 0.5, 0.5)], seed=[615]))).result[1]
+    assert path.endswith("Vidu_20260616_.mp4")

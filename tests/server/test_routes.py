@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import os
@@ -252,3 +253,15 @@ def test_a_saved_clip_that_is_none_is_refused_before_the_run(comfy, request_id):
     answer = comfy.post({"1": saved})
     assert answer.status_code == 400
     assert "library" in answer.json()["node_errors"]["1"]["errors"][0]["details"]
+
+
+def test_a_clip_at_work_in_another_program_is_not_forgotten(comfy, home, kept):
+    with Ledger.open(home) as ledger:
+        fingerprint = ledger.get(kept).fingerprint
+
+        async def while_it_runs():
+            async with ledger.turn(fingerprint, lambda: None):
+                return await asyncio.to_thread(comfy.http.delete, f"/vidu/clips/{kept}")
+
+        assert asyncio.run(while_it_runs()).status_code == 409
+        assert ledger.get(kept) is not None

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -49,7 +49,7 @@ def named(folder: Path, name: str) -> Names:
 
     def names(width: int, height: int) -> Iterator[Path]:
         yield folder.absolute() / f"{name}.mp4"
-        yield from (folder.absolute() / f"{name}_{number:05}.mp4" for number in range(2, 100_000))
+        yield from (folder.absolute() / f"{name}_{number:05}.mp4" for number in count(2))
 
     return names
 
