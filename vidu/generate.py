@@ -148,7 +148,8 @@ async def collect(
         GenerationFailed: There is no clip to bring home.
         ViduError: See the tree in `errors.py`.
     """
-    run = Run(platform, ledger, names, {}, settings, tell, ledger.now(), may_pay=False)
+    carried = ledger.carried(entry)
+    run = Run(platform, ledger, names, carried, settings, tell, ledger.now(), may_pay=False)
     async with ledger.turn(entry.fingerprint, run.waiting):
         entry = await _follow(run, ledger.get(entry.id) or entry)
     if entry.state is not State.KEPT:
@@ -168,6 +169,8 @@ async def _bring_home(run: Run, request: Request) -> Clip:
     while True:
         if entry is None or entry.state is State.FAILED:
             entry = run.ledger.intend(request, run.settings.daily_budget_usd)
+            if run.metadata:
+                run.ledger.carry(entry, run.metadata)
         if entry.state is State.INTENDED:
             entry = await upload_and_submit(run, entry, request)
         entry = await _follow(run, entry)

@@ -30,6 +30,7 @@ import asyncio
 import contextlib
 import json
 import time
+import zlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
@@ -191,6 +192,22 @@ class Ledger:
             )
             return self._get(cursor.lastrowid)
 
+    def carry(self, entry: Entry, metadata: Mapping[str, str]) -> None:
+        """Write down the texts that the clip is to carry, for whoever collects it.
+
+        Args:
+            entry: The row.
+            metadata: Such as `workflow` and `prompt`; tens of kilobytes, and stored compressed.
+        """
+        packed = zlib.compress(json.dumps(dict(metadata)).encode())
+        with self._db.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO carried VALUES (?, ?)", (entry.id, packed))
+
+    def carried(self, entry: Entry) -> Mapping[str, str]:
+        """Return the texts that the clip is to carry."""
+        rows = self._db.rows("SELECT metadata FROM carried WHERE shot = ?", entry.id)
+        return dict(json.loads(zlib.decompress(rows[0]["metadata"]))) if rows else {}
+
     def posting(
         self,
         entry: Entry,
@@ -288,6 +305,7 @@ class Ledger:
         """Remove the row; the shot may then be paid for again."""
         with self._db.transaction() as db:
             db.execute("DELETE FROM shots WHERE id = ?", (entry.id,))
+            db.execute("DELETE FROM carried WHERE shot = ?", (entry.id,))
 
     # -- inside ----------------------------------------------------------------------------------
 

@@ -64,6 +64,9 @@ MIGRATIONS = (
     ALTER TABLE shots ADD COLUMN life_s REAL;
     ALTER TABLE shots ADD COLUMN account TEXT;
     """,
+    """
+    CREATE TABLE carried (shot INTEGER PRIMARY KEY, metadata BLOB NOT NULL);
+    """,
 )
 """Each script takes the file from one version to the next; a landed one is never changed."""
 

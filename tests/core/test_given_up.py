@@ -22,7 +22,7 @@ from vidu.errors import Money
 from vidu.fal import Fal
 from vidu.generate import collect, generate
 from vidu.ledger import LEDGER_FILE, Ledger
-from vidu.library import by_request, recall
+from vidu.library import by_request, carried_workflow, recall
 from vidu.progress import Phase
 from vidu.run import numbered_names
 
@@ -112,6 +112,23 @@ async def test_a_row_is_not_answered_with_another_requests_clip(fal, vidu_home, 
     own.unlink()
     with pytest.raises(errors.GenerationFailed, match="paid for twice"):
         await recall(given_way, vidu_home, names)
+
+
+async def test_a_clip_that_is_collected_carries_its_workflow(fal, vidu_home, clips):
+    fal.set_faults("slow:1")
+    stopped = asyncio.create_task(
+        run(shot(), vidu_home, clips, metadata={"workflow": '{"nodes": []}', "prompt": "{}"})
+    )
+    await until(lambda: jobs_of(fal, shot()))
+    stopped.cancel()
+    await asyncio.wait({stopped})
+    fal.set_faults("")
+    path = (await looked_at(vidu_home, clips)).path
+    assert carried_workflow(path) == {"nodes": []}
+    with Ledger.open(vidu_home) as ledger:
+        (entry,) = ledger.entries()
+        ledger.forget(entry)
+        assert ledger.carried(entry) == {}
 
 
 async def test_a_file_that_comes_back_is_looked_at_again(fal, vidu_home, clips, tmp_path):
