@@ -53,8 +53,12 @@ async def is_intact(entry: Entry) -> bool:
     return entry.file is not None and await asyncio.to_thread(_matches, entry.file)
 
 
-def missing(run: Run, entry: Entry) -> Entry:
-    """Take a KEPT row whose file is gone or damaged back to FINISHED; the file is left alone."""
+async def recall(run: Run, entry: Entry) -> Entry | None:
+    """Leave a KEPT row whose file is well as it is; take any other to FINISHED, its file alone."""
+    if entry.file and await is_intact(entry):
+        # A run killed right after it kept the clip left what it had downloaded.
+        await asyncio.to_thread(_discard, entry.file.path.with_name(_part_name(entry)))
+        return None
     run.warn(Phase.DOWNLOADING, "The kept file is gone or damaged: fetching it again, free", 0.85)
     assert entry.output is not None
     return run.ledger.finished(entry, entry.output)
@@ -124,7 +128,7 @@ def _check_sees(run: Run, entry: Entry, what: str, money: Money) -> None:
 
 def _part(run: Run, entry: Entry) -> Path:
     with _told_when_unwritable():
-        return next(run.names(*USUAL_SIZE)).parent / f".{_tag(entry)}.part"
+        return next(run.names(*USUAL_SIZE)).with_name(_part_name(entry))
 
 
 @contextmanager
@@ -136,9 +140,14 @@ def _told_when_unwritable() -> Iterator[None]:
         raise KeepFailed(f"The clip can not be kept: {place}: {error.strerror}.") from error
 
 
-def _tag(entry: Entry) -> str:
+def _part_name(entry: Entry) -> str:
     # By request, not by shot: a draft's file must never be taken for the paid clip of its shot.
-    return hashlib.sha256(entry.request_id.encode()).hexdigest()[:16]
+    return f".{hashlib.sha256(entry.request_id.encode()).hexdigest()[:16]}.part"
+
+
+def _discard(part: Path) -> None:
+    with suppress(OSError):  # on Windows another program may hold it for a moment
+        part.unlink()
 
 
 def _left_over(output: Output, part: Path) -> Probe | None:
@@ -169,8 +178,7 @@ def _checked(part: Path) -> Probe:
     try:
         return check(part)
     except CorruptClip:
-        with suppress(OSError):
-            part.unlink()
+        _discard(part)
         raise
 
 
@@ -194,8 +202,7 @@ def _keep(run: Run, entry: Entry, part: Path, probe: Probe) -> Entry:
             duration_s=probe.duration_s,
         )
     kept = run.ledger.kept(entry, file)
-    with suppress(OSError):  # on Windows another program may hold it for a moment
-        part.unlink()
+    _discard(part)
     return kept
 
 

@@ -20,7 +20,7 @@ from .errors import (
     ServiceProblem,
     ViduError,
 )
-from .fetch import fetch, is_intact, missing
+from .fetch import fetch, is_intact, recall
 from .ledger import Ledger
 from .platform import Platform
 from .progress import Tell, silent
@@ -204,8 +204,8 @@ async def _step(run: Run, entry: Entry) -> Entry | None:
         # A file that was missing for a moment only is not fetched again.
         back = entry.file if await is_intact(entry) else None
         return run.ledger.kept(entry, back) if back else await fetch(run, entry)
-    if entry.state is State.KEPT and not await is_intact(entry):
-        return missing(run, entry)
+    if entry.state is State.KEPT:
+        return await recall(run, entry)
     return None
 
 
