@@ -68,11 +68,13 @@ def look_up(home: Path, *, text: str = "", group: str = "all", offset: int, limi
         where += f" AND state IN ({', '.join('?' for _ in GROUPS[group])})"
         values += [state.value for state in GROUPS[group]]
     if text:
-        where += r" AND (prompt LIKE ? ESCAPE '\' OR request_id = ? OR CAST(seed AS TEXT) = ?)"
-        values += [f"%{_escaped(text)}%", text, text]
+        where += " AND (instr(folded(prompt), ?) OR request_id = ? OR CAST(seed AS TEXT) = ?)"
+        values += [text.casefold(), text, text]
     page = f"SELECT * FROM shots {where} ORDER BY id DESC LIMIT ? OFFSET ?"
     try:
         with closing(open_database(path)) as db:
+            # SQLite's own LIKE knows upper and lower case of ASCII only.
+            db.create_function("folded", 1, str.casefold, deterministic=True)
             (total,) = db.execute(f"SELECT count(*) FROM shots {where}", values).fetchone()
             rows = db.execute(page, (*values, limit, offset)).fetchall()
     except (sqlite3.Error, OSError) as error:
@@ -139,9 +141,3 @@ def carried_workflow(path: Path) -> Any:
             return json.loads(container.metadata.get("workflow", "null"))
     except (av.FFmpegError, ValueError):
         return None
-
-
-def _escaped(text: str) -> str:
-    for character in "\\%_":
-        text = text.replace(character, f"\\{character}")
-    return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from .entry import KeptFile
@@ -61,10 +62,12 @@ class Posters:
         return path
 
     def _make_room(self) -> None:
-        with os.scandir(self._folder) as listing:
-            seen_at = {item.path: item.stat().st_mtime for item in listing}
+        seen_at = {}
+        for path in self._folder.glob("*.jpg"):
+            with suppress(FileNotFoundError):  # another one made room meanwhile
+                seen_at[path] = path.stat().st_mtime
         for path in sorted(seen_at, key=seen_at.__getitem__)[: -self._most]:
-            Path(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
     def _path(self, file: KeptFile) -> Path:
         return self._folder / f"{file.sha256}.jpg"
