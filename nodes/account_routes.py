@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ..vidu.credentials import find_key, forget_key, parse_key, store_key
+from ..vidu.credentials import KEY_FILE, find_key, forget_key, parse_key, store_key
 from ..vidu.errors import MissingKey, ViduError
 from ..vidu.ledger import Ledger
 from ..vidu.request import IMAGE_TO_VIDEO
@@ -85,9 +85,11 @@ class AccountRoutes:
         }
 
     def _key_state(self) -> dict[str, Any]:
+        stored = (self._home / KEY_FILE).exists()
+        state = {"configured": False, "source": None, "stored": stored, "problem": None}
         try:
-            return {"configured": True, "source": find_key(self._home).source, "problem": None}
+            return {**state, "configured": True, "source": find_key(self._home).source}
         except MissingKey:
-            return {"configured": False, "source": None, "problem": None}
+            return state
         except ViduError as error:
-            return {"configured": False, "source": None, "problem": str(error)}
+            return {**state, "problem": str(error)}

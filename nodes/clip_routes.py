@@ -80,7 +80,7 @@ class ClipRoutes:
         await sent_object(request)
         entry = await self._entry(request)
         display = Display([entry])
-        names = host.names(RECALLED_PREFIX)
+        names = await asyncio.to_thread(host.names, RECALLED_PREFIX)
         with host.live(display):
             await host.shown(recall(entry, self._home, names, display.teller(0)), display)
         return in_json(card(await self._entry(request)))
@@ -134,6 +134,6 @@ def _refuse_on_its_way() -> None:
 
 
 def _whole(text: str, most: int) -> int:
-    if not text.isdecimal() or int(text) > most:
+    if not text.isdecimal() or len(text) > 10 or int(text) > most:
         raise refused(f"{text[:20]!r} is not a whole number from 0 to {most}.")
     return int(text)

@@ -1,5 +1,6 @@
 // What is on its way in this server: the newest list, and an event "change" for each newer one.
 import { api } from "../../scripts/api.js";
+import { ask } from "./client.mjs";
 
 class LiveJobs extends EventTarget {
   jobs = [];
@@ -9,8 +10,9 @@ class LiveJobs extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
+  // The one at work on this shot: what is done stays in the list as long as the others of its node.
   of(fingerprint) {
-    return this.jobs.find((job) => job.fingerprint === fingerprint);
+    return this.jobs.find((job) => job.fingerprint === fingerprint && job.phase !== "done");
   }
 }
 
@@ -18,5 +20,9 @@ export function followLiveJobs() {
   const live = new LiveJobs();
   // Listened to for as long as the page lives: the editor complains of messages nobody wants.
   api.addEventListener("vidu.live", (event) => live.set(event.detail.jobs));
+  // What was said while the page was closed or the lid was.
+  const renew = () => ask("live").then(({ jobs }) => live.set(jobs), () => {});
+  api.addEventListener("reconnected", renew);
+  renew();
   return live;
 }

@@ -1,5 +1,6 @@
 // Settings > Vidu. The fields speak to the pack's own routes and never call the editor's setter,
 // so that nothing of them enters comfy.settings.json.
+import { budgetField } from "./budget.mjs";
 import { ask } from "./client.mjs";
 import { make, stylesheet } from "./elements.mjs";
 import { loadWords } from "./words.mjs";
@@ -10,7 +11,7 @@ export const settings = [
     name: "Daily budget (US dollars)",
     category: ["Vidu", "Spending", "Budget"],
     tooltip: "The most that is spent in one calendar day; 0 means no limit.",
-    type: () => drawn(budgetField),
+    type: () => drawn(spendingField),
     defaultValue: null,
   },
   {
@@ -56,7 +57,7 @@ function keyField(element, t) {
       : (key.problem ?? t("noKey"));
     source.dataset.kind = key.configured ? "good" : key.problem ? "bad" : "";
     checkButton.disabled = !key.configured;
-    removeButton.disabled = key.source !== "the stored key" && !key.problem;
+    removeButton.disabled = !key.stored;
   };
   const attempt = async (work) => {
     try {
@@ -73,6 +74,7 @@ function keyField(element, t) {
       input.value = "";
       const state = await ask("key", { method: "POST", body: { key: typed } });
       refresh(state);
+      if (state.key.problem) return show(state.key.problem, "bad");
       show(state.key.source === "the stored key" ? t("keySaved") : t("keyShadowed", state.key), "good");
     });
   }
@@ -95,30 +97,18 @@ function keyField(element, t) {
   attempt(async () => refresh(await ask("state")));
 }
 
-export function budgetField(element, t) {
+function spendingField(element, t) {
   const told = make("span", { class: "vidu-told", role: "status" });
-  const input = make("input", {
-    type: "number",
-    min: 0,
-    max: 1e6,
-    step: "0.2",
-    "aria-label": t("budget"),
-    placeholder: t("noLimit"),
-    onchange: () => store(),
-  });
-  const refresh = (state) => {
-    input.value = state.daily_budget_usd || "";
-    input.disabled = state.budget_is_fixed;
-    if (state.budget_is_fixed) told.textContent = t("budgetFixed");
-  };
-  async function store() {
+  const budget = budgetField(t, (asked) => tell(asked, t("stored")));
+  const tell = async (asked, words) => {
     try {
-      refresh(await ask("budget", { method: "POST", body: { daily_usd: Number(input.value) || 0 } }));
-      told.textContent = t("stored");
+      const state = await asked;
+      budget.show(state);
+      told.textContent = state.budget_is_fixed ? t("budgetFixed") : words;
     } catch (error) {
       told.textContent = error.message;
     }
-  }
-  element.append(make("div", { class: "vidu-line" }, "$", input), told);
-  ask("state").then(refresh, (error) => (told.textContent = error.message));
+  };
+  element.append(make("div", { class: "vidu-line" }, "$", budget.input), told);
+  tell(ask("state"), "");
 }

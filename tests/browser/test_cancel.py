@@ -8,7 +8,8 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_
 NODE = "FalViduImageToVideo"
 
 
-def test_cancel_stops_cleanly_and_cancels_at_fal(editor, key, fal):
+def test_cancel_stops_cleanly_and_cancels_at_fal(editor_in_both, key, fal):
+    editor = editor_in_both
     fal.set_faults("slow:1")
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", prompt="It never ends.")

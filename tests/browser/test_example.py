@@ -22,7 +22,8 @@ def test_the_example_runs_without_a_key_and_its_clip_plays(editor_in_both):
 
 
 @pytest.mark.parametrize("name", ["four_shots_one_film", "upscale_and_save"])
-def test_the_other_examples_run_without_a_key(editor, name):
+def test_the_other_examples_run_without_a_key(editor_in_both, name):
+    editor = editor_in_both
     editor.load(ROOT / "example_workflows" / f"{name}.json")
     assert not editor.page.evaluate("() => app.graph.nodes.some((node) => node.has_errors)")
     editor.change(NODE, max_frames=4)  # of each clip: for what comes after it, that is as good
@@ -37,7 +38,8 @@ def test_the_template_opens_with_no_node_missing(editor):
     assert not editor.page.evaluate("() => app.graph.nodes.some((node) => node.has_errors)")
 
 
-def test_a_kept_clip_dropped_on_an_empty_canvas_is_its_graph(editor, key, base):
+def test_a_kept_clip_dropped_on_an_empty_canvas_is_its_graph(editor_in_both, key, base):
+    editor = editor_in_both
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", prompt="Snow falls.", seed=77)
     before = set(base.rglob("output/**/*.mp4"))

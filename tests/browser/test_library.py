@@ -14,6 +14,7 @@ from .editor import Editor
 EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
 NODE = "FalViduImageToVideo"
 SAVED = "FalViduSavedClip"
+IN_BOTH = pytest.mark.parametrize("nodes_2", [False, True], ids=["classic", "nodes_2"])
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_it_plays_under_the_pointer(library, card, editor):
     assert card.locator("video").count() == 0
 
 
-@pytest.mark.parametrize("nodes_2", [False, True], ids=["classic", "nodes_2"])
+@IN_BOTH
 def test_put_on_the_canvas_it_runs_free(card, editor, comfy, fal, nodes_2):
     comfy.http.post("/free", json={"free_memory": True}).raise_for_status()
     editor.set("Comfy.VueNodes.Enabled", nodes_2)
@@ -120,7 +121,9 @@ def test_the_keyboard_alone_plays_it_and_opens_its_menu(library, editor):
     expect(card).to_be_focused()
 
 
-def test_its_workflow_is_restored(card, editor):
+@IN_BOTH
+def test_its_workflow_is_restored(card, editor, nodes_2):
+    editor.set("Comfy.VueNodes.Enabled", nodes_2)
     editor.clear()
     editor.choose(card, "Restore its workflow")
     editor.page.wait_for_function(f"() => app.graph.nodes.some((node) => node.type === '{NODE}')")
@@ -128,16 +131,32 @@ def test_its_workflow_is_restored(card, editor):
     assert (node["prompt"], node["seed"], node["mode"]) == ("The sea is calm.", 5, "live")
 
 
-def test_run_again_takes_a_new_seed_and_pays_once_more(library, card, editor, fal):
+@IN_BOTH
+def test_run_again_takes_a_new_seed_and_pays_once_more(library, card, editor, fal, nodes_2):
+    editor.set("Comfy.VueNodes.Enabled", nodes_2)
     editor.clear()
+    found = library.locator(".vidu-found")
+    before = found.inner_text()
     editor.choose(card, "Run again with a new seed")
     editor.page.get_by_role("dialog").get_by_text("$0.20").wait_for()
     editor.page.get_by_role("button", name="Confirm").click()
-    library.get_by_text("2 clips").wait_for()
+    expect(found).not_to_have_text(before)
     library.get_by_role("article").first.get_by_text("saved").wait_for()
     (job,) = fal.ledger()["jobs"]
     assert job["input"]["prompt"] == "The sea is calm."
     assert job["input"]["seed"] != 5
+
+
+def test_what_is_on_its_way_is_there_after_a_reload(editor, comfy, fal):
+    fal.set_faults("slow:1")
+    editor.change(NODE, prompt="The lid is closed.", seed=60)
+    editor.start()
+    editor.page.get_by_text("Generating (").first.wait_for()
+    editor.open()
+    job = editor.library().locator(".vidu-job")
+    job.get_by_text("The lid is closed.").wait_for()
+    comfy.http.post("/interrupt").raise_for_status()
+    job.wait_for(state="detached")
 
 
 def test_what_is_on_its_way_is_on_top(library, editor, fal):
@@ -198,6 +217,20 @@ def test_the_budget_holds(library, editor, made, fal):
     assert kind == "execution_error"
     assert "of today's $0.30" in detail["exception_message"]
     assert not fal.ledger()["jobs"]
+
+
+def test_what_is_no_number_does_not_lift_the_budget(library, editor, made):
+    _, private = made
+    budget = library.get_by_label("Daily budget in US dollars")
+    with editor.page.expect_response("**/vidu/budget"):
+        budget.fill("0.4")
+        budget.blur()
+    budget.focus()
+    editor.page.keyboard.press("Control+a")
+    editor.page.keyboard.type("1e")
+    budget.blur()
+    editor.page.wait_for_timeout(300)
+    assert '"daily_budget_usd": 0.4' in (private / "settings.json").read_text(encoding="utf-8")
 
 
 def image_of(card):

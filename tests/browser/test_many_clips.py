@@ -16,6 +16,19 @@ def test_ten_thousand_clips_reach_the_last_by_keyboard(editor, many_clips):
     editor.page.get_by_role("menuitem", name="Copy prompt").wait_for()
 
 
+def test_the_keyboard_finds_back_after_scrolling(editor, many_clips):
+    library = editor.library()
+    library.get_by_text("Clip number 10000.").wait_for()
+    library.locator(".vidu-scroll").evaluate("(list) => (list.scrollTop = list.scrollHeight / 2)")
+    library.locator("[aria-posinset='5000']").wait_for()
+    library.get_by_label("Show").focus()
+    editor.page.keyboard.press("Tab")
+    focused = "() => document.activeElement.getAttribute('aria-posinset')"
+    assert editor.page.evaluate(focused) == "1"
+    editor.page.keyboard.press("ArrowDown")
+    editor.page.wait_for_function(f"() => ({focused})() === '2'")
+
+
 def test_a_prompt_is_never_markup(editor, many_clips):
     library = editor.library()
     library.get_by_text("<img src=x onerror=alert(1)>").first.wait_for()

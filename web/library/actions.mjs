@@ -16,7 +16,13 @@ export function actionsFor(clip, context) {
     label: t(label),
     icon,
     danger,
-    run: () => Promise.resolve(work(clip, context)).catch((error) => complain(error.message)),
+    run: async () => {
+      try {
+        await work(clip, context);
+      } catch (error) {
+        complain(error.message);
+      }
+    },
   });
   const here = clip.file?.exists;
   const owed = UNFINISHED.includes(clip.state) || (clip.state === "kept" && !here);
@@ -78,10 +84,16 @@ async function runAgain(clip, context) {
 function generatingNode(clip) {
   const nodes = [...allNodes()].filter((node) => node.type === GENERATING);
   const value = (node, name) => widgetOf(node, name)?.value;
+  const amplitude = clip.options.movement_amplitude;
   const fitting = nodes.filter(
-    (node) => String(value(node, "prompt")).trim() === clip.prompt && value(node, "seed") === clip.seed,
+    (node) =>
+      String(value(node, "prompt")).trim() === clip.prompt &&
+      value(node, "seed") === clip.seed &&
+      value(node, "movement_amplitude") === amplitude,
   );
-  return fitting[0] ?? (nodes.length === 1 ? nodes[0] : undefined);
+  // Of several that fit, another one's clip would be paid for.
+  if (fitting.length) return fitting.length === 1 ? fitting[0] : undefined;
+  return nodes.length === 1 ? nodes[0] : undefined;
 }
 
 const open = (clip) => window.open(addressOf(`clips/${clip.id}/file`), "_blank", "noopener");

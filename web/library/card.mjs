@@ -30,7 +30,7 @@ export function clipCard(clip, { t, root, live }, actions) {
     "article",
     {
       class: "vidu-card",
-      "aria-label": [clip.prompt, t(state), cost, moment(clip.asked_at)].join(". "),
+      "aria-label": [clip.prompt, t(state), clip.failure, cost, moment(clip.asked_at)].filter(Boolean).join(". "),
       ondblclick: () => clip.state === "kept" && actions()[0].run(),
       oncontextmenu: (event) => {
         event.preventDefault();
@@ -87,7 +87,7 @@ function posterOf(clip, t) {
     holder.prepend(make("img", { src: source, alt: "", draggable: "false", onerror: (event) => event.target.remove() }));
   };
   holder.play = () => {
-    if (video) return;
+    if (video || !holder.isConnected) return;
     video = make("video", { loop: true, playsinline: true, src: addressOf(`clips/${clip.id}/file`) });
     video.muted = true;
     holder.append(video);

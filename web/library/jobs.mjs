@@ -5,12 +5,14 @@ export function liveSection(live, t, signal, changed) {
   const list = make("ul", { class: "vidu-jobs", "aria-label": t("onItsWay") });
   const told = make("p", { class: "vidu-hidden", role: "status" });
   let before = "";
+  let phases = new Map();
 
   const draw = () => {
     list.replaceChildren(...live.jobs.map((job) => jobRow(job, t)));
     // Read aloud when a phase changes, not each second.
-    const phases = live.jobs.map((job) => `${job.prompt.slice(0, 40)}: ${job.phase}`).join(", ");
-    if (told.textContent !== phases) told.textContent = phases;
+    const news = live.jobs.filter((job) => phases.get(job.fingerprint) !== job.phase);
+    if (news.length) told.textContent = news.map((job) => `${job.prompt.slice(0, 40)}: ${job.text}`).join(", ");
+    phases = new Map(live.jobs.map((job) => [job.fingerprint, job.phase]));
     const ids = live.jobs.map((job) => job.fingerprint + (job.phase === "done")).join();
     if (ids !== before) changed();
     before = ids;

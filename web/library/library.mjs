@@ -36,7 +36,8 @@ function fill(root, live, t, signal) {
     load: async (offset, limit, abort) => {
       const query = new URLSearchParams({ ...filters.values(), offset, limit });
       const page = await ask(`clips?${query}`, { signal: abort });
-      found.textContent = page.total ? t("found", { count: page.total }) : t(filters.nothing());
+      const words = page.total ? t("found", { count: page.total }) : t(filters.nothing());
+      if (found.textContent !== words) found.textContent = words;
       return page;
     },
     failed: (error) => (found.textContent = error.message),

@@ -68,14 +68,16 @@ export class ClipList {
   draw() {
     const [first, last] = this.drawn();
     for (const [index, row] of this.rows) {
-      if (index >= first && index < last) continue;
-      if (row.contains(document.activeElement)) this.element.focus();
+      // The current one stays, out of sight, for it is where Tab leads.
+      if ((index >= first && index < last) || index === this.current) continue;
       row.remove();
       this.rows.delete(index);
     }
     for (let index = first; index < last; index++) {
       if (!this.rows.has(index)) this.place(index, this.clip(index));
     }
+    const { current } = this;
+    if (current < this.total && !this.rows.has(current)) this.place(current, this.clip(current));
     this.settling ??= setTimeout(() => this.settle(), LOOK_EVERY_MS);
   }
 
@@ -109,6 +111,7 @@ export class ClipList {
       this.pages.delete(oldest);
     }
     this.total = total;
+    this.current = Math.max(0, Math.min(this.current, total - 1));
     this.space.style.height = `${total * ROW}px`;
     if (this.stale) this.clear();
     this.stale = false;

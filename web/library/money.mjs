@@ -1,4 +1,5 @@
 // What is spent today and this month, and the daily budget, which can be changed here.
+import { budgetField } from "../budget.mjs";
 import { ask } from "../client.mjs";
 import { make } from "../elements.mjs";
 import { money } from "../words.mjs";
@@ -6,24 +7,13 @@ import { money } from "../words.mjs";
 export function moneyLine(t) {
   const today = make("b");
   const month = make("b");
-  const budget = make("input", {
-    type: "number",
-    min: 0,
-    max: 1e6,
-    step: "0.2",
-    placeholder: t("noLimit"),
-    "aria-label": t("budget"),
-    title: t("budget"),
-    onchange: () => tell(ask("budget", { method: "POST", body: { daily_usd: Number(budget.value) || 0 } })),
-  });
+  const budget = budgetField(t, (asked) => tell(asked));
   const problem = make("p", { class: "vidu-problem", role: "alert" });
 
   const show = (state) => {
     today.textContent = money(state.today_usd);
     month.textContent = money(state.month_usd);
-    budget.value = state.daily_budget_usd || "";
-    budget.disabled = state.budget_is_fixed;
-    if (state.budget_is_fixed) budget.title = t("budgetFixed");
+    budget.show(state);
     problem.textContent = "";
   };
   const tell = (asked) => asked.then(show, (error) => (problem.textContent = error.message));
@@ -36,7 +26,7 @@ export function moneyLine(t) {
     { class: "vidu-money" },
     cell(t("today"), today),
     cell(t("month"), month),
-    cell(t("budgetShort"), make("span", { class: "vidu-budget" }, "$", budget)),
+    cell(t("budgetShort"), make("span", { class: "vidu-budget" }, "$", budget.input)),
     problem,
   );
   return { element, refresh };
