@@ -112,9 +112,10 @@ def test_pictures_of_the_editor(editor, key, fal):
 
 
 def test_picture_of_a_shot_list(editor, base):
-    editor.open()
     editor.tidy(nodes_2=True)
     editor.page.evaluate(STORYBOARD, "\n".join(PROMPTS))
+    drawn = editor.page.evaluate("() => app.graph.nodes.map((node) => node.type).sort()")
+    assert drawn == ["FalViduImageToVideo", "FalViduShots", "LoadImage"]
     editor.command("Comfy.Canvas.FitView")
     editor.set("Comfy.Minimap.Visible", False)
     editor.run()
