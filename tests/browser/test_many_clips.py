@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def test_ten_thousand_clips_reach_the_last_by_keyboard(editor, many_clips):
     library = editor.library()
-    library.get_by_text("10,000 clips").wait_for()
+    library.get_by_text("Clips: 10,000").wait_for()
     library.get_by_role("article").first.focus()
     editor.page.keyboard.press("End")
     last = library.locator("[aria-posinset='10000']")

@@ -10,7 +10,8 @@ import { make, stylesheet } from "../elements.mjs";
 import { loadWords } from "../words.mjs";
 
 const TYPING_PAUSE_MS = 200;
-const GROUPS = ["all", "saved", "unfinished", "failed"];
+// What the clips are shown by, and the word for it.
+const GROUPS = { all: "all", saved: "saved", unfinished: "unfinished", failed: "failures" };
 
 export function openLibrary(element, live) {
   const closing = new AbortController();
@@ -71,7 +72,7 @@ function filterLine(t, changed) {
     "aria-label": t("search"),
     oninput: later,
   });
-  const options = GROUPS.map((group) => make("option", { value: group }, t(group)));
+  const options = Object.entries(GROUPS).map(([value, word]) => make("option", { value }, t(word)));
   const group = make("select", { "aria-label": t("show"), onchange: changed }, ...options);
   return {
     element: make("div", { class: "vidu-filters", role: "search" }, text, group),
