@@ -13,6 +13,9 @@ from ..vidu.request import Request
 
 log = logging.getLogger(__name__)
 
+PROMPT_SHOWN = 120
+"""As many characters of a prompt go to the library with each moment of its shot."""
+
 LINE_END = "  \n"
 """Nodes 2.0 shows a node's text as Markdown, where two spaces are what breaks a line."""
 
@@ -27,6 +30,7 @@ class Display:
     def __init__(self, shots: Sequence[Request | Entry]) -> None:
         self._shots = shots
         self._moments: list[Progress | None] = [None] * len(shots)
+        self._warnings: list[str] = []
         self._changed = False
         self._began_at = time.monotonic()
 
@@ -38,6 +42,8 @@ class Display:
             self._changed = True
             if moment.warning:
                 log.warning("Vidu: %s", moment.text)
+                several = len(self._shots) > 1
+                self._warnings.append(f"{index + 1}: {moment.text}" if several else moment.text)
 
         return tell
 
@@ -45,6 +51,11 @@ class Display:
         """Tell, once, whether something is new since the last time this was asked."""
         changed, self._changed = self._changed, False
         return changed
+
+    def new_warnings(self) -> list[str]:
+        """Return the warnings that were told since the last time this was asked."""
+        warnings, self._warnings = self._warnings, []
+        return warnings
 
     def now(self) -> tuple[float, str]:
         """Return how much of the whole is done, 0..1, and the lines to show."""
@@ -60,7 +71,7 @@ class Display:
         return [
             {
                 "fingerprint": shot.fingerprint,
-                "prompt": shot.prompt,
+                "prompt": shot.prompt[:PROMPT_SHOWN],
                 "seed": shot.seed,
                 "phase": moment.phase.value,
                 "text": moment.text,

@@ -47,6 +47,7 @@ __all__ = [
     "live_jobs",
     "metadata",
     "names",
+    "notify",
     "pictures",
     "preview",
     "route_table",
@@ -158,12 +159,20 @@ async def _show(display: Display) -> None:
     if not display.changed():
         return
     _tell_editors()
+    for warning in display.new_warnings():
+        notify(warning)
     context = get_executing_context()
     if context is None:
         return
     fraction, text = display.now()
     await ComfyAPI().execution.set_progress(fraction, 1.0)
     PromptServer.instance.send_progress_text(text, context.node_id)
+
+
+def notify(warning: str) -> None:
+    """Show a warning in the editor that runs the prompt, or in all when none does."""
+    server = PromptServer.instance
+    server.send_sync("vidu.warning", {"text": warning}, server.client_id)
 
 
 def home() -> Path:

@@ -19,7 +19,7 @@ from ..vidu.request import (
 )
 from . import host
 from .host import io
-from .lists import only, side_by_side
+from .lists import only, side_by_side, titles
 from .takes import CLIP_OUTPUTS, FRAME_INPUTS, Frames, make_takes, outputs
 
 PRICE = f"${IMAGE_TO_VIDEO.price.usd:.2f}"
@@ -170,8 +170,10 @@ class FalViduImageToVideo(io.ComfyNode):
             raise InvalidImage("The image input holds no image.", "Connect one that does.")
         if len(shots) > len(prompt):
             check_clip_count(len(shots), only("max_clips", max_clips), IMAGE_TO_VIDEO)
+        called = titles([shot["prompt"] for shot in shots])
         takes = await make_takes(
-            await asyncio.to_thread(_requests, shots),
+            await asyncio.to_thread(_requests, shots, called),
+            called,
             [host.names(shot["filename_prefix"]) for shot in shots],
             host.metadata(cls.hidden),
             Frames(only("every_nth", every_nth), only("max_frames", max_frames)),
@@ -181,9 +183,9 @@ class FalViduImageToVideo(io.ComfyNode):
         return outputs(takes)
 
 
-def _requests(shots: Sequence[dict[str, Any]]) -> list[Request]:
+def _requests(shots: Sequence[dict[str, Any]], called: Sequence[str]) -> list[Request]:
     requests = []
-    for number, shot in enumerate(shots, 1):
+    for shot, title in zip(shots, called, strict=True):
         try:
             requests.append(
                 image_to_video(
@@ -196,6 +198,5 @@ def _requests(shots: Sequence[dict[str, Any]]) -> list[Request]:
         except InvalidInput as error:
             if len(shots) == 1:
                 raise
-            happened = f"Shot {number} of {len(shots)}: {error.happened}"
-            raise type(error)(happened, error.next_step) from error
+            raise type(error)(f"Shot {title}: {error.happened}", error.next_step) from error
     return requests

@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from textwrap import shorten
 from typing import Any, TypeVar
 
 from ..vidu.errors import InvalidSetting
 
 Value = TypeVar("Value", bound=Hashable)
+
+
+class ListedPrompt(str):
+    """A prompt that knows its line in the shot list it comes from; to the graph it is a text."""
+
+    line: int | None = None
+
+
+def listed_prompt(prompt: str, line: int) -> ListedPrompt:
+    """Return a prompt with its line, from 1."""
+    listed = ListedPrompt(prompt)
+    listed.line = line
+    return listed
+
+
+def titles(prompts: Sequence[str]) -> list[str]:
+    """Return what each shot is called: its place, its line if it has one, how its prompt begins."""
+    return [
+        f'{number} of {len(prompts)}{_line(prompt)} ("{shorten(str(prompt), 40)}")'
+        for number, prompt in enumerate(prompts, 1)
+    ]
 
 
 def only(name: str, values: Sequence[Value]) -> Value:
@@ -44,3 +66,8 @@ def side_by_side(**inputs: Sequence[Any]) -> list[dict[str, Any]]:
         {name: values[index if len(values) > 1 else 0] for name, values in inputs.items()}
         for index in range(count)
     ]
+
+
+def _line(prompt: str) -> str:
+    line = prompt.line if isinstance(prompt, ListedPrompt) else None
+    return f", line {line}" if line else ""

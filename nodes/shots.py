@@ -9,7 +9,7 @@ from ..vidu.request import MOVEMENT_AMPLITUDES, SEED_MAX
 from ..vidu.shot_list import image_of_each, read_shots
 from . import host
 from .host import io
-from .lists import only
+from .lists import listed_prompt, only
 
 EXAMPLE = """# prompt | seed | amplitude
 The waves roll in.
@@ -89,7 +89,7 @@ class FalViduShots(io.ComfyNode):
             [images[index] for index in image_of_each(listed, len(images))]
             if images
             else host.blocked("Connect an image to Vidu Shots, or use its other outputs only."),
-            [shot.prompt for shot in listed],
+            [listed_prompt(shot.prompt, shot.line) for shot in listed],
             [shot.seed for shot in listed],
             [shot.movement_amplitude for shot in listed],
         )

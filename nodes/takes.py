@@ -92,6 +92,7 @@ class Take:
 
 async def make_takes(
     requests: Sequence[Request],
+    titles: Sequence[str],
     names: Sequence[Names],
     metadata: Mapping[str, str],
     wanted: Frames,
@@ -103,6 +104,7 @@ async def make_takes(
 
     Args:
         requests: The shots.
+        titles: What each is called in an error.
         names: Where the clip of each may be kept.
         metadata: Texts to carry inside the files.
         wanted: Which frames to decode.
@@ -121,11 +123,12 @@ async def make_takes(
             _make_all(requests, names, metadata, wanted, draft, display), display
         )
     takes = [result for result in results if isinstance(result, Take)]
-    failure = _failure(results, requests)
+    failure = _failure(results, titles)
     if failure and not (takes and skip_failed):
         raise failure
     if failure:
         log.warning("Vidu: skipped shots. %s", failure.happened)
+        host.notify(failure.happened)
     return takes
 
 
@@ -222,9 +225,7 @@ async def _decoded(clip: Clip, wanted: Frames) -> NDArray[np.float32]:
         stop.set()
 
 
-def _failure(
-    results: Sequence[Take | BaseException], requests: Sequence[Request]
-) -> ViduError | None:
+def _failure(results: Sequence[Take | BaseException], titles: Sequence[str]) -> ViduError | None:
     failures: dict[int, ViduError] = {}
     for number, result in enumerate(results, 1):
         if isinstance(result, ViduError):
@@ -236,7 +237,7 @@ def _failure(
             raise result
     if len(results) == 1:
         return failures.get(1)
-    return ShotsFailed(failures, [request.prompt for request in requests]) if failures else None
+    return ShotsFailed(failures, titles) if failures else None
 
 
 def _summary(clip: Clip) -> str:

@@ -44,7 +44,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from textwrap import shorten
 from typing import Any
 
 
@@ -287,17 +286,13 @@ class ShotsFailed(ViduError):
 
     Args:
         failures: The number of each failed shot, from 1, and its error.
-        prompts: The prompt of every shot, by which the failed ones are named.
+        titles: What every shot is called.
     """
 
     money = Money.EACH_ITS_OWN
     next_step = "Run again: what is kept is free."
 
-    def __init__(self, failures: Mapping[int, ViduError], prompts: Sequence[str]) -> None:
-        count = len(prompts)
-        lines = "".join(
-            f'\n{number} of {count} ("{shorten(prompts[number - 1], 40)}"): {error}'
-            for number, error in failures.items()
-        )
-        super().__init__(f"{len(failures)} of {count} clips failed.{lines}\n")
+    def __init__(self, failures: Mapping[int, ViduError], titles: Sequence[str]) -> None:
+        lines = "".join(f"\n{titles[number - 1]}: {error}" for number, error in failures.items())
+        super().__init__(f"{len(failures)} of {len(titles)} clips failed.{lines}\n")
         self.failures = failures

@@ -1,4 +1,5 @@
 // Vidu on fal in the editor: settings, the library in the sidebar, the price on the node.
+import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { followLiveJobs } from "./live.mjs";
 import { openLibrary } from "./library/library.mjs";
@@ -11,6 +12,7 @@ app.registerExtension({
   settings,
   setup() {
     tellOfWhatDidNotRun();
+    api.addEventListener("vidu.warning", ({ detail }) => warn(detail.text));
     const live = followLiveJobs();
     let close = () => {};
     app.extensionManager.registerSidebarTab({
@@ -31,3 +33,6 @@ app.registerExtension({
     fillInPrefix(node);
   },
 });
+
+const warn = (detail) =>
+  app.extensionManager.toast.add({ severity: "warn", summary: "Vidu", detail, life: 30_000 });

@@ -43,9 +43,10 @@ class Editor:
         self.set("Comfy.TutorialCompleted", True)
 
     def tidy(self, *, nodes_2: bool) -> None:
-        """No dialog, no sidebar tab, nothing on the canvas."""
+        """No dialog, no notice, no sidebar tab, nothing on the canvas."""
         self.page.keyboard.press("Escape")
         self.page.get_by_role("dialog").wait_for(state="detached")
+        self.page.evaluate("() => app.extensionManager.toast.removeAll()")
         if self.page.locator(".vidu-library").count():
             self.command(LIBRARY)
         self.clear()

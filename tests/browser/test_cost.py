@@ -51,6 +51,16 @@ def test_after_a_run_the_node_says_what_it_cost(editor_in_both, key, comfy, fal)
     assert len(fal.ledger()["jobs"]) == 1
 
 
+def test_a_skipped_shot_is_told_in_a_notice(editor_in_both, key, fal):
+    fal.set_faults("content_policy_violation:1")
+    editor = editor_in_both
+    editor.load(EXAMPLE)
+    editor.change(NODE, mode="live", on_error="skip")
+    editor.page.evaluate(TWO_SHOTS)
+    editor.run()
+    editor.page.get_by_role("alert").get_by_text("1 of 2 clips failed.").wait_for()
+
+
 def test_each_shot_has_a_line_of_its_own(editor_in_both, key, fal):
     editor = editor_in_both
     editor.load(EXAMPLE)

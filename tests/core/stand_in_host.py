@@ -31,6 +31,7 @@ __all__ = [
     "live_jobs",
     "metadata",
     "names",
+    "notify",
     "pictures",
     "preview",
     "route_table",
@@ -128,6 +129,11 @@ def names(prefix):
         return (home() / "output" / f"{prefix}_{number:05}_.mp4" for number in count(1))
 
     return candidates
+
+
+def notify(warning):
+    with (home() / "shown").open("a", encoding="utf-8") as file:
+        file.write(f"{warning}\n")
 
 
 def metadata(hidden):

@@ -115,8 +115,9 @@ def test_what_is_given_goes_before_what_is_usual():
 
 def test_one_error_for_many_shots_tells_each():
     failures = {1: errors.InvalidPrompt("Empty."), 3: errors.CorruptClip("Truncated.")}
-    text = str(ShotsFailed(failures, ["rain", "sea", "the sun rises over " * 9, "sand"]))
+    titles = [f"shot {number} of 4" for number in range(1, 5)]
+    text = str(ShotsFailed(failures, titles))
     assert text.startswith("2 of 4 clips failed.\n")
-    assert '\n1 of 4 ("rain"): Empty. Nothing was charged.' in text
-    assert '\n3 of 4 ("the sun rises over the sun rises [...]"): Truncated. This clip' in text
+    assert "\nshot 1 of 4: Empty. Nothing was charged." in text
+    assert "\nshot 3 of 4: Truncated. This clip" in text
     assert "What succeeded is kept." in text

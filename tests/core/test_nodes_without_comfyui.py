@@ -285,7 +285,7 @@ async def test_a_cancelled_error_from_within_does_not_get_out(pack, fal):
     request = pack.vidu.request.image_to_video(clips(1)[0], "The waves roll in.")
     with pytest.raises(RuntimeError, match="stopped from within"):
         await takes.make_takes(
-            [request], [stopped], {}, takes.Frames(), draft=False, skip_failed=False
+            [request], ["1 of 1"], [stopped], {}, takes.Frames(), draft=False, skip_failed=False
         )
 
 

@@ -85,11 +85,12 @@ def test_each_line_becomes_a_clip_in_order(comfy, fal, storyboard):
 def test_one_failure_of_four_keeps_three_and_pays_only_for_the_mended_line(comfy, fal, storyboard):
     fal.set_faults("content_policy_violation:1")
     before = fal.ledger()
-    shots = "B one.\nB two.\nB three.\nB four."
+    shots = "# Morning\nB one.\n\nB two.\nB three.\nB four."
     error = error_of(comfy.run(storyboard(shots)))
     (bad,) = [job["input"]["prompt"] for job in new_jobs(fal, before) if not job["billed"]]
-    number = shots.split("\n").index(bad) + 1
-    assert f'{number} of 4 ("{bad}"): ' in error
+    number = ["B one.", "B two.", "B three.", "B four."].index(bad) + 1
+    line = shots.split("\n").index(bad) + 1
+    assert f'\n{number} of 4, line {line} ("{bad}"): ' in error
     assert "flagged by a content checker" in error
     assert error.startswith("1 of 4 clips failed.")
 
@@ -109,9 +110,10 @@ def test_a_skipped_shot_is_left_out_and_named(comfy, fal, storyboard):
     assert history["status"]["status_str"] == "success"
     assert len(clips_of(history)) == 2
     log = comfy.log.read_text(encoding="utf-8")
-    assert f'of 3 ("{bad}"): ' in log[log.index("skipped shots") :]
     number = ["C one.", "C two.", "C three."].index(bad) + 1
+    assert f'{number} of 3, line {number} ("{bad}"): ' in log[log.index("skipped shots") :]
     comfy.wait_for("progress_text", f"{number}: Failed: ")
+    comfy.wait_for("vidu.warning", f'line {number} (\\"{bad}\\"): ')
 
 
 def test_when_all_are_skipped_it_is_an_error(comfy, fal, storyboard):
@@ -153,10 +155,10 @@ def test_a_bad_line_is_refused_before_the_run(comfy, storyboard):
 def test_a_bad_shot_of_a_list_is_named_and_none_is_paid(comfy, fal, storyboard):
     """The aspect of each first frame is looked at before the first shot is paid."""
     before = fal.ledger()
-    prompt = storyboard("I one.\nI two.", images=1)
+    prompt = storyboard("# Evening\nI one.\nI two.", images=1)
     prompt["10"]["inputs"]["width"] = 1000
     error = error_of(comfy.run(prompt))
-    assert error.startswith("Shot 1 of 2: The image is 1000 x 64 pixels")
+    assert error.startswith('Shot 1 of 2, line 2 ("I one."): The image is 1000 x 64 pixels')
     assert not new_jobs(fal, before)
 
 
