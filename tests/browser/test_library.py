@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,8 @@ def test_a_clip_is_there_with_all_that_is_known_of_it(library, card, editor):
         assert fact in card.inner_text()
     editor.page.wait_for_function("(image) => image.naturalWidth > 0", arg=image_of(card))
     assert "Today\n$0.20" in library.inner_text()
+    assert "This month\n$0.20" in library.inner_text()
+    assert time.strftime("%b %-d") in card.inner_text()
 
 
 def test_it_plays_under_the_pointer(library, card, editor):
@@ -170,6 +173,16 @@ def test_what_is_on_its_way_is_on_top(library, editor, fal):
     editor.page.get_by_role("button", name="Cancel current run").click()
     job.wait_for(state="detached")
     library.get_by_role("article").first.get_by_text("cancelled").wait_for()
+
+
+def test_its_place_in_the_queue_is_shown(library, editor, fal):
+    fal.set_faults("stuck_in_queue:1")
+    editor.change(NODE, prompt="Waves, in a row.", seed=61)
+    editor.start()
+    job = library.locator(".vidu-job")
+    job.get_by_text(re.compile(r"In fal's queue, \d+ ahead \(\d+ s\)")).wait_for()
+    editor.page.get_by_role("button", name="Cancel current run").click()
+    job.wait_for(state="detached")
 
 
 def test_an_unfinished_clip_is_collected(library, editor, fal):

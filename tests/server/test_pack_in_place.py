@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
+DOCS = ROOT / "web" / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +31,21 @@ def test_the_pack_was_imported_without_a_word_of_complaint(comfy):
     assert "vidu-on-fal" in log
 
 
-def test_the_help_page_is_served(comfy):
-    page = comfy.http.get("/extensions/vidu-on-fal/docs/FalViduImageToVideo.md")
-    assert page.status_code == 200
-    assert page.text.strip()
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.stem)
+def test_each_help_page_is_served_with_its_pictures(comfy, page):
+    """A picture's path is taken from the folder of all of them, in every language."""
+    address = f"/extensions/vidu-on-fal/docs/{page.relative_to(DOCS).as_posix()}"
+    assert comfy.http.get(address).text == page.read_text(encoding="utf-8")
+    for picture in re.findall(r"!\[[^]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        shown = comfy.http.get(f"/extensions/vidu-on-fal/docs/{picture}")
+        assert (shown.status_code, shown.headers["Content-Type"]) == (200, "image/png")
+
+
+def test_every_language_reaches_the_editor(comfy):
+    texts = comfy.http.get("/i18n").json()
+    for folder in sorted((ROOT / "locales").iterdir()):
+        own = json.loads((folder / "main.json").read_text(encoding="utf-8"))
+        assert texts[folder.name]["vidu"] == own["vidu"]
 
 
 def test_each_example_is_offered_once_with_its_picture(comfy):

@@ -1,0 +1,123 @@
+"""How the pack looks: in both themes, in another language, on the canvas, with many posters."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from vidu.ledger_file import open_database
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
+NODE = "FalViduImageToVideo"
+
+PARTS = ("h2", "b", "input", "select", ".vidu-found", ".vidu-prompt", ".vidu-facts", ".vidu-cost")
+COLOURS = """(selector) => {
+    const channels = (colour) => (colour.match(/[0-9.]+/g) ?? []).map(Number);
+    const ground = (element) => {
+        for (let at = element; at; at = at.parentElement) {
+            const [r, g, b, alpha = 1] = channels(getComputedStyle(at).backgroundColor);
+            if (alpha === 1) return [r, g, b];
+        }
+        return [255, 255, 255];
+    };
+    const element = document.querySelector(selector);
+    return [channels(getComputedStyle(element).color).slice(0, 3), ground(element)];
+}"""
+
+DRAWN = """() => new Promise((done) => {
+    const { fillText } = CanvasRenderingContext2D.prototype;
+    const texts = [];
+    CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+        texts.push(text);
+        return fillText.call(this, text, ...rest);
+    };
+    app.canvas.setDirty(true, true);
+    app.canvas.draw(true, true);
+    CanvasRenderingContext2D.prototype.fillText = fillText;
+    done(texts);
+})"""
+
+
+@pytest.fixture
+def themed(request, editor):
+    editor.set("Comfy.ColorPalette", request.param)
+    yield editor
+    editor.set("Comfy.ColorPalette", "dark")
+
+
+@pytest.fixture
+def in_russian(editor):
+    editor.set("Comfy.Locale", "ru")
+    editor.open()
+    yield editor
+    editor.set("Comfy.Locale", "en")
+    editor.open()
+
+
+@pytest.mark.parametrize("themed", ["dark", "light"], indirect=True)
+def test_every_text_of_the_library_can_be_read(themed, many_clips):
+    library = themed.library()
+    library.get_by_text("Clip number 10000.").wait_for()
+    for part in PARTS:
+        colours = themed.page.evaluate(COLOURS, f".vidu-library {part}")
+        assert contrast(*map(luminance, colours)) >= 4.5, part  # WCAG 2.2, 1.4.3
+
+
+def luminance(colour: list[float]) -> float:
+    """Of sRGB in 0..255, as WCAG 2.2 has it."""
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (each / 255 for each in colour)
+    ]
+    return sum(c * weight for c, weight in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
+
+
+def contrast(one: float, other: float) -> float:
+    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+
+def test_the_price_is_drawn_on_the_classic_node(editor):
+    editor.load(EXAMPLE)
+    assert "draft: free" in editor.page.evaluate(DRAWN)
+    editor.change(NODE, mode="live")
+    assert "$0.20" in editor.page.evaluate(DRAWN)
+
+
+def test_the_editor_in_another_language(in_russian, many_clips):
+    editor = in_russian
+    editor.load(EXAMPLE)
+    title = "(kind) => app.graph.nodes.find(({ type }) => type === kind).getTitle()"
+    assert "\u0438\u0437\u043e\u0431\u0440\u0430\u0436" in editor.page.evaluate(title, NODE)
+    library = editor.library()
+    library.get_by_text(re.compile("^\u041a\u043b\u0438\u043f\u043e\u0432: 10\\s000$")).wait_for()
+    library.get_by_text("\u0421\u0435\u0433\u043e\u0434\u043d\u044f", exact=True).wait_for()
+
+
+def test_posters_are_asked_for_as_they_are_seen(editor, key, private, fal):
+    editor.load(EXAMPLE)
+    editor.change(NODE, mode="live", prompt="One of many.", seed=3)
+    editor.run()
+    with closing(open_database(private / "ledger.sqlite")) as db:
+        copies_of_the_only_row(db, 400)
+    asked = []
+    editor.page.on("request", lambda request: asked.append(request.url))
+    library = editor.library()
+    library.locator("img").nth(3).wait_for()
+    editor.page.wait_for_timeout(1000)
+    posters = {url for url in asked if "/poster" in url}
+    assert 4 <= len(posters) < 40
+
+
+def copies_of_the_only_row(db: sqlite3.Connection, count: int) -> None:
+    names = [name for _, name, *_ in db.execute("PRAGMA table_info(shots)")][1:]
+    (row,) = db.execute(f"SELECT {', '.join(names)} FROM shots").fetchall()
+    kept = dict(zip(names, row, strict=True))
+    copies = [{**kept, "fingerprint": f"{number:064x}"} for number in range(count)]
+    slots = ", ".join(f":{name}" for name in names)
+    db.execute("BEGIN")
+    db.executemany(f"INSERT INTO shots ({', '.join(names)}) VALUES ({slots})", copies)
+    db.execute("COMMIT")
