@@ -78,10 +78,10 @@ def test(pytest_args: list[str]) -> int:
     python = equipped(ROOT / ".venv", [*without_torch(), *needed("requirements-dev.txt")])
     outcomes = set()
     for chosen_layers, interpreter, workers in (
-        # Four at once, for most of a core test is waiting; one real ComfyUI at a time.
-        (WITHOUT_COMFYUI, python, ("-n", 4, "--dist", "loadfile")),
+        # Most of a core test is waiting, and of one with a server; a browser fills two cores.
+        (WITHOUT_COMFYUI, python, ("-n", 6, "--dist", "loadfile", "--no-loadscope-reorder")),
         (("host",), comfyui and comfyui.python, ()),
-        (("server",), python, ()),
+        (("server",), python, ("-n", 2, "--dist", "loadfile")),
         (("browser",), python, ()),
     ):
         run_now = [name for name in names if name.split("/")[1] in chosen_layers]

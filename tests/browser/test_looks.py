@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from contextlib import closing
@@ -11,7 +12,8 @@ import pytest
 
 from vidu.ledger_file import open_database
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "example_workflows" / "image_to_video.json"
 NODE = "FalViduImageToVideo"
 
 PARTS = ("h2", "b", "input", "select", ".vidu-found", ".vidu-prompt", ".vidu-facts", ".vidu-cost")
@@ -89,12 +91,17 @@ def test_the_price_is_drawn_on_the_classic_node(editor):
 
 def test_the_editor_in_another_language(in_russian, many_clips):
     editor = in_russian
-    editor.load(EXAMPLE)
-    title = "(kind) => app.graph.nodes.find(({ type }) => type === kind).getTitle()"
-    assert "\u0438\u0437\u043e\u0431\u0440\u0430\u0436" in editor.page.evaluate(title, NODE)
+    title = editor.page.evaluate("(kind) => LiteGraph.registered_node_types[kind].title", NODE)
+    assert title == russian("nodeDefs")[NODE]["display_name"]
+    words = russian("main")["vidu"]
     library = editor.library()
-    library.get_by_text(re.compile("^\u041a\u043b\u0438\u043f\u043e\u0432: 10\\s000$")).wait_for()
-    library.get_by_text("\u0421\u0435\u0433\u043e\u0434\u043d\u044f", exact=True).wait_for()
+    library.get_by_text(words["today"], exact=True).wait_for()
+    found = re.escape(words["found"]).replace(r"\{count\}", r"10\s000")
+    library.get_by_text(re.compile(f"^{found}$")).wait_for()
+
+
+def russian(name: str) -> dict:
+    return json.loads((ROOT / "locales" / "ru" / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def test_posters_are_asked_for_as_they_are_seen(editor, key, private, fal):

@@ -69,7 +69,7 @@ def test_every_setting_and_its_group_is_translated(language):
 
 
 def test_every_text_the_scripts_ask_for_is_there_and_none_else():
-    asked = source(r'\bt\(\s*"(\w+)"') | source(r'"vidu\.(\w+)"')
+    asked = source(r'\bt\(\s*"(\w+)"') | source(r'tooltip: "vidu\.(\w+)"')
     assert asked <= ENGLISH.keys()
     # The others are asked for by a name that is computed: a state, a group, a button.
     words = source(r'"(\w+)"')
