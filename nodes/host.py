@@ -172,7 +172,9 @@ async def _show(display: Display) -> None:
 def notify(warning: str) -> None:
     """Show a warning in the editor that runs the prompt, or in all when none does."""
     server = PromptServer.instance
-    server.send_sync("vidu.warning", {"text": warning}, server.client_id)
+    # Between prompts the host still has the client of the last one.
+    client_id = server.client_id if get_executing_context() else None
+    server.send_sync("vidu.warning", {"text": warning}, client_id)
 
 
 def home() -> Path:

@@ -90,7 +90,16 @@ async def _renewed(run: Run, entry: Entry, gone: ClipGone) -> Entry:
         return run.ledger.finished(entry, output)
     if entry.kept_at is None or run.posted(entry):
         # A clip nobody has seen yet is not paid for anew without a word from the artist.
-        raise ClipGone(gone.happened, f"{gone.next_step} {run.anew(entry)}") from gone
+        raise ClipGone(
+            gone.happened,
+            f"Run the same shot again later to ask once more, free. {run.anew(entry)}",
+            money=Money.CHARGED,
+        ) from gone
+    if entry.file is not None and await asyncio.to_thread(_is_out_of_reach, entry.file):
+        raise ClipGone(
+            f"fal no longer has the clip, and the kept file {entry.file.path} can not be read.",
+            f"Make it readable and run the same shot again, free. {run.anew(entry)}",
+        ) from gone
     what = "The clip is gone from disk and from fal"
     _check_sees(run, entry, what, Money.CHARGED)
     if not run.may_pay:
@@ -211,6 +220,17 @@ def _matches(file: KeptFile) -> bool:
         return file.path.stat().st_size == file.size and _sha256(file.path) == file.sha256
     except OSError:
         return False
+
+
+def _is_out_of_reach(file: KeptFile) -> bool:
+    """Tell whether the file may be well though it can not be read; one that is gone may not."""
+    try:
+        file.path.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def _sha256(path: Path) -> str:

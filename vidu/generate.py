@@ -137,7 +137,7 @@ async def collect(
     """Bring home the clip of an unfinished row; nothing is ever paid here.
 
     Args:
-        entry: A row of `Ledger.unfinished`.
+        entry: Its row, in whatever state.
         platform: The platform it was asked of.
         ledger: The ledger the row is in.
         names: Where the clip may be kept.
@@ -169,13 +169,22 @@ async def _bring_home(run: Run, request: Request) -> Clip:
     while True:
         if entry is None or entry.state is State.FAILED:
             entry = run.ledger.intend(request, run.settings.daily_budget_usd)
-            if run.metadata:
-                run.ledger.carry(entry, run.metadata)
+            _carry(run, entry)
         if entry.state is State.INTENDED:
             entry = await upload_and_submit(run, entry, request)
         entry = await _follow(run, entry)
         if entry.state is State.KEPT:
             return _clip(run, entry)
+
+
+def _carry(run: Run, entry: Entry) -> None:
+    if not run.metadata:
+        return
+    try:
+        run.ledger.carry(entry, run.metadata)
+    except LedgerUnavailable as problem:
+        # No reason to go without the clip; were the disk full, the next step would say so.
+        log.warning("A clip that has to be collected will carry no workflow: %s", problem.happened)
 
 
 async def _follow(run: Run, entry: Entry) -> Entry:

@@ -40,6 +40,8 @@ RANK = {
 BILLED = {State.INTENDED.value: 0, State.FINISHED.value: 1, State.KEPT.value: 1}
 """Whether a state means that fal charged; for the others it is not known, so they count."""
 
+FINGERPRINT = re.compile("[0-9a-f]{64}")
+
 TWICE = "paid for twice, on two machines: another row of this shot goes on"
 
 
@@ -74,8 +76,8 @@ def merge(
         now: The clock, in seconds since 1970.
 
     Returns:
-        How many rows came to what. A row is refused that can not be read, or whose addresses are
-        not fal's: the key would go there.
+        How many rows came to what. A row is refused that can not be read or is not whole, or
+        whose addresses are not fal's: the key would go there.
 
     Raises:
         InvalidSetting: The other file is missing, or this very ledger, or `clips` is no folder.
@@ -119,10 +121,19 @@ def _is_trusted(row: sqlite3.Row) -> bool:
     from .receipts import is_fals  # brings httpx, which nobody waits for at start-up
 
     try:
-        receipt = entry_of(row).receipt
+        entry = entry_of(row)
+        whole = (
+            FINGERPRINT.fullmatch(entry.fingerprint)  # it names a file of ours
+            and isinstance(entry.prompt, str)
+            and entry.price_usd >= 0
+            and entry.intended_at >= 0
+            and (entry.output or entry.state not in (State.FINISHED, State.KEPT))
+            and (entry.file or entry.state is not State.KEPT)
+            and (entry.file is None or entry.file.path.suffix == ".mp4")  # it is served
+        )
     except (ArithmeticError, LookupError, TypeError, ValueError):
         return False
-    return receipt is None or is_fals(receipt)
+    return bool(whole) and (entry.receipt is None or is_fals(entry.receipt))
 
 
 def _found(row: Row, clips: Path | None) -> Row:
@@ -163,7 +174,7 @@ def _merge_row(db: sqlite3.Connection, row: Row, moment: float) -> Outcome:
 
 def _update(db: sqlite3.Connection, ours: Row, theirs: Row) -> Outcome:
     # A clip kept here is here, though theirs may be gone from there.
-    kept_here = ours["state"] == State.KEPT.value
+    kept_here = ours["state"] == State.KEPT.value and Path(ours["path"]).is_file()
     if kept_here or RANK[theirs["state"]] <= RANK[ours["state"]]:
         return Outcome.KNOWN
     _write(db, ours["id"], theirs)

@@ -126,10 +126,22 @@ async def recall(entry: Entry, home: Path, names: Names, tell: Tell = silent) ->
         ViduError: See the tree in `errors.py`.
     """
     if await is_intact(entry):
-        return kept_clip(entry)
+        return kept_clip(await _kept(entry, home))
     settings = Settings.load(home)
     async with open_desk(home, settings) as (platform, ledger):
         return await collect(entry, platform, ledger, names, settings=settings, tell=tell)
+
+
+async def _kept(entry: Entry, home: Path) -> Entry:
+    """Take a row to KEPT whose file had been missing and is back."""
+    if entry.state is not State.FINISHED or entry.file is None:
+        return entry
+    with Ledger.open(home) as ledger:
+        async with ledger.turn(entry.fingerprint, lambda: None):
+            now = ledger.get(entry.id)
+            if now is None or now.state is not State.FINISHED:
+                return entry
+            return ledger.kept(now, entry.file)
 
 
 def carried_workflow(path: Path) -> Any:

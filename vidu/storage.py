@@ -49,7 +49,7 @@ class Storage:
             raise unreachable("fal's storage", error) from error
         except (KeyError, TypeError, ValueError) as error:
             raise _no_address() from error
-        if not isinstance(url, str) or not url:
+        if not isinstance(url, str) or not url or not url.isprintable():
             raise _no_address()
         return url
 

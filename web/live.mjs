@@ -4,9 +4,11 @@ import { ask } from "./client.mjs";
 
 class LiveJobs extends EventTarget {
   jobs = [];
+  changes = 0;
 
   set(jobs) {
     this.jobs = jobs;
+    this.changes++;
     this.dispatchEvent(new Event("change"));
   }
 
@@ -21,7 +23,11 @@ export function followLiveJobs() {
   // Listened to for as long as the page lives: the editor complains of messages nobody wants.
   api.addEventListener("vidu.live", (event) => live.set(event.detail.jobs));
   // What was said while the page was closed or the lid was.
-  const renew = () => ask("live").then(({ jobs }) => live.set(jobs), () => {});
+  const renew = () => {
+    const { changes } = live;
+    // An answer that a message has overtaken is older than it.
+    ask("live").then(({ jobs }) => live.changes === changes && live.set(jobs), () => {});
+  };
   api.addEventListener("reconnected", renew);
   renew();
   return live;

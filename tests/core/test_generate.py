@@ -154,9 +154,9 @@ async def test_a_clip_gone_everywhere_is_paid_again_only_after_saying_so(fal, vi
 async def test_a_clip_nobody_has_seen_is_not_paid_again_without_a_word(fal, vidu_home, clips):
     fal.set_faults("clip_gone")
     for _ in range(2):
-        with pytest.raises(errors.ClipGone) as caught:
+        with pytest.raises(errors.ClipGone, match="later to ask once more") as caught:
             await run(shot(), vidu_home, clips)
-        assert caught.value.money is Money.SPENT
+        assert caught.value.money is Money.CHARGED  # and not "not lost": nobody knows that
     assert fal.ledger()["counts"]["jobs"] == 1
     fal.set_faults("")
     clip = await run(shot(), vidu_home, clips)

@@ -144,6 +144,27 @@ async def test_a_file_that_comes_back_is_looked_at_again(fal, vidu_home, clips, 
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
+async def test_a_file_that_comes_back_is_kept_again_by_looking(fal, vidu_home, clips, tmp_path):
+    kept = await run(shot(), vidu_home, clips)
+    shutil.move(kept.path, tmp_path / "elsewhere")
+    fal.set_faults("clip_gone")
+    with pytest.raises(errors.ClipGone):
+        await looked_at(vidu_home, clips)
+    shutil.move(tmp_path / "elsewhere", kept.path)
+    clip = await recall(row(vidu_home), vidu_home, numbered_names(clips, "clip"))
+    assert (clip.path, row(vidu_home).state) == (kept.path, State.KEPT)
+
+
+async def test_a_file_that_can_not_be_read_is_not_paid_for_anew(fal, vidu_home, clips):
+    kept = await run(shot(), vidu_home, clips)
+    kept.path.unlink()
+    kept.path.mkdir()  # for an administrator, too, it can not be opened
+    fal.set_faults("clip_gone")
+    with pytest.raises(errors.ClipGone, match=r"can not be read.*is paid for and not lost"):
+        await run(shot(), vidu_home, clips)
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
 # How long a lost request may live.
 
 

@@ -234,7 +234,7 @@ def test_an_older_ledger_is_understood(here, there):
     there.home.mkdir()
     receipt = receipt_of("r-1")
     row = {
-        "fingerprint": "f",
+        "fingerprint": "f" * 64,
         "endpoint": "e",
         "state": "submitted",
         "prompt": "waves",
@@ -278,11 +278,25 @@ def test_a_row_we_have_is_not_changed_by_one_that_is_refused(here, there, state)
     assert here.rows() == before
 
 
-@pytest.mark.parametrize("damage", ["state = 'bogus'", "options = '{'", "price_micro_usd = 'much'"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "state = 'bogus'",
+        "options = '{'",
+        "price_micro_usd = 'much'",
+        "price_micro_usd = -10000000000",
+        "fingerprint = '../../elsewhere'",
+        "prompt = x'00'",
+        "intended_at = 'tomorrow'",
+        "state = 'kept'",
+        "path = '/etc/passwd', size = 1, sha256 = '0', width = 8, height = 8, fps = 24.0, "
+        "frame_count = 4, duration_s = 0.2",
+    ],
+)
 def test_a_row_that_can_not_be_read_is_refused_and_the_others_come(here, there, damage):
     there.bring("waves", State.SUBMITTED)
     there.bring("wind", State.SUBMITTED)
-    change(there, f"UPDATE shots SET {damage} WHERE prompt = 'waves'")
+    change(there, f"UPDATE shots SET {damage} WHERE id = 1")
     assert merge(here.file, there.file) == Counter({Outcome.ADDED: 1, Outcome.REFUSED: 1})
     assert [row.prompt for row in here.rows()] == ["wind"]
 
@@ -347,13 +361,23 @@ def test_refused_rows_are_told_by_the_shell(shell, there):
     assert "addresses are not fal's: the key would go there" in done.stderr
 
 
-def test_a_clip_that_is_gone_there_is_kept_here(here, there):
+@pytest.mark.parametrize("is_here", [True, False])
+def test_a_clip_that_is_gone_there_is_kept_here_where_it_is(here, there, tmp_path, is_here):
     here.bring("waves", State.KEPT)
+    clip = tmp_path / "waves.mp4"
+    change(here, "UPDATE shots SET path = ?", str(clip))
+    if is_here:
+        clip.write_bytes(b"mp4")
     merge(there.file, here.file)
     with Ledger.open(there.home) as ledger:
         (theirs,) = ledger.entries()
         again = ledger.finished(theirs, Output("https://v"))
         ledger.failed(again, "The clip is gone from disk and from fal", billed=True)
-    assert merge(here.file, there.file) == Counter({Outcome.KNOWN: 1})
-    assert here.live("waves").state is State.KEPT
+    outcome = merge(here.file, there.file)
     assert here.spent() == PRICE
+    if is_here:
+        assert outcome == Counter({Outcome.KNOWN: 1})
+        assert here.live("waves").state is State.KEPT
+    else:  # or the row they paid for after it would count as paid for twice
+        assert outcome == Counter({Outcome.UPDATED: 1})
+        assert here.live("waves") is None

@@ -5,14 +5,14 @@ export function liveSection(live, t, signal, changed) {
   const list = make("ul", { class: "vidu-jobs", "aria-label": t("onItsWay") });
   const told = make("p", { class: "vidu-hidden", role: "status" });
   let before = "";
-  let phases = new Map();
+  let phases = new Set();
 
   const draw = () => {
     list.replaceChildren(...live.jobs.map((job) => jobRow(job, t)));
     // Read aloud when a phase changes, not each second.
-    const news = live.jobs.filter((job) => phases.get(job.fingerprint) !== job.phase);
+    const news = live.jobs.filter((job) => !phases.has(job.fingerprint + job.phase));
     if (news.length) told.textContent = news.map((job) => `${job.prompt.slice(0, 40)}: ${job.text}`).join(", ");
-    phases = new Map(live.jobs.map((job) => [job.fingerprint, job.phase]));
+    phases = new Set(live.jobs.map((job) => job.fingerprint + job.phase));
     const ids = live.jobs.map((job) => job.fingerprint + (job.phase === "done")).join();
     if (ids !== before) changed();
     before = ids;
