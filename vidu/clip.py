@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,13 +211,35 @@ def _frames(path: Path, clip: Probe, stop: Callable[[], bool]) -> Iterator[Video
         )
 
 
+def open_mp4(path: Path) -> InputContainer:
+    """Open an mp4 file for reading, whatever bytes its metadata holds.
+
+    PyAV before 19 raises UnicodeDecodeError for metadata that is not UTF-8 unless it is told to
+    escape it; PyAV 19 always escapes it and no longer knows the argument.
+
+    Raises:
+        av.FFmpegError: It cannot be opened.
+    """
+    import av
+
+    escaped: dict[str, Any] = (
+        {"metadata_errors": "surrogateescape"} if _major_version(av) < 19 else {}
+    )
+    # The format is named because libav would also open a playlist and fetch what it points to.
+    container: InputContainer = av.open(str(path), "r", format="mp4", **escaped)
+    return container
+
+
+def _major_version(av: ModuleType) -> int:
+    return int(av.__version__.partition(".")[0])
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     import av
 
     try:
-        # Named, for libav would also open a playlist, and fetch what it points to.
-        with av.open(str(path), format="mp4", metadata_errors="surrogateescape") as container:
+        with open_mp4(path) as container:
             stream = container.streams.best("video")
             if not isinstance(stream, av.VideoStream) or stream.codec_context is None:
                 raise CorruptClip(f"{path.name} has no video stream that can be decoded.")

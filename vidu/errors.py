@@ -35,6 +35,7 @@
     +-- CorruptClip                 truncated, foreign or undecodable
     +-- ClipTooLarge                its frames do not fit into memory
     +-- KeepFailed                  the finished clip could not be written to its place
+    +-- UnexpectedError             a defect of this pack, or of a library it uses
     +-- ShotsFailed                 some of the shots of one node failed, the others are kept
 
 Every error says three things: what happened, whether money was spent, and what to do next.
@@ -279,6 +280,12 @@ class KeepFailed(ViduError):
 
     money = Money.SPENT
     next_step = "Free some space or mend the folder, then run the same shot again, free."
+
+
+class UnexpectedError(ViduError):
+    """An exception that no part of the pack expects: a defect of its own or of a library."""
+
+    next_step = "Run the same shot again; if it fails the same way, report it with the log."
 
 
 class ShotsFailed(ViduError):

@@ -18,6 +18,7 @@ from .errors import (
     LedgerUnavailable,
     Money,
     ServiceProblem,
+    UnexpectedError,
     ViduError,
 )
 from .fetch import fetch, is_intact, recall
@@ -199,6 +200,15 @@ async def _follow(run: Run, entry: Entry) -> Entry:
             elif isinstance(error, NO_VERDICT):
                 error.money = MONEY[entry.state]
             raise
+        except Exception as error:
+            log.exception("Request %s stopped at %s.", entry.request_id, entry.state.value)
+            charged = MONEY.get(entry.state, Money.NOT_SPENT)
+            raise UnexpectedError(
+                f"Request {entry.request_id or '(not yet made)'} stopped with an unexpected "
+                f"{type(error).__name__}: {error}.",
+                money=charged if run.platform.charges else Money.NOT_SPENT,
+                request_id=entry.request_id or None,
+            ) from error
         if following is None:
             return entry
         entry = following

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from .clip import open_mp4
 from .errors import KeepFailed
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _remux(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
     import av
 
     with (
-        av.open(str(source), format="mp4", metadata_errors="surrogateescape") as container,
+        open_mp4(source) as container,
         av.open(str(target), "w", format="mp4", options=_options(container)) as output,
     ):
         own = {key: value for key, value in container.metadata.items() if key not in BRANDS}

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from .clip import open_mp4
 from .desk import open_desk
 from .entry import Entry, State, entry_of
 from .errors import InvalidSetting, LedgerUnavailable
@@ -149,7 +150,7 @@ def carried_workflow(path: Path) -> Any:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with open_mp4(path) as container:
             return json.loads(container.metadata.get("workflow", "null"))
     except (av.FFmpegError, ValueError):
         return None

@@ -189,7 +189,7 @@ REFUSED = {
     "client_cancelled": (errors.GenerationCancelled, "cancelled at fal"),
     "detail_text": (errors.GenerationFailed, "could not be processed"),
     "detail_dict": (errors.GenerationFailed, "could not be processed"),
-    "detail_html": (errors.GenerationFailed, "Unprocessable Entity"),
+    "detail_html": (errors.GenerationFailed, "Unprocessable"),
     "detail_v1": (errors.PromptRejected, "field required"),
 }
 NO_UNITS = {"detail_text", "detail_dict", "detail_html", "detail_v1", "client_cancelled"}
@@ -476,3 +476,23 @@ async def test_the_key_is_nowhere(fal, vidu_home, clips, caplog, capfd):
     assert len(caplog.records) > 50
     assert not [text for text in words if secret in text]
     assert not [path for path in files if secret.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("kind", [TypeError, AttributeError, ValueError])
+async def test_an_unexpected_exception_after_paying_names_the_request(
+    kind, fal, vidu_home, clips, monkeypatch
+):
+    def broken(*_args, **_kwargs):
+        raise kind("open() got an unexpected keyword argument 'metadata_errors'")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vidu.fetch.keep", broken)
+        with pytest.raises(errors.UnexpectedError) as caught:
+            await run(shot(seed=9), vidu_home, clips)
+    (job,) = jobs_of(fal, shot(seed=9))
+    assert caught.value.request_id == job["request_id"]
+    assert job["request_id"] in str(caught.value)
+    assert caught.value.money is Money.SPENT
+    assert "metadata_errors" in str(caught.value)
+    clip = await run(shot(seed=9), vidu_home, clips)
+    assert (clip.reused, fal.ledger()["counts"]["jobs"]) == (True, 1)
