@@ -60,7 +60,7 @@ class Graph:
             raise SystemExit(f"The prompt failed: {self._executor.status_messages[-1]}")
 
 
-def write_pictures(folder: Path, count: int) -> list[Path]:
+def export_frames(folder: Path, count: int) -> list[Path]:
     """Write so many pictures of 640x360, each another one, and return their paths."""
     pixels = np.asarray(Image.open(PICTURE).convert("RGB").reduce(2))
     paths = [folder / f"picture_{index}.png" for index in range(count)]

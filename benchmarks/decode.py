@@ -27,7 +27,7 @@ EXACT = 0x2 | 0x2000 | 0x40000  # swscale: bilinear, full chroma interpolation, 
 
 
 def this_pack() -> Callable[[str], object]:
-    from vidu.clip import decode
+    from vidu.media.video import decode
 
     return lambda clip: decode(Path(clip))
 

@@ -19,42 +19,48 @@ from statistics import median
 
 from benchmarks._measure import table
 from benchmarks._table import print_figure
-from vidu.entry import Entry, KeptFile, Output, Receipt
-from vidu.ledger import LEDGER_FILE, Ledger
-from vidu.library import look_up
+from vidu.ledger.ledger import LEDGER_FILE, Ledger
+from vidu.library import search_entries
+from vidu.media.image import EncodedImage
+from vidu.models import Entry, Output, RequestHandle, SavedFile
 from vidu.request import Request
-from vidu.still import Still
 
 AT_MOST_MS = {"claim ms": 5, "finish ms": 5, "library's first page ms": 50}
 BUDGET = Decimal(1_000_000)
-STILL = Still(b"", "image/png", 1280, 720, "ab" * 32)
+STILL = EncodedImage(b"", "image/png", 1280, 720, "ab" * 32)
 PROMPT = "slow waves roll in over wet sand while the camera follows a gull to the horizon"
 
 # Each with a fingerprint of its own, four minutes apart, the last one now.
 COPIES = """
     WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
-    INSERT INTO shots ({columns}, fingerprint, intended_at)
-    SELECT {columns}, lower(hex(randomblob(32))), intended_at - 240 * n FROM shots, numbers
+    INSERT INTO shots ({columns}, fingerprint, reserved_at)
+    SELECT {columns}, lower(hex(randomblob(32))), reserved_at - 240 * n FROM shots, numbers
 """
 
 numbers = count(1)
 
 
 def claim(book: Ledger) -> Entry:
-    return book.intend(Request((STILL,), f"{PROMPT} {next(numbers)}"), BUDGET)
+    return book.reserve(Request((STILL,), f"{PROMPT} {next(numbers)}"), BUDGET)
 
 
 def post(book: Ledger, row: Entry) -> Entry:
     name = f"{row.id:08}-04bd-463a-a98c-895502cfdce9"
     address = f"https://queue.fal.run/fal-ai/vidu/requests/{name}"
-    row = book.posting(row, {"prompt": row.prompt, "image_url": f"https://v3b.fal.media/{name}"})
-    return book.submitted(row, Receipt(name, f"{address}/status", address, f"{address}/cancel"))
+    row = book.mark_submitting(
+        row, {"prompt": row.prompt, "image_url": f"https://v3b.fal.media/{name}"}
+    )
+    return book.mark_submitted(
+        row, RequestHandle(name, f"{address}/status", address, f"{address}/cancel")
+    )
 
 
 def finish(book: Ledger, row: Entry, home: Path) -> Entry:
-    row = book.finished(row, Output(f"https://v3b.fal.media/{row.request_id}.mp4", 4_000_000, 1.0))
+    row = book.mark_finished(
+        row, Output(f"https://v3b.fal.media/{row.request_id}.mp4", 4_000_000, 1.0)
+    )
     path = home / f"Vidu_{row.id:05}_.mp4"
-    return book.kept(row, KeptFile(path, 4_000_000, "cd" * 32, 1280, 720, 24.0, 96, 4.0))
+    return book.mark_saved(row, SavedFile(path, 4_000_000, "cd" * 32, 1280, 720, 24.0, 96, 4.0))
 
 
 def fill(home: Path, rows: int) -> None:
@@ -62,7 +68,7 @@ def fill(home: Path, rows: int) -> None:
         finish(book, post(book, claim(book)), home)
     with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
         names = [row[1] for row in db.execute("PRAGMA table_info(shots)")]
-        rest = [name for name in names if name not in ("id", "fingerprint", "intended_at")]
+        rest = [name for name in names if name not in ("id", "fingerprint", "reserved_at")]
         db.execute(COPIES.format(columns=", ".join(rest)), (rows - 1,))
         db.commit()
 
@@ -81,9 +87,9 @@ def measure(home: Path, rounds: int) -> dict[str, float]:
             row = timed("claim", lambda book=book: claim(book))
             row = timed("post", lambda book=book, row=row: post(book, row))
             row = timed("finish", lambda book=book, row=row: finish(book, row, home))
-            timed("find", lambda book=book, row=row: book.live(row.fingerprint))
+            timed("find", lambda book=book, row=row: book.active(row.fingerprint))
             timed("page of 50", lambda book=book: book.entries(limit=50))
-            timed("library's first page", lambda: look_up(home, offset=0, limit=60))
+            timed("library's first page", lambda: search_entries(home, offset=0, limit=60))
             timed("owed", lambda book=book: book.unfinished())
             timed("month's sum", lambda book=book: book.spent_this_month())
     return {what: median(each) for what, each in taken.items()}

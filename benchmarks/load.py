@@ -22,10 +22,10 @@ from benchmarks._local_fal import behind, ledger
 from benchmarks._measure import race
 from benchmarks._table import print_ratio
 from vidu import IMAGE_TO_VIDEO, Settings, find_key, image_to_video
-from vidu.fal import Fal
-from vidu.platform import Completed
+from vidu.fal.client import Fal
 from vidu.progress import silent
-from vidu.watch import POLL_EVERY_S
+from vidu.provider import Completed
+from vidu.steps.poll import POLL_EVERY_S
 
 SECONDS, JOBS, CLIP = 10, 200, "64x48x8"
 MOST = 1.5
@@ -54,12 +54,12 @@ async def one(fal: Fal, index: int, folder: Path) -> None:
     picture = np.full((48, 64, 3), index % 256, np.uint8)
     shot = image_to_video(picture, "The waves roll in.", seed=index + 1)
     urls = [await fal.upload(still) for still in shot.stills]
-    receipt = await fal.submit(IMAGE_TO_VIDEO, shot.arguments(urls))
+    handle = await fal.submit(IMAGE_TO_VIDEO, shot.arguments(urls))
     status = None
     while not isinstance(status, Completed):
         await asyncio.sleep(POLL_EVERY_S)
-        status = await fal.status(receipt)
-    output = await fal.result(receipt, failed=status.failed)
+        status = await fal.status(handle)
+    output = await fal.result(handle, failed=status.failed)
     await fal.fetch(output, folder / f"{index}.part", silent)
 
 

@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._comfyui import Graph, clips_of, write_pictures
+from benchmarks._comfyui import Graph, clips_of, export_frames
 from benchmarks._local_fal import behind, hold_until_made, ledger
 from benchmarks._measure import ROUNDS, race
 from benchmarks._table import print_figure
 from vidu import Output, Settings, find_key
-from vidu.clip import check, decode
-from vidu.fal import Fal
+from vidu.fal.client import Fal
+from vidu.media.video import check, decode
 from vidu.progress import silent
 
 CLIP = "1280x720x96"
@@ -41,27 +41,27 @@ def shot() -> None:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         graph = Graph(base)
-        prompt = clips_of([write_pictures(base / "input", 1)])
+        prompt = clips_of([export_frames(base / "input", 1)])
         hold_until_made(2 * FRAME_BYTES)
         graph.execute(prompt)
         in_graph_at = time.time()
         (job,) = ledger()["jobs"]
-        (kept,) = (base / "output").glob("**/*.mp4")
+        (saved,) = (base / "output").glob("**/*.mp4")
         asked_at = min(moment for moment in job["polls"] if moment >= job["ended_at"])
-        command = [sys.executable, "-m", "benchmarks.overhead", "--parts", str(kept)]
+        command = [sys.executable, "-m", "benchmarks.overhead", "--parts", str(saved)]
         parts = json.loads(subprocess.check_output(command))
     added_s = in_graph_at - asked_at - parts["download s"] - parts["decode s"]
     waited_s = asked_at - job["ended_at"]
     print(json.dumps({"added s": added_s, "until asked s": waited_s, **parts}))
 
 
-def parts(kept: Path) -> None:
+def parts(saved: Path) -> None:
     """In a child of the child: fetch the same clip again, check it, decode it."""
     (job,) = ledger()["jobs"]
-    download_s = timed(lambda: asyncio.run(fetch(job, kept.with_suffix(".part"))))
-    check_s = timed(lambda: check(kept))
+    download_s = timed(lambda: asyncio.run(fetch(job, saved.with_suffix(".part"))))
+    check_s = timed(lambda: check(saved))
     np.empty(2 * FRAME_BYTES, np.uint8).fill(1)  # as the graph's decoding finds it
-    decode_s = timed(lambda: decode(kept))
+    decode_s = timed(lambda: decode(saved))
     print(json.dumps({"download s": download_s, "check s": check_s, "decode s": decode_s}))
 
 

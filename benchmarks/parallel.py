@@ -21,7 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks._comfyui import Graph, clips_of, write_pictures
+from benchmarks._comfyui import Graph, clips_of, export_frames
 from benchmarks._local_fal import behind, hold_until_made, ledger, set_faults
 from benchmarks._measure import race
 from benchmarks._table import print_figure, print_ratio
@@ -44,7 +44,7 @@ def graph(batches: tuple[int, ...]) -> None:
 
 def graph_in(base: Path, batches: tuple[int, ...]) -> Callable[[], object]:
     comfyui = Graph(base)
-    pictures = iter(write_pictures(base / "input", sum(batches)))
+    pictures = iter(export_frames(base / "input", sum(batches)))
     prompt = clips_of([[next(pictures) for _ in range(count)] for count in batches])
     return lambda: comfyui.execute(prompt)
 
@@ -52,7 +52,7 @@ def graph_in(base: Path, batches: tuple[int, ...]) -> Callable[[], object]:
 def shell(count: int) -> None:
     """In a child: run `python -m vidu generate` with so many pictures."""
     with tempfile.TemporaryDirectory() as folder:
-        pictures = write_pictures(Path(folder), count)
+        pictures = export_frames(Path(folder), count)
         command = [sys.executable, "-m", "vidu", "generate", *map(str, pictures)]
         command += ["--prompt", "The beam sweeps over the sea.", "--seed", "1"]
         command += ["--out", folder, "--home", folder]

@@ -47,9 +47,9 @@ def photo(height: int, width: int, grain: float = 1.5) -> np.ndarray:
         return values / values.std()
 
     light = 0.7 * field(1.5) + 0.5 * np.sign(field(2.2))
-    colours = np.stack([light + 0.35 * field(2.0) for _ in range(3)], axis=-1)
-    colours = 0.45 + 0.18 * colours + grain / 255 * rng.standard_normal(colours.shape)
-    return np.clip(colours, 0, 1).astype(np.float32)
+    colors = np.stack([light + 0.35 * field(2.0) for _ in range(3)], axis=-1)
+    colors = 0.45 + 0.18 * colors + grain / 255 * rng.standard_normal(colors.shape)
+    return np.clip(colors, 0, 1).astype(np.float32)
 
 
 def gradient(height: int, width: int) -> np.ndarray:
@@ -71,7 +71,7 @@ PICTURES = {
 
 
 def this_pack() -> Callable[[np.ndarray], bytes]:
-    from vidu.still import encode
+    from vidu.media.image import encode
 
     return lambda pixels: encode(pixels).data
 
@@ -124,7 +124,7 @@ def loss(pixels: np.ndarray, data: bytes) -> str:
 def formats() -> None:
     pixels = rounded(photo(*HEIGHTS["1080p"]))
     rows = {}
-    from vidu.png import encode_png
+    from vidu.media.png import encode_png
 
     data = {name: saved(pixels, **options) for name, options in FORMATS.items()}
     data["PNG, this pack's"] = encode_png(pixels, 1 << 40) or b""

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .clips import Shape
+from .clips import ClipSpec
 from .faults import FAULTS
 from .server import AUTHORITY_FILE, Options, serving
 
@@ -70,7 +70,7 @@ class LocalFal:
                 image_sha256, billed, faults, sent_at, started_at, ended_at, polls (their times),
                 cancels, results.
             counts: jobs, polls, results, cancels, uploads, downloads, listings, and submits by
-                host; all but jobs count requests, answered well or not.
+                host; all but jobs count requests, api_handler well or not.
             most_running: How many jobs ran at once at most.
             billed_usd: What fal would charge.
             requests: Each request: at, method, host, path, authorization (its scheme), status.
@@ -134,7 +134,7 @@ def running(
         ValueError: A fault is unknown.
     """
     key = f"{uuid.uuid4()}:{secrets.token_hex(16)}"
-    shape = Shape(clip_size, clip_frames)
+    shape = ClipSpec(clip_size, clip_frames)
     options = Options(key, port, generation_seconds, concurrency, faults, shape)
     with (
         tempfile.TemporaryDirectory(prefix="local_fal-", ignore_cleanup_errors=True) as folder,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from .answers import Answer, detail
 from .faults import Faults
+from .responses import Answer, detail
 
 LOCKED = {
     "user_locked": "User is locked. Reason: Exhausted balance."

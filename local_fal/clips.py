@@ -14,17 +14,17 @@ from av.bitstream import BitStreamFilterContext
 from av.container import OutputContainer
 from numpy.typing import NDArray
 
-from vidu.draft import clip_size, render_clip
+from vidu.draft.client import clip_size, render_clip
 
 WATERMARK = "LOCAL FAL"
-UNTAGGED = "h264_metadata=colour_primaries=2:transfer_characteristics=2:matrix_coefficients=2"
+UNTAGGED = "h264_metadata=color_primaries=2:transfer_characteristics=2:matrix_coefficients=2"
 INDEX_FIRST = {"movflags": "faststart"}
 AUDIO_RATE = 48000
 QUARTER_TURN = (0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
 
 
 @dataclass(frozen=True)
-class Shape:
+class ClipSpec:
     """What a clip looks like.
 
     Args:
@@ -41,7 +41,7 @@ def make_clip(
     first_frame: NDArray[np.uint8],
     seed: int,
     movement_amplitude: str,
-    shape: Shape,
+    shape: ClipSpec,
     faults: Collection[str],
 ) -> None:
     """Write an H.264 mp4 made from the image.
@@ -124,7 +124,7 @@ def _variable_frame_rate(path: Path) -> None:
     _remux(path, retime=lambda time, frame: time + time // (3 * frame) * frame)
 
 
-def _untagged_colour(path: Path) -> None:
+def _untagged_color(path: Path) -> None:
     _remux(path, bitstream_filter=UNTAGGED)
     # The container says it a second time; "free" is the box that says nothing.
     path.write_bytes(path.read_bytes().replace(b"colr", b"free", 1))
@@ -146,7 +146,7 @@ def _cut(path: Path) -> None:
 CHANGES: dict[str, Callable[[Path], None]] = {
     "with_audio": _with_audio,
     "variable_frame_rate": _variable_frame_rate,
-    "untagged_colour": _untagged_colour,
+    "untagged_color": _untagged_color,
     "rotated": _rotated,
     "index_last": _index_last,
     "cut_clip": _cut,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from .answers import (
+from .responses import (
     INFRASTRUCTURE_ERRORS,
     MODEL_ERRORS,
     Answer,
@@ -51,7 +51,7 @@ WORDS = {
     "503": "is answered with nginx's page for 503",
     "504": "is answered with nginx's page for 504",
     "reset": "is read, and then the connection is dropped without an answer",
-    "timeout": "is read and never answered",
+    "timeout": "is read and never api_handler",
 }
 
 ACCOUNT = {
@@ -140,7 +140,7 @@ CLIP = {
     "index_last": "the clip's index (moov) is at its end",
     "variable_frame_rate": "every third frame of the clip is shown twice as long",
     "rotated": "the clip carries a rotation by 90 degrees",
-    "untagged_colour": "the clip does not say its colour matrix, primaries, transfer",
+    "untagged_color": "the clip does not say its color matrix, primaries, transfer",
 }
 
 LISTING = {
@@ -162,7 +162,7 @@ FAULTS: dict[str, str] = {
 }
 """All of them: name and what it does."""
 
-OF_A_JOB = frozenset({"stuck_in_queue", *GENERATION, *RESULT, *CLIP}) - {
+JOB_FAULTS = frozenset({"stuck_in_queue", *GENERATION, *RESULT, *CLIP}) - {
     "status_expired",
     "result_expired",
     "result_early",
@@ -188,19 +188,19 @@ class Faults:
         self._left = dict(_parsed(item) for item in text.split(",") if item.strip())
 
     def take(self, name: str) -> bool:
-        """Tell whether this fault happens now, and count it."""
+        """Return whether this fault happens now, and count it."""
         left = self._left.get(name, 0)
         if left:
             self._left[name] = left - 1
         return left > 0
 
     def is_on(self, name: str) -> bool:
-        """Tell whether this fault would happen now, and do not count it."""
+        """Return whether this fault would happen now, and do not count it."""
         return self._left.get(name, 0) > 0
 
     def take_for_job(self) -> frozenset[str]:
-        """Take all that a newly accepted job carries."""
-        return frozenset(name for name in OF_A_JOB if self.take(name))
+        """DecodedClip all that a newly accepted job carries."""
+        return frozenset(name for name in JOB_FAULTS if self.take(name))
 
     def guard(self, place: str, handler: Handler) -> Handler:
         """Return the handler with the faults of its place before it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from .answers import Answer, infrastructure_error
+from .responses import Answer, infrastructure_error
 
 PRICE_USD = 0.2
 LOGGER = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Job:
         }
 
 
-class JobBook:
+class JobQueue:
     """Every job since the start; jobs beyond the concurrency wait, first come first served.
 
     Args:

@@ -23,7 +23,7 @@ class Medium:
 
 
 class Media:
-    """Public files under addresses that can not be guessed.
+    """Public files under addresses that cannot be guessed.
 
     Args:
         folder: Where the files are kept; it must exist.

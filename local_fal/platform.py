@@ -7,11 +7,11 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from .answers import Answer, platform_error
 from .auth import key_problem
 from .faults import Faults, Handler
-from .jobs import PRICE_USD, JobBook
-from .listing import MOST_IDS, BadQuery, Query, cursor_at, id_list, item
+from .history import MOST_IDS, BadQuery, Query, cursor_at, id_list, item
+from .jobs import PRICE_USD, JobQueue
+from .responses import Answer, platform_error
 from .runner import SCHEMAS
 
 USERNAME = "local-fal"
@@ -28,7 +28,7 @@ class Platform:
         key: The account's key.
     """
 
-    def __init__(self, book: JobBook, faults: Faults, key: str) -> None:
+    def __init__(self, book: JobQueue, faults: Faults, key: str) -> None:
         self._book = book
         self._faults = faults
         self._key = key
@@ -37,7 +37,7 @@ class Platform:
         """Return what answers at api.fal.ai."""
         app = web.Application()
         guard = self._faults.guard
-        listing = guard("listing", self._checked(self._listing))
+        listing = guard("listing", self._checked(self._history))
         pricing = guard("pricing", self._checked(self._pricing))
         app.add_routes(
             [
@@ -60,7 +60,7 @@ class Platform:
 
         return checked
 
-    async def _listing(self, request: web.Request) -> web.StreamResponse:
+    async def _history(self, request: web.Request) -> web.StreamResponse:
         if self._faults.take("listing_unavailable"):
             return _error(403, "authorization_error", "Access denied").response()
         query = Query.read(request.query)

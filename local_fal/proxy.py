@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 
-from .desk import Desk
+from .state import ServerState
 
 PRIMARIES = ("fal.run", "queue.fal.run")
 CHUNK = 64 * 1024
@@ -16,7 +16,7 @@ GONE = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
 @asynccontextmanager
 async def open_door(
-    desk: Desk, hosts: Collection[str], secure_port: int, plain_port: int, port: int
+    desk: ServerState, hosts: Collection[str], secure_port: int, plain_port: int, port: int
 ) -> AsyncIterator[int]:
     """Listen on 127.0.0.1, and yield the port.
 
@@ -30,7 +30,7 @@ async def open_door(
     Raises:
         OSError: The port is taken.
     """
-    door = FrontDoor(desk, hosts, secure_port, plain_port)
+    door = ConnectProxy(desk, hosts, secure_port, plain_port)
     server = await asyncio.start_server(door.welcome, "127.0.0.1", port, backlog=BACKLOG)
     try:
         yield server.sockets[0].getsockname()[1]
@@ -40,11 +40,11 @@ async def open_door(
             guest.cancel()
 
 
-class FrontDoor:
+class ConnectProxy:
     """Joins each connection to one of the two servers behind it; see `open_door`."""
 
     def __init__(
-        self, desk: Desk, hosts: Collection[str], secure_port: int, plain_port: int
+        self, desk: ServerState, hosts: Collection[str], secure_port: int, plain_port: int
     ) -> None:
         self._desk = desk
         self._hosts = hosts

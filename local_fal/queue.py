@@ -10,10 +10,10 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from .answers import Answer, detail, drop, infrastructure_error, nginx, silence
 from .auth import key_problem, lock
 from .faults import Faults
-from .jobs import Job, JobBook
+from .jobs import Job, JobQueue
+from .responses import Answer, detail, drop, infrastructure_error, nginx, silence
 from .status import QUEUE_HOST, receipt_of, status_of
 
 APP = "fal-ai/vidu"
@@ -35,7 +35,7 @@ class Queue:
         key: The account's key.
     """
 
-    def __init__(self, book: JobBook, faults: Faults, key: str) -> None:
+    def __init__(self, book: JobQueue, faults: Faults, key: str) -> None:
         self._book = book
         self._faults = faults
         self._key = key

@@ -17,7 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from pydantic import BaseModel, Field, ValidationError
 
-from .answers import (
+from .clips import ClipSpec, make_clip
+from .faults import ODD_DETAILS
+from .jobs import Job
+from .media import Media
+from .responses import (
     INFRASTRUCTURE_ERRORS,
     MODEL_ERRORS,
     Answer,
@@ -26,10 +30,6 @@ from .answers import (
     infrastructure_error,
     model_error,
 )
-from .clips import Shape, make_clip
-from .faults import ODD_DETAILS
-from .jobs import Job
-from .media import Media
 
 MOST_BYTES = 50 * 1024 * 1024
 SLOW = 10
@@ -64,7 +64,7 @@ class Runner:
     """
 
     def __init__(
-        self, media: Media, shape: Shape, generation_seconds: float, pool: Executor
+        self, media: Media, shape: ClipSpec, generation_seconds: float, pool: Executor
     ) -> None:
         self._media = media
         self._shape = shape
@@ -82,7 +82,7 @@ class Runner:
         loop = asyncio.get_running_loop()
         due = loop.time() + self._seconds * (SLOW if "slow" in job.faults else 1)
         given = _validated(job)
-        data = self._fetched(given.image_url)
+        data = self._download_and_check(given.image_url)
         job.image_sha256 = hashlib.sha256(data).hexdigest()
         pixels = _loaded(data, given.image_url)
         failure = _injected(job)
@@ -95,7 +95,7 @@ class Runner:
         assert path is not None
         return _output(job, self._media.publish(path, "output.mp4", "video/mp4"), path)
 
-    def _fetched(self, url: str) -> bytes:
+    def _download_and_check(self, url: str) -> bytes:
         data = _inline(url) if url.startswith("data:") else self._media.read(url)
         if data is None:
             raise Failure(model_error("file_download_error", url))

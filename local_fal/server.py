@@ -11,10 +11,10 @@ from pathlib import Path
 import trustme
 from aiohttp import web
 
-from .clips import Shape
-from .desk import Desk
+from .clips import ClipSpec
 from .media import CDN_HOSTS
 from .proxy import open_door
+from .state import ServerState
 
 QUEUE_HOSTS = ("queue.fal.run", "queue.falrun.com")
 DIRECT_HOSTS = ("fal.run", "falrun.com")
@@ -43,7 +43,7 @@ class Options:
     generation_seconds: float
     concurrency: int
     faults: str
-    shape: Shape
+    shape: ClipSpec
 
 
 @asynccontextmanager
@@ -62,7 +62,9 @@ async def serving(options: Options, folder: Path) -> AsyncIterator[int]:
     authority.cert_pem.write_to_path(str(folder / AUTHORITY_FILE))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*HOSTS).configure_cert(context)
-    desk = Desk(options.key, options.generation_seconds, options.concurrency, options.shape, folder)
+    desk = ServerState(
+        options.key, options.generation_seconds, options.concurrency, options.shape, folder
+    )
     desk.faults.replace(options.faults)
     async with (
         _site(_fal(desk), context) as secure_port,
@@ -73,7 +75,7 @@ async def serving(options: Options, folder: Path) -> AsyncIterator[int]:
     desk.close()
 
 
-def _fal(desk: Desk) -> web.Application:
+def _fal(desk: ServerState) -> web.Application:
     app = web.Application(middlewares=[desk.record])
     for host in QUEUE_HOSTS:
         app.add_domain(host, desk.queue.app())

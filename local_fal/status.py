@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .answers import Answer
 from .jobs import Job
+from .responses import Answer
 
 QUEUE_HOST = "queue.fal.run"
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from aiohttp import web
 
-from .answers import Answer, detail, drop, silence
 from .auth import key_problem, lock
 from .faults import Faults
 from .media import CDN_HOSTS, Media, Medium
+from .responses import Answer, detail, drop, silence
 
 TOKEN_LIFE = timedelta(days=30)
 CDN_HEADERS = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .account_routes import AccountRoutes
-from .clip_routes import ClipRoutes
-from .host import ComfyExtension, home, io, listen_for_interrupts, route_table
+from .host import ComfyExtension, data_dir, io, listen_for_interrupts, route_table
 from .image_to_video import FalViduImageToVideo
+from .routes.account import AccountRoutes
+from .routes.library import ClipRoutes
 from .saved_clip import FalViduSavedClip
 from .shots import FalViduShots
 
@@ -14,11 +14,11 @@ class FalViduExtension(ComfyExtension):
     """Vidu on fal."""
 
     async def on_load(self) -> None:
-        """Begin to notice when the artist presses Cancel, and to answer the web extension."""
+        """Begin to notice when the user presses Cancel, and to answer the web extension."""
         listen_for_interrupts()
         table = route_table()
-        AccountRoutes(home()).register(table)
-        ClipRoutes(home()).register(table)
+        AccountRoutes(data_dir()).register(table)
+        ClipRoutes(data_dir()).register(table)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Return the nodes of this pack."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..vidu.credentials import find_key
-from ..vidu.errors import InvalidImage, InvalidInput, ViduError
+from ..vidu.errors import InvalidImageError, InvalidInputError, ViduError
 from ..vidu.request import (
     IMAGE_TO_VIDEO,
     MOVEMENT_AMPLITUDES,
@@ -18,9 +18,9 @@ from ..vidu.request import (
     image_to_video,
 )
 from . import host
+from .generation import CLIP_OUTPUTS, FRAME_INPUTS, FrameSelection, generate_clips, outputs
 from .host import io
-from .lists import only, side_by_side, titles
-from .takes import CLIP_OUTPUTS, FRAME_INPUTS, Frames, make_takes, outputs
+from .input_lists import broadcast_inputs, shot_labels, single_value
 
 PRICE = f"${IMAGE_TO_VIDEO.price.usd:.2f}"
 
@@ -65,8 +65,8 @@ RUN_INPUTS = [
     io.String.Input(
         "filename_prefix",
         default="video/Vidu",
-        tooltip="Where in the output folder the clip is kept; %date:yyyy-MM-dd% and the like as in "
-        "Save Video.",
+        tooltip="Where in the output folder the clip is saved; %date:yyyy-MM-dd% and the like work "
+        "as in Save Video.",
     ),
     io.Int.Input(
         "max_clips",
@@ -78,7 +78,7 @@ RUN_INPUTS = [
         "Clips that each have a prompt of their own are not limited.",
     ),
 ]
-"""How the shots are made and where they are kept."""
+"""How the shots are made and where they are saved."""
 
 ON_ERROR = io.Combo.Input(
     "on_error",
@@ -135,7 +135,7 @@ class FalViduImageToVideo(io.ComfyNode):
             if prompt[0] is not None:
                 checked_prompt(prompt[0], IMAGE_TO_VIDEO)
             if mode[0] == "live":
-                find_key(host.home())
+                find_key(host.data_dir())
         except ViduError as error:
             return str(error)
         return True
@@ -157,28 +157,30 @@ class FalViduImageToVideo(io.ComfyNode):
         """Make the clips and hand their frames to the graph."""
         shots = [
             {**shot, "image": picture}
-            for shot in side_by_side(
+            for shot in broadcast_inputs(
                 image=image,
                 prompt=prompt,
                 seed=seed,
                 movement_amplitude=movement_amplitude,
                 filename_prefix=filename_prefix,
             )
-            for picture in host.pictures(shot["image"])
+            for picture in host.batch_to_arrays(shot["image"])
         ]
         if not shots:
-            raise InvalidImage("The image input holds no image.", "Connect one that does.")
+            raise InvalidImageError("The image input holds no image.", "Connect one that does.")
         if len(shots) > len(prompt):
-            check_clip_count(len(shots), only("max_clips", max_clips), IMAGE_TO_VIDEO)
-        called = titles([shot["prompt"] for shot in shots])
-        takes = await make_takes(
+            check_clip_count(len(shots), single_value("max_clips", max_clips), IMAGE_TO_VIDEO)
+        called = shot_labels([shot["prompt"] for shot in shots])
+        takes = await generate_clips(
             await asyncio.to_thread(_requests, shots, called),
             called,
             [host.names(shot["filename_prefix"]) for shot in shots],
             host.metadata(cls.hidden),
-            Frames(only("every_nth", every_nth), only("max_frames", max_frames)),
-            draft=only("mode", mode) == "draft",
-            skip_failed=only("on_error", on_error) == "skip",
+            FrameSelection(
+                single_value("every_nth", every_nth), single_value("max_frames", max_frames)
+            ),
+            draft=single_value("mode", mode) == "draft",
+            skip_failed=single_value("on_error", on_error) == "skip",
         )
         return outputs(takes)
 
@@ -195,8 +197,8 @@ def _requests(shots: Sequence[dict[str, Any]], called: Sequence[str]) -> list[Re
                     movement_amplitude=shot["movement_amplitude"],
                 )
             )
-        except InvalidInput as error:
+        except InvalidInputError as error:
             if len(shots) == 1:
                 raise
-            raise type(error)(f"Shot {title}: {error.happened}", error.next_step) from error
+            raise type(error)(f"Shot {title}: {error.message}", error.next_step) from error
     return requests

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from ..vidu.errors import ViduError
-from ..vidu.library import by_request
+from ..vidu.library import get_by_request_id
 from . import host
+from .generation import CLIP_OUTPUTS, FRAME_INPUTS, FrameSelection, load_saved_clip, outputs
 from .host import io
-from .takes import CLIP_OUTPUTS, FRAME_INPUTS, Frames, outputs, recall_take
 
 
 class FalViduSavedClip(io.ComfyNode):
@@ -44,7 +44,7 @@ class FalViduSavedClip(io.ComfyNode):
         if request_id is None:
             return True
         try:
-            by_request(host.home(), request_id)
+            get_by_request_id(host.data_dir(), request_id)
         except ViduError as error:
             return str(error)
         return True
@@ -54,5 +54,5 @@ class FalViduSavedClip(io.ComfyNode):
         cls, request_id: str, every_nth: int = 1, max_frames: int = 0
     ) -> io.NodeOutput:
         """Bring the clip back and hand its frames to the graph."""
-        entry = await asyncio.to_thread(by_request, host.home(), request_id)
-        return outputs([await recall_take(entry, Frames(every_nth, max_frames))])
+        entry = await asyncio.to_thread(get_by_request_id, host.data_dir(), request_id)
+        return outputs([await load_saved_clip(entry, FrameSelection(every_nth, max_frames))])

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from ..vidu.errors import ViduError
 from ..vidu.request import MOVEMENT_AMPLITUDES, SEED_MAX
-from ..vidu.shot_list import image_of_each, read_shots
+from ..vidu.shots.shot_list import assign_images, read_shots
 from . import host
 from .host import io
-from .lists import listed_prompt, only
+from .input_lists import prompt_with_line, single_value
 
 EXAMPLE = """# prompt | seed | amplitude
 The waves roll in.
@@ -70,7 +70,7 @@ class FalViduShots(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, shots: Sequence[str | None]) -> bool | str:
-        """Refuse lines that can not be used before the run; a linked list is None here."""
+        """Refuse lines that cannot be used before the run; a linked list is None here."""
         try:
             if shots[0] is not None:
                 read_shots(shots[0])
@@ -83,13 +83,13 @@ class FalViduShots(io.ComfyNode):
         cls, shots: list[str], base_seed: list[int], image: Sequence[io.Image.Type] = ()
     ) -> io.NodeOutput:
         """Read the list, and give each of its shots an image."""
-        listed = read_shots("\n".join(shots), only("base_seed", base_seed))
+        listed = read_shots("\n".join(shots), single_value("base_seed", base_seed))
         images = host.single_images(image)
         return io.NodeOutput(
-            [images[index] for index in image_of_each(listed, len(images))]
+            [images[index] for index in assign_images(listed, len(images))]
             if images
             else host.blocked("Connect an image to Vidu Shots, or use its other outputs only."),
-            [listed_prompt(shot.prompt, shot.line) for shot in listed],
+            [prompt_with_line(shot.prompt, shot.line) for shot in listed],
             [shot.seed for shot in listed],
             [shot.movement_amplitude for shot in listed],
         )

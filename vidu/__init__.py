@@ -1,18 +1,18 @@
-"""Vidu's clips through fal, for any Python program: an image in, a paid and kept clip out.
+"""Vidu's clips through fal, for any Python program: an image in, a paid and saved clip out.
 
 ::
 
     import asyncio
-    from vidu import Clip, Request, Settings, generate, home_folder
-    from vidu import image_to_video, numbered_names, open_desk, read_image
+    from vidu import Clip, Request, Settings, generate, default_data_dir
+    from vidu import image_to_video, numbered_names, open_session, load_image
 
     async def make(shot: Request) -> Clip:
-        settings = Settings.load(home_folder())
+        settings = Settings.load(default_data_dir())
         names = numbered_names("clips", "lighthouse")
-        async with open_desk(home_folder(), settings) as (fal, ledger):
+        async with open_session(default_data_dir(), settings) as (fal, ledger):
             return await generate(shot, fal, ledger, names, settings=settings)
 
-    shot = image_to_video(read_image("lighthouse.png"), "The waves roll in.", seed=7)
+    shot = image_to_video(load_image("lighthouse.png"), "The waves roll in.", seed=7)
     print(asyncio.run(make(shot)).path)  # in a notebook: (await make(shot)).path
 """
 
@@ -21,127 +21,127 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .credentials import FoundKey, Secret, find_key, forget_key, parse_key, store_key
-from .desk import open_desk
-from .entry import Entry, KeptFile, Output, Receipt, State
 from .errors import (
-    AccountLocked,
-    BudgetExceeded,
-    ClipGone,
-    ClipTooLarge,
-    ClipUnavailable,
-    ContentPolicyViolation,
-    CorruptClip,
-    DownloadFailed,
-    GenerationCancelled,
-    GenerationFailed,
-    GenerationTimeout,
-    ImageRejected,
-    InvalidImage,
-    InvalidInput,
-    InvalidPrompt,
-    InvalidSetting,
-    KeepFailed,
-    KeyProblem,
-    LedgerUnavailable,
-    MalformedKey,
-    MissingKey,
-    Money,
-    PromptRejected,
-    QueueTimeout,
-    RateLimited,
-    Refused,
-    RejectedKey,
-    ServiceProblem,
-    ShotsFailed,
-    SubmitUnknown,
-    TooManyClips,
+    AccountLockedError,
+    ApiStatusError,
+    BudgetExceededError,
+    Charge,
+    ClipGoneError,
+    ClipTooLargeError,
+    ClipUnavailableError,
+    ConnectionFailedError,
+    ContentPolicyError,
+    CorruptClipError,
+    CredentialError,
+    DownloadError,
+    GenerationCancelledError,
+    GenerationError,
+    GenerationTimeoutError,
+    ImageRejectedError,
+    InvalidImageError,
+    InvalidInputError,
+    InvalidPromptError,
+    InvalidSettingError,
+    LedgerUnavailableError,
+    MalformedKeyError,
+    MissingKeyError,
+    PromptRejectedError,
+    QueueTimeoutError,
+    RateLimitedError,
+    RejectedKeyError,
+    SaveError,
+    ServiceError,
+    ShotsFailedError,
+    SubmissionUnknownError,
+    TooManyClipsError,
     UnexpectedError,
-    Unreachable,
-    UnsafeUrl,
-    UploadFailed,
+    UnsafeUrlError,
+    UploadError,
     ViduError,
 )
-from .generate import Clip, collect, generate
-from .ledger import Ledger
-from .platform import Platform
+from .generate import Clip, generate, resume
+from .ledger.ledger import Ledger
+from .media.image import load_image
+from .models import Entry, Output, RequestHandle, SavedFile, State
 from .progress import Phase, Progress
+from .provider import Provider
 from .request import ENDPOINTS, IMAGE_TO_VIDEO, Endpoint, Price, Request, image_to_video
-from .run import Names, numbered_names
-from .settings import Settings, home_folder
-from .still import read as read_image
+from .session import open_session
+from .settings import Settings, default_data_dir
+from .steps.context import Names, numbered_names
 
 if TYPE_CHECKING:
-    from .draft import Draft
-    from .fal import Fal
+    from .draft.client import Draft
+    from .fal.client import Fal
 
 __all__ = [
     "ENDPOINTS",
     "IMAGE_TO_VIDEO",
-    "AccountLocked",
-    "BudgetExceeded",
+    "AccountLockedError",
+    "ApiStatusError",
+    "BudgetExceededError",
+    "Charge",
     "Clip",
-    "ClipGone",
-    "ClipTooLarge",
-    "ClipUnavailable",
-    "ContentPolicyViolation",
-    "CorruptClip",
-    "DownloadFailed",
+    "ClipGoneError",
+    "ClipTooLargeError",
+    "ClipUnavailableError",
+    "ConnectionFailedError",
+    "ContentPolicyError",
+    "CorruptClipError",
+    "CredentialError",
+    "DownloadError",
     "Draft",
     "Endpoint",
     "Entry",
     "Fal",
     "FoundKey",
-    "GenerationCancelled",
-    "GenerationFailed",
-    "GenerationTimeout",
-    "ImageRejected",
-    "InvalidImage",
-    "InvalidInput",
-    "InvalidPrompt",
-    "InvalidSetting",
-    "KeepFailed",
-    "KeptFile",
-    "KeyProblem",
+    "GenerationCancelledError",
+    "GenerationError",
+    "GenerationTimeoutError",
+    "ImageRejectedError",
+    "InvalidImageError",
+    "InvalidInputError",
+    "InvalidPromptError",
+    "InvalidSettingError",
     "Ledger",
-    "LedgerUnavailable",
-    "MalformedKey",
-    "MissingKey",
-    "Money",
+    "LedgerUnavailableError",
+    "MalformedKeyError",
+    "MissingKeyError",
     "Names",
     "Output",
     "Phase",
-    "Platform",
     "Price",
     "Progress",
-    "PromptRejected",
-    "QueueTimeout",
-    "RateLimited",
-    "Receipt",
-    "Refused",
-    "RejectedKey",
+    "PromptRejectedError",
+    "Provider",
+    "QueueTimeoutError",
+    "RateLimitedError",
+    "RejectedKeyError",
     "Request",
+    "RequestHandle",
+    "SaveError",
+    "SavedFile",
     "Secret",
-    "ServiceProblem",
+    "ServiceError",
     "Settings",
-    "ShotsFailed",
+    "ShotsFailedError",
     "State",
-    "SubmitUnknown",
-    "TooManyClips",
+    "SubmissionUnknownError",
+    "TooManyClipsError",
     "UnexpectedError",
-    "Unreachable",
-    "UnsafeUrl",
-    "UploadFailed",
+    "UnsafeUrlError",
+    "UploadError",
     "ViduError",
-    "collect",
+    "default_data_dir",
     "find_key",
     "forget_key",
     "generate",
-    "home_folder",
     "image_to_video",
+    "load_image",
     "numbered_names",
-    "open_desk",
+    "open_session",
     "parse_key",
-    "read_image",
+    "resume",
     "store_key",
 ]
 
@@ -150,11 +150,11 @@ def __getattr__(name: str) -> object:
     # Fal brings httpx and fal-client, Draft brings drawing: nobody who only imports the package,
     # as ComfyUI does when it starts, waits for them.
     if name == "Fal":
-        from .fal import Fal
+        from .fal.client import Fal
 
         return Fal
     if name == "Draft":
-        from .draft import Draft
+        from .draft.client import Draft
 
         return Draft
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

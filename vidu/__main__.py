@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
-from .commands import batch, forget, generate, ledger, resume, watch
-from .commands.stop import Stopped
-from .errors import InvalidInput, KeyProblem, ViduError
-from .settings import home_folder
+from .cli import batch, forget, generate, ledger, resume, watch
+from .cli._signals import TerminatedBySignal
+from .errors import CredentialError, InvalidInputError, ViduError
+from .settings import default_data_dir
 
 COMMANDS = (generate, batch, watch, ledger, resume, forget)
 
@@ -26,15 +26,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     if isinstance(sys.stdout, TextIOWrapper):
-        # A name that the terminal can not spell is no reason to lose the clip's shot.
+        # A name that the terminal cannot spell is no reason to lose the clip's shot.
         sys.stdout.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)
     except ViduError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, (InvalidInput, KeyProblem)) else 1
-    except Stopped as stopped:
+        return 2 if isinstance(error, (InvalidInputError, CredentialError)) else 1
+    except TerminatedBySignal as stopped:
         print(stopped, file=sys.stderr)
         return stopped.exit_code
     except KeyboardInterrupt:
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument(
         "--home",
         type=Path,
-        default=home_folder(),
+        default=default_data_dir(),
         help="folder of the ledger, settings and key (default: VIDU_HOME or %(default)s)",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from .errors import MalformedKey, MissingKey
+from .errors import MalformedKeyError, MissingKeyError
 
 KEY_FILE = "fal_key"
 
@@ -44,22 +44,22 @@ class Secret:
 
 @dataclass(frozen=True)
 class FoundKey:
-    """A key and the place it came from, in words an artist knows."""
+    """A key and the place it came from, in words a user knows."""
 
     secret: Secret
     source: str
 
 
-def find_key(home: Path, environ: Mapping[str, str] = os.environ) -> FoundKey:
+def find_key(data_dir: Path, environ: Mapping[str, str] = os.environ) -> FoundKey:
     """Look for the key where fal-client looks, then in our own file.
 
     Args:
-        home: The private folder that may hold the file `fal_key`.
+        data_dir: The private folder that may hold the file `fal_key`.
         environ: The environment to read: `FAL_KEY`, or `FAL_KEY_ID` with `FAL_KEY_SECRET`.
 
     Raises:
-        MissingKey: None of the places holds anything.
-        MalformedKey: What is there can not be a key.
+        MissingKeyError: None of the places holds anything.
+        MalformedKeyError: What is there cannot be a key.
     """
     if environ.get("FAL_KEY", "").strip():
         return FoundKey(parse_key(environ["FAL_KEY"], "FAL_KEY"), "FAL_KEY")
@@ -68,10 +68,10 @@ def find_key(home: Path, environ: Mapping[str, str] = os.environ) -> FoundKey:
         joined = ":".join(half.strip(_WRAPPING) for half in halves)
         source = "FAL_KEY_ID and FAL_KEY_SECRET"
         return FoundKey(parse_key(joined, source), source)
-    stored = _read(home / KEY_FILE)
+    stored = _read(data_dir / KEY_FILE)
     if stored:
         return FoundKey(parse_key(stored, "the stored key"), "the stored key")
-    raise MissingKey("There is no fal key: FAL_KEY is not set, and none is stored.")
+    raise MissingKeyError("There is no fal key: FAL_KEY is not set, and none is stored.")
 
 
 def parse_key(text: str, source: str) -> Secret:
@@ -85,23 +85,23 @@ def parse_key(text: str, source: str) -> Secret:
         source: Its place, for the error's words.
 
     Raises:
-        MalformedKey: It is not `id:secret` in printable ASCII.
+        MalformedKeyError: It is not `id:secret` in printable ASCII.
     """
     named = text.strip(_WRAPPING).removeprefix("export ").removeprefix("FAL_KEY=")
     cleaned = named.strip(_WRAPPING)
     if not _KEY.fullmatch(cleaned):
-        raise MalformedKey(f"What {source} holds is not a fal key ({_why(cleaned)}).")
+        raise MalformedKeyError(f"What {source} holds is not a fal key ({_why(cleaned)}).")
     return Secret(cleaned)
 
 
-def store_key(home: Path, secret: Secret) -> None:
-    """Write the key to `home`/fal_key, readable by this user alone (0600).
+def store_key(data_dir: Path, secret: Secret) -> None:
+    """Write the key to `data_dir`/fal_key, readable by this user alone (0600).
 
     Raises:
-        OSError: The folder can not be written.
+        OSError: The folder cannot be written.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    path, fresh = home / KEY_FILE, home / f"{KEY_FILE}.new"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path, fresh = data_dir / KEY_FILE, data_dir / f"{KEY_FILE}.new"
     fresh.unlink(missing_ok=True)
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
@@ -109,9 +109,9 @@ def store_key(home: Path, secret: Secret) -> None:
     fresh.replace(path)
 
 
-def forget_key(home: Path) -> None:
+def forget_key(data_dir: Path) -> None:
     """Remove the stored key, if there is one."""
-    (home / KEY_FILE).unlink(missing_ok=True)
+    (data_dir / KEY_FILE).unlink(missing_ok=True)
 
 
 def _read(path: Path) -> str:
@@ -120,7 +120,7 @@ def _read(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError):
-        raise MalformedKey("The stored key can not be read.") from None
+        raise MalformedKeyError("The stored key cannot be read.") from None
 
 
 def _why(text: str) -> str:

@@ -3,40 +3,40 @@
 ::
 
     ViduError
-    +-- InvalidInput                refused here, before anything was sent
-    |   +-- InvalidPrompt
-    |   +-- InvalidImage
-    |   +-- TooManyClips
-    |   +-- InvalidSetting
-    +-- KeyProblem
-    |   +-- MissingKey
-    |   +-- MalformedKey
-    |   +-- RejectedKey             fal answered 401
-    +-- AccountLocked               fal answered 403 "User is locked"
-    +-- BudgetExceeded              our own limit, before anything was sent
-    +-- LedgerUnavailable           the paid work can not be written down, so none is begun
-    +-- ServiceProblem
-    |   +-- Unreachable             no answer from fal
-    |   +-- RateLimited             fal answered 429
-    |   +-- Refused                 any other answer of fal's that is not a success
-    |   +-- UploadFailed
-    +-- SubmitUnknown               the paid request may or may not have arrived
-    +-- QueueTimeout                waited too long for a runner
-    +-- GenerationTimeout           waited too long for the clip
-    +-- GenerationFailed            fal took the request and ended it with an error
-    |   +-- ContentPolicyViolation
-    |   +-- ImageRejected
-    |   +-- PromptRejected
-    |   +-- GenerationCancelled
-    +-- ClipUnavailable
-    |   +-- UnsafeUrl               an address that is not fetched at all
-    |   +-- DownloadFailed
-    |   +-- ClipGone                neither on disk nor at fal any more
-    +-- CorruptClip                 truncated, foreign or undecodable
-    +-- ClipTooLarge                its frames do not fit into memory
-    +-- KeepFailed                  the finished clip could not be written to its place
-    +-- UnexpectedError             a defect of this pack, or of a library it uses
-    +-- ShotsFailed                 some of the shots of one node failed, the others are kept
+    +-- InvalidInputError               refused here, before anything was sent
+    |   +-- InvalidPromptError
+    |   +-- InvalidImageError
+    |   +-- TooManyClipsError
+    |   +-- InvalidSettingError
+    +-- CredentialError
+    |   +-- MissingKeyError
+    |   +-- MalformedKeyError
+    |   +-- RejectedKeyError            fal answered 401
+    +-- AccountLockedError              fal answered 403 "User is locked"
+    +-- BudgetExceededError             our own limit, before anything was sent
+    +-- LedgerUnavailableError          the paid work cannot be written down, so none is begun
+    +-- ServiceError
+    |   +-- ConnectionFailedError       no answer from fal
+    |   +-- RateLimitedError            fal answered 429
+    |   +-- ApiStatusError              any other answer of fal's that is not a success
+    |   +-- UploadError
+    +-- SubmissionUnknownError          the paid request may or may not have arrived
+    +-- QueueTimeoutError               waited too long for a runner
+    +-- GenerationTimeoutError          waited too long for the clip
+    +-- GenerationError                 fal took the request and ended it with an error
+    |   +-- ContentPolicyError
+    |   +-- ImageRejectedError
+    |   +-- PromptRejectedError
+    |   +-- GenerationCancelledError
+    +-- ClipUnavailableError
+    |   +-- UnsafeUrlError              an address that is not fetched at all
+    |   +-- DownloadError
+    |   +-- ClipGoneError               neither on disk nor at fal any more
+    +-- CorruptClipError                truncated, foreign or undecodable
+    +-- ClipTooLargeError               its frames do not fit into memory
+    +-- SaveError                       the finished clip could not be written to its place
+    +-- UnexpectedError                 a defect of this pack, or of a library it uses
+    +-- ShotsFailedError                some of the shots of one node failed, the others are saved
 
 Every error says three things: what happened, whether money was spent, and what to do next.
 """
@@ -48,14 +48,14 @@ from enum import Enum
 from typing import Any
 
 
-class Money(str, Enum):
-    """Whether the failed attempt cost anything, in the words the artist reads."""
+class Charge(str, Enum):
+    """Whether the failed attempt cost anything, in the words the user reads."""
 
     NOT_SPENT = "Nothing was charged."
     SPENT = "This clip is paid for and not lost."
     PENDING = "fal charges once if it finishes, and the clip is not lost."
     CHARGED = "fal charged for it."
-    EACH_ITS_OWN = "What succeeded is kept."
+    EACH_ITS_OWN = "What succeeded is saved."
     MAYBE_SPENT = "It is not known whether fal charged for this."
 
 
@@ -63,67 +63,67 @@ class ViduError(Exception):
     """The root of the tree.
 
     Args:
-        happened: What happened, one or two whole sentences.
+        message: What message, one or two whole sentences.
         next_step: What to do next, a whole sentence.
-        money: Whether money was spent; each class has its usual answer.
+        charge: Whether money was spent; each class has its usual answer.
         request_id: fal's id of the request, when there is one.
     """
 
-    # ComfyUI shows a class with its module, which for a pack is a path of the artist's disk.
+    # ComfyUI shows a class with its module, which for a pack is a path of the user's disk.
     __module__ = "vidu"
 
     def __init_subclass__(cls) -> None:
         cls.__module__ = "vidu"
 
-    money: Money = Money.NOT_SPENT
+    charge: Charge = Charge.NOT_SPENT
     next_step: str = "Run again."
 
     def __init__(
         self,
-        happened: str,
+        message: str,
         next_step: str | None = None,
         *,
-        money: Money | None = None,
+        charge: Charge | None = None,
         request_id: str | None = None,
     ) -> None:
-        self.happened = happened if happened.endswith((".", "!", "?", "\n")) else f"{happened}."
+        self.message = message if message.endswith((".", "!", "?", "\n")) else f"{message}."
         self.next_step = next_step or type(self).next_step
-        self.money = money or type(self).money
+        self.charge = charge or type(self).charge
         self.request_id = request_id
-        super().__init__(happened, self.next_step)
+        super().__init__(message, self.next_step)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).__new__, (type(self), *self.args), self.__dict__
 
     def __str__(self) -> str:
-        return f"{self.happened} {self.money.value} {self.next_step}"
+        return f"{self.message} {self.charge.value} {self.next_step}"
 
 
-class InvalidInput(ViduError):
-    """Refused here, before anything was sent."""
+class InvalidInputError(ViduError):
+    """ApiStatusError here, before anything was sent."""
 
 
-class InvalidPrompt(InvalidInput):
+class InvalidPromptError(InvalidInputError):
     """The prompt is empty or too long."""
 
 
-class InvalidImage(InvalidInput):
-    """The image can not become a first frame: its shape, aspect ratio or file."""
+class InvalidImageError(InvalidInputError):
+    """The image cannot become a first frame: its shape, aspect ratio or file."""
 
 
-class TooManyClips(InvalidInput):
-    """The batch holds more images than the artist allowed."""
+class TooManyClipsError(InvalidInputError):
+    """The batch holds more images than the user allowed."""
 
 
-class InvalidSetting(InvalidInput):
+class InvalidSettingError(InvalidInputError):
     """A setting, seed or amplitude outside its range."""
 
 
-class KeyProblem(ViduError):
+class CredentialError(ViduError):
     """There is no key that fal accepts."""
 
 
-class MissingKey(KeyProblem):
+class MissingKeyError(CredentialError):
     """No key was found in any of the places looked at."""
 
     next_step = (
@@ -132,172 +132,173 @@ class MissingKey(KeyProblem):
     )
 
 
-class MalformedKey(KeyProblem):
-    """What was found can not be a key: wrong characters, or not `id:secret`."""
+class MalformedKeyError(CredentialError):
+    """What was found cannot be a key: wrong characters, or not `id:secret`."""
 
     next_step = "Copy the key again from fal.ai/dashboard/keys; it looks like id:secret."
 
 
-class RejectedKey(KeyProblem):
+class RejectedKeyError(CredentialError):
     """fal answered 401."""
 
     next_step = "Check the key at fal.ai/dashboard/keys, then run again."
 
 
-class AccountLocked(ViduError):
+class AccountLockedError(ViduError):
     """fal answered 403 "User is locked", most often for an exhausted balance."""
 
     next_step = "Top up at fal.ai/dashboard/billing, then run again."
 
 
-class BudgetExceeded(ViduError):
+class BudgetExceededError(ViduError):
     """The daily budget does not cover this clip."""
 
 
-class LedgerUnavailable(ViduError):
-    """The ledger can not be read or written, so no paid request is begun."""
+class LedgerUnavailableError(ViduError):
+    """The ledger cannot be read or written, so no paid request is begun."""
 
 
-class ServiceProblem(ViduError):
+class ServiceError(ViduError):
     """fal, or the way to it, failed."""
 
 
-class Unreachable(ServiceProblem):
+class ConnectionFailedError(ServiceError):
     """No answer: connection, TLS, proxy or time-out."""
 
     next_step = "Check the network (and the proxy, if there is one), then run again."
 
 
-class RateLimited(ServiceProblem):
+class RateLimitedError(ServiceError):
     """fal answered 429; `retry_after_s` is how long it asks to wait, when it says so."""
 
     next_step = "Wait a minute, then run again."
     retry_after_s: float | None = None
 
 
-class Refused(ServiceProblem):
+class ApiStatusError(ServiceError):
     """Any other answer of fal's that is not a success."""
 
     next_step = "Run again in a few minutes; status.fal.ai tells of outages."
 
-    def __init__(self, happened: str, next_step: str | None = None, *, status_code: int) -> None:
-        super().__init__(happened, next_step)
+    def __init__(self, message: str, next_step: str | None = None, *, status_code: int) -> None:
+        super().__init__(message, next_step)
         self.status_code = status_code
 
 
-class UploadFailed(ServiceProblem):
+class UploadError(ServiceError):
     """The first frame did not reach fal's storage."""
 
     next_step = "Run again in a few minutes; status.fal.ai tells of outages."
 
 
-class SubmitUnknown(ViduError):
+class SubmissionUnknownError(ViduError):
     """The paid request may or may not have arrived; it is never repeated on its own."""
 
-    money = Money.MAYBE_SPENT
+    charge = Charge.MAYBE_SPENT
 
 
-class QueueTimeout(ViduError):
+class QueueTimeoutError(ViduError):
     """The request waited in fal's queue for longer than the limit."""
 
-    money = Money.PENDING
+    charge = Charge.PENDING
     next_step = "Run the same shot again to go on waiting."
 
 
-class GenerationTimeout(ViduError):
+class GenerationTimeoutError(ViduError):
     """The generation took longer than the limit."""
 
-    money = Money.PENDING
+    charge = Charge.PENDING
     next_step = "Run the same shot again to go on waiting."
 
 
-class GenerationFailed(ViduError):
+class GenerationError(ViduError):
     """fal took the request and ended it with an error."""
 
-    money = Money.MAYBE_SPENT
+    charge = Charge.MAYBE_SPENT
     next_step = "Run again; if it fails the same way, change the image or the prompt."
 
 
-class ContentPolicyViolation(GenerationFailed):
+class ContentPolicyError(GenerationError):
     """The image, prompt or clip was flagged by the content checker."""
 
     next_step = "Change the prompt or the image, then run again."
 
 
-class ImageRejected(GenerationFailed):
+class ImageRejectedError(GenerationError):
     """The endpoint could not use the image."""
 
     next_step = "Use another image (PNG, JPEG or WebP, aspect 1:4 to 4:1), then run again."
 
 
-class PromptRejected(GenerationFailed):
+class PromptRejectedError(GenerationError):
     """The endpoint could not use the prompt."""
 
     next_step = "Change the prompt, then run again."
 
 
-class GenerationCancelled(GenerationFailed):
+class GenerationCancelledError(GenerationError):
     """The request was cancelled, here or at fal."""
 
     next_step = "Run again to generate it anew."
 
 
-class ClipUnavailable(ViduError):
+class ClipUnavailableError(ViduError):
     """The finished clip could not be fetched."""
 
-    money = Money.SPENT
+    charge = Charge.SPENT
     next_step = "Run the same shot again to fetch it, free."
 
 
-class UnsafeUrl(ClipUnavailable):
+class UnsafeUrlError(ClipUnavailableError):
     """The clip's address is not one that is fetched: not https, or a private host."""
 
 
-class DownloadFailed(ClipUnavailable):
+class DownloadError(ClipUnavailableError):
     """The transfer failed again and again."""
 
 
-class ClipGone(ClipUnavailable):
+class ClipGoneError(ClipUnavailableError):
     """The clip is not on disk, and fal, as far as it can be asked, no longer has it."""
 
 
-class CorruptClip(ViduError):
-    """The file is truncated, foreign or can not be decoded whole."""
+class CorruptClipError(ViduError):
+    """The file is truncated, foreign or cannot be decoded whole."""
 
-    money = Money.SPENT
+    charge = Charge.SPENT
     next_step = "Run the same shot again to fetch it anew, free."
 
 
-class ClipTooLarge(ViduError):
+class ClipTooLargeError(ViduError):
     """The decoded frames would not fit into the memory that is free."""
 
-    money = Money.SPENT
+    charge = Charge.SPENT
     next_step = "Use the video or file_path output, or fewer frames (max_frames, every_nth)."
 
 
-class KeepFailed(ViduError):
+class SaveError(ViduError):
     """The finished clip could not be written to its place."""
 
-    money = Money.SPENT
-    next_step = "Free some space or mend the folder, then run the same shot again, free."
+    charge = Charge.SPENT
+    next_step = "Free some space or repair the folder, then run the same shot again, free."
 
 
 class UnexpectedError(ViduError):
     """An exception that no part of the pack expects: a defect of its own or of a library."""
 
+    charge = Charge.MAYBE_SPENT
     next_step = "Run the same shot again; if it fails the same way, report it with the log."
 
 
-class ShotsFailed(ViduError):
-    """Some of the shots of one node failed; the others are kept.
+class ShotsFailedError(ViduError):
+    """Some of the shots of one node failed; the others are saved.
 
     Args:
         failures: The number of each failed shot, from 1, and its error.
         titles: What every shot is called.
     """
 
-    money = Money.EACH_ITS_OWN
-    next_step = "Run again: what is kept is free."
+    charge = Charge.EACH_ITS_OWN
+    next_step = "Run again: what is saved is free."
 
     def __init__(self, failures: Mapping[int, ViduError], titles: Sequence[str]) -> None:
         lines = "".join(f"\n{titles[number - 1]}: {error}" for number, error in failures.items())

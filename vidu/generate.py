@@ -10,44 +10,46 @@ from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 
-from .entry import Entry, State
 from .errors import (
-    AccountLocked,
-    GenerationFailed,
-    KeyProblem,
-    LedgerUnavailable,
-    Money,
-    ServiceProblem,
+    AccountLockedError,
+    Charge,
+    CredentialError,
+    GenerationError,
+    LedgerUnavailableError,
+    ServiceError,
     UnexpectedError,
     ViduError,
 )
-from .fetch import fetch, is_intact, recall
-from .ledger import Ledger
-from .platform import Platform
-from .progress import Tell, silent
+from .ledger.ledger import Ledger
+from .models import Entry, State
+from .progress import ProgressCallback, silent
+from .provider import Provider
 from .request import Request
-from .run import Names, Run
 from .settings import Settings
-from .submit import search, upload_and_submit
-from .watch import watch
+from .steps.context import Context, Names
+from .steps.poll import poll
+from .steps.retrieve import is_intact, retrieve, verify_saved_file
+from .steps.submit import search, upload_and_submit
 
 log = logging.getLogger(__name__)
 
-NO_VERDICT = (ServiceProblem, KeyProblem, AccountLocked, LedgerUnavailable)
+NO_VERDICT = (ServiceError, CredentialError, AccountLockedError, LedgerUnavailableError)
 """Errors that are not the request's own: what it costs does not depend on them."""
 
-MONEY = MappingProxyType(
+CHARGE_BY_STATE = MappingProxyType(
     {
-        State.UNKNOWN: Money.MAYBE_SPENT,
-        State.SUBMITTED: Money.PENDING,
-        State.CANCELLED: Money.PENDING,
-        State.FINISHED: Money.SPENT,
-        State.KEPT: Money.SPENT,
+        State.SUBMITTING: Charge.MAYBE_SPENT,
+        State.SUBMITTED: Charge.PENDING,
+        State.CANCELLED: Charge.PENDING,
+        State.FINISHED: Charge.SPENT,
+        State.SAVED: Charge.SPENT,
     }
 )
 """What becomes of the money when such an error stops a row in this state."""
 
-BILLED = MappingProxyType({True: Money.CHARGED, False: Money.NOT_SPENT, None: Money.MAYBE_SPENT})
+CHARGE_BY_BILLED = MappingProxyType(
+    {True: Charge.CHARGED, False: Charge.NOT_SPENT, None: Charge.MAYBE_SPENT}
+)
 """What became of the money of a FAILED row."""
 
 
@@ -61,8 +63,8 @@ class Clip:
         seed: The seed that was sent; 0 when Vidu chose.
         width: Pixels.
         height: Pixels.
-        fps: Frames per second, on average.
-        frame_count: Frames in the file.
+        fps: FrameSelection per second, on average.
+        frame_count: FrameSelection in the file.
         duration_s: Seconds.
         cost_usd: What this run paid for it: its price, or 0 when it had been paid for before.
         reused: Whether an earlier run had paid for it.
@@ -87,126 +89,134 @@ def never() -> bool:
 
 async def generate(
     request: Request,
-    platform: Platform,
+    provider: Provider,
     ledger: Ledger,
     names: Names,
     *,
     metadata: Mapping[str, str] | None = None,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
-    tell: Tell = silent,
-    cancelled_by_artist: Callable[[], bool] = never,
+    on_progress: ProgressCallback = silent,
+    cancelled_by_user: Callable[[], bool] = never,
 ) -> Clip:
     """Make one clip, or bring home the one that was already paid for.
 
     At most one paid request is made for one shot, whatever fails and however often this is called.
-    Cancelling the task leaves a running request at fal for the next call to collect, unless
-    `cancelled_by_artist` then says yes: it is cancelled at fal, too.
+    Cancelling the task leaves a running request at fal for the next call to resume, unless
+    `cancelled_by_user` then says yes: it is cancelled at fal, too.
 
     Args:
         request: The shot.
-        platform: `Fal`, or `Draft` for a free local stand-in.
+        provider: `Fal`, or `Draft` for a free local stand-in.
         ledger: Where paid work is written down before it is begun.
-        names: Where the clip may be kept.
+        names: Where the clip may be saved.
         metadata: Texts to carry inside the file, such as `workflow` and `prompt`.
         settings: Limits and the daily budget.
-        tell: Called with each moment of progress.
-        cancelled_by_artist: Asked when the task is cancelled.
+        on_progress: Called with each moment of progress.
+        cancelled_by_user: Asked when the task is cancelled.
 
     Raises:
         ViduError: See the tree in `errors.py`.
     """
-    run = Run(platform, ledger, names, metadata or {}, settings, tell, ledger.now(), may_pay=True)
-    async with ledger.turn(request.fingerprint, run.waiting):
-        run = replace(run, started_at=ledger.now())  # what was paid while it waited, another paid
+    context = Context(
+        provider, ledger, names, metadata or {}, settings, on_progress, ledger.now(), may_pay=True
+    )
+    async with ledger.lock_shot(request.fingerprint, context.on_waiting):
+        context = replace(
+            context, started_at=ledger.now()
+        )  # what was paid while it waited, another paid
         try:
-            return await _bring_home(run, request)
+            return await _bring_home(context, request)
         except asyncio.CancelledError:
-            if cancelled_by_artist():
-                await _cancel(run, request.fingerprint)
+            if cancelled_by_user():
+                await _cancel(context, request.fingerprint)
             raise
 
 
-async def collect(
+async def resume(
     entry: Entry,
-    platform: Platform,
+    provider: Provider,
     ledger: Ledger,
     names: Names,
     *,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
-    tell: Tell = silent,
+    on_progress: ProgressCallback = silent,
 ) -> Clip:
     """Bring home the clip of an unfinished row; nothing is ever paid here.
 
     Args:
         entry: Its row, in whatever state.
-        platform: The platform it was asked of.
+        provider: The provider it was asked of.
         ledger: The ledger the row is in.
-        names: Where the clip may be kept.
+        names: Where the clip may be saved.
         settings: Limits.
-        tell: Called with each moment of progress.
+        on_progress: Called with each moment of progress.
 
     Raises:
-        GenerationFailed: There is no clip to bring home.
+        GenerationError: There is no clip to bring home.
         ViduError: See the tree in `errors.py`.
     """
-    carried = ledger.carried(entry)
-    run = Run(platform, ledger, names, carried, settings, tell, ledger.now(), may_pay=False)
-    async with ledger.turn(entry.fingerprint, run.waiting):
-        entry = await _follow(run, ledger.get(entry.id) or entry)
-    if entry.state is not State.KEPT:
-        raise GenerationFailed(
+    carried = ledger.load_metadata(entry)
+    context = Context(
+        provider, ledger, names, carried, settings, on_progress, ledger.now(), may_pay=False
+    )
+    async with ledger.lock_shot(entry.fingerprint, context.on_waiting):
+        entry = await _follow(context, ledger.get(entry.id) or entry)
+    if entry.state is not State.SAVED:
+        raise GenerationError(
             f"There is no clip to collect: {entry.failure or 'the shot was never asked for'}.",
             "Run the shot again to make it.",
-            money=BILLED[entry.billed] if entry.posted_at else Money.NOT_SPENT,
+            charge=CHARGE_BY_BILLED[entry.billed] if entry.submitting_at else Charge.NOT_SPENT,
         )
-    return _clip(run, entry)
+    return _clip(context, entry)
 
 
-async def _bring_home(run: Run, request: Request) -> Clip:
-    entry = run.ledger.live(request.fingerprint)
-    if entry and entry.state is State.INTENDED:
+async def _bring_home(context: Context, request: Request) -> Clip:
+    entry = context.ledger.active(request.fingerprint)
+    if entry and entry.state is State.RESERVED:
         # Its run died before it asked for anything; the budget is asked anew.
-        entry = run.ledger.failed(entry, "its run ended before it was asked for", billed=False)
+        entry = context.ledger.mark_failed(
+            entry, "its run ended before it was asked for", billed=False
+        )
     while True:
         if entry is None or entry.state is State.FAILED:
-            entry = run.ledger.intend(request, run.settings.daily_budget_usd)
-            _carry(run, entry)
-        if entry.state is State.INTENDED:
-            entry = await upload_and_submit(run, entry, request)
-        entry = await _follow(run, entry)
-        if entry.state is State.KEPT:
-            return _clip(run, entry)
+            entry = context.ledger.reserve(request, context.settings.daily_budget_usd)
+            _carry(context, entry)
+        if entry.state is State.RESERVED:
+            entry = await upload_and_submit(context, entry, request)
+        entry = await _follow(context, entry)
+        if entry.state is State.SAVED:
+            return _clip(context, entry)
 
 
-def _carry(run: Run, entry: Entry) -> None:
-    if not run.metadata:
+def _carry(context: Context, entry: Entry) -> None:
+    if not context.metadata:
         return
     try:
-        run.ledger.carry(entry, run.metadata)
-    except LedgerUnavailable as problem:
+        context.ledger.save_metadata(entry, context.metadata)
+    except LedgerUnavailableError as problem:
         # No reason to go without the clip; were the disk full, the next step would say so.
-        log.warning("A clip that has to be collected will carry no workflow: %s", problem.happened)
+        log.warning("A clip that has to be collected will carry no workflow: %s", problem.message)
 
 
-async def _follow(run: Run, entry: Entry) -> Entry:
-    """Go on with what was submitted until it is KEPT, or FAILED with nothing said yet."""
+async def _follow(context: Context, entry: Entry) -> Entry:
+    """Go on with what was submitted until it is SAVED, or FAILED with nothing said yet."""
     while True:
         try:
-            following = await _step(run, entry)
+            following = await _step(context, entry)
         except ViduError as error:
             error.request_id = error.request_id or entry.request_id or None
-            if not run.platform.charges:
-                error.money = Money.NOT_SPENT
+            if not context.provider.charges:
+                error.charge = Charge.NOT_SPENT
             elif isinstance(error, NO_VERDICT):
-                error.money = MONEY[entry.state]
+                error.charge = CHARGE_BY_STATE[entry.state]
             raise
         except Exception as error:
             log.exception("Request %s stopped at %s.", entry.request_id, entry.state.value)
-            charged = MONEY.get(entry.state, Money.NOT_SPENT)
+            charged = CHARGE_BY_STATE.get(entry.state, Charge.NOT_SPENT)
             raise UnexpectedError(
                 f"Request {entry.request_id or '(not yet made)'} stopped with an unexpected "
                 f"{type(error).__name__}: {error}.",
-                money=charged if run.platform.charges else Money.NOT_SPENT,
+                charge=charged if context.provider.charges else Charge.NOT_SPENT,
                 request_id=entry.request_id or None,
             ) from error
         if following is None:
@@ -214,41 +224,41 @@ async def _follow(run: Run, entry: Entry) -> Entry:
         entry = following
 
 
-async def _step(run: Run, entry: Entry) -> Entry | None:
-    if entry.state is State.UNKNOWN:
-        return await search(run, entry)
+async def _step(context: Context, entry: Entry) -> Entry | None:
+    if entry.state is State.SUBMITTING:
+        return await search(context, entry)
     if entry.state in (State.SUBMITTED, State.CANCELLED):
-        return await watch(run, entry)
+        return await poll(context, entry)
     if entry.state is State.FINISHED:
         # A file that was missing for a moment only is not fetched again.
         back = entry.file if await is_intact(entry) else None
-        return run.ledger.kept(entry, back) if back else await fetch(run, entry)
-    if entry.state is State.KEPT:
-        return await recall(run, entry)
+        return context.ledger.mark_saved(entry, back) if back else await retrieve(context, entry)
+    if entry.state is State.SAVED:
+        return await verify_saved_file(context, entry)
     return None
 
 
-async def _cancel(run: Run, fingerprint: str) -> None:
+async def _cancel(context: Context, fingerprint: str) -> None:
     try:
-        entry = run.ledger.live(fingerprint)
-        if not entry or not entry.receipt or entry.state not in (State.SUBMITTED, State.CANCELLED):
+        entry = context.ledger.active(fingerprint)
+        if not entry or not entry.handle or entry.state not in (State.SUBMITTED, State.CANCELLED):
             return
-        run.ledger.cancelled(entry)  # first, so that the next run asks what became of it
+        context.ledger.mark_cancelled(entry)  # first, so that the next run asks what became of it
         loop = asyncio.get_running_loop()
         # Shielded, for being cancelled a second time must not take it back.
-        await asyncio.shield(loop.run_in_executor(None, run.platform.cancel, entry.receipt))
+        await asyncio.shield(loop.run_in_executor(None, context.provider.cancel, entry.handle))
     except ViduError as problem:
-        log.warning("A request may go on at fal: %s", problem.happened)
+        log.warning("A request may go on at fal: %s", problem.message)
 
 
-def _clip(run: Run, entry: Entry) -> Clip:
-    paid = run.posted(entry)
-    cost_usd = entry.price_usd if paid and run.platform.charges else Decimal(0)
-    return replace(kept_clip(entry), cost_usd=cost_usd, reused=not paid)
+def _clip(context: Context, entry: Entry) -> Clip:
+    paid = context.paid_in_this_run(entry)
+    cost_usd = entry.price_usd if paid and context.provider.charges else Decimal(0)
+    return replace(saved_clip(entry), cost_usd=cost_usd, reused=not paid)
 
 
-def kept_clip(entry: Entry) -> Clip:
-    """Return the clip of a KEPT row, as one that had been paid for before."""
+def saved_clip(entry: Entry) -> Clip:
+    """Return the clip of a SAVED row, as one that had been paid for before."""
     assert entry.file is not None
     return Clip(
         path=entry.file.path,

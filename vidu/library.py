@@ -11,25 +11,25 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from .clip import open_mp4
-from .desk import open_desk
-from .entry import Entry, State, entry_of
-from .errors import InvalidSetting, LedgerUnavailable
-from .fetch import is_intact
-from .generate import Clip, collect, kept_clip
-from .ledger import LEDGER_FILE, Ledger
-from .ledger_file import open_database
-from .progress import Tell, silent
-from .run import Names
+from .errors import InvalidSettingError, LedgerUnavailableError
+from .generate import Clip, resume, saved_clip
+from .ledger.ledger import LEDGER_FILE, Ledger
+from .ledger.schema import open_database
+from .media.video import open_mp4
+from .models import Entry, State, entry_of
+from .progress import ProgressCallback, silent
+from .session import open_session
 from .settings import Settings
+from .steps.context import Names
+from .steps.retrieve import is_intact
 
-GROUPS: Mapping[str, tuple[State, ...]] = MappingProxyType(
+STATE_FILTERS: Mapping[str, tuple[State, ...]] = MappingProxyType(
     {
         "all": tuple(State),
-        "saved": (State.KEPT,),
+        "saved": (State.SAVED,),
         "unfinished": (
-            State.INTENDED,
-            State.UNKNOWN,
+            State.RESERVED,
+            State.SUBMITTING,
             State.SUBMITTED,
             State.CANCELLED,
             State.FINISHED,
@@ -37,7 +37,7 @@ GROUPS: Mapping[str, tuple[State, ...]] = MappingProxyType(
         "failed": (State.FAILED,),
     }
 )
-"""What an artist filters by, and the states each means."""
+"""What a user filters by, and the states each means."""
 
 
 @dataclass(frozen=True)
@@ -48,26 +48,28 @@ class Page:
     total: int
 
 
-def look_up(home: Path, *, text: str = "", group: str = "all", offset: int, limit: int) -> Page:
+def search_entries(
+    data_dir: Path, *, text: str = "", group: str = "all", offset: int, limit: int
+) -> Page:
     """Read a page of the ledger.
 
     Args:
-        home: The ledger's folder.
+        data_dir: The ledger's folder.
         text: What the prompt contains, or the whole request id or seed; empty finds all.
-        group: One of `GROUPS`.
+        group: One of `STATE_FILTERS`.
         offset: How many of the newest rows to pass over.
         limit: The most rows to return.
 
     Raises:
-        LedgerUnavailable: The ledger can not be read.
+        LedgerUnavailableError: The ledger cannot be read.
     """
-    path = home / LEDGER_FILE
+    path = data_dir / LEDGER_FILE
     if not path.exists():
         return Page([], 0)
     where, values = "WHERE TRUE", []
     if group != "all":  # to see that a row is in one of all states, SQLite would have to read it
-        where += f" AND state IN ({', '.join('?' for _ in GROUPS[group])})"
-        values += [state.value for state in GROUPS[group]]
+        where += f" AND state IN ({', '.join('?' for _ in STATE_FILTERS[group])})"
+        values += [state.value for state in STATE_FILTERS[group]]
     if text:
         where += " AND (instr(folded(prompt), ?) OR request_id = ? OR CAST(seed AS TEXT) = ?)"
         values += [text.casefold(), text, text]
@@ -79,74 +81,78 @@ def look_up(home: Path, *, text: str = "", group: str = "all", offset: int, limi
             (total,) = db.execute(f"SELECT count(*) FROM shots {where}", values).fetchone()
             rows = db.execute(page, (*values, limit, offset)).fetchall()
     except (sqlite3.Error, OSError) as error:
-        raise LedgerUnavailable(
-            f"The ledger of paid clips at {path} can not be read ({error}).",
+        raise LedgerUnavailableError(
+            f"The ledger of paid clips at {path} cannot be read ({error}).",
             "Check that its folder can be read, then look again.",
         ) from error
     return Page([entry_of(row) for row in rows], int(total))
 
 
-def by_request(home: Path, request_id: str) -> Entry:
+def get_by_request_id(data_dir: Path, request_id: str) -> Entry:
     """Return the row of one request.
 
     Raises:
-        InvalidSetting: The ledger has no such request.
-        LedgerUnavailable: The ledger can not be read.
+        InvalidSettingError: The ledger has no such request.
+        LedgerUnavailableError: The ledger cannot be read.
     """
     name = request_id.strip()
     if not name:
-        raise InvalidSetting(
+        raise InvalidSettingError(
             "No clip is chosen.", "Pick one in the library (the sidebar's Vidu tab)."
         )
     if name.startswith("draft"):
-        raise InvalidSetting(
+        raise InvalidSettingError(
             "This is the id of a draft, and drafts are not in the library.",
             "Use the draft's file, or pick another clip.",
         )
-    with Ledger.open(home) as ledger:
-        found = [entry for entry in ledger.find(name) if entry.request_id == name]
+    with Ledger.open(data_dir) as ledger:
+        found = [entry for entry in ledger.get_by_prefix(name) if entry.request_id == name]
     if not found:
-        raise InvalidSetting(
+        raise InvalidSettingError(
             f"The library has no clip with the request id {name!r}.",
             "Pick one in the library (the sidebar's Vidu tab).",
         )
     return found[0]
 
 
-async def recall(entry: Entry, home: Path, names: Names, tell: Tell = silent) -> Clip:
+async def load_or_resume(
+    entry: Entry, data_dir: Path, names: Names, on_progress: ProgressCallback = silent
+) -> Clip:
     """Return a row's clip: from disk without key or network, else from fal; never paid again.
 
     Args:
         entry: The row.
-        home: The folder of ledger, settings and key.
-        names: Where the clip may be kept when it has to be fetched.
-        tell: Called with each moment of progress.
+        data_dir: The folder of ledger, settings and key.
+        names: Where the clip may be saved when it has to be fetched.
+        on_progress: Called with each moment of progress.
 
     Raises:
-        GenerationFailed: There is no clip to be had.
+        GenerationError: There is no clip to be had.
         ViduError: See the tree in `errors.py`.
     """
     if await is_intact(entry):
-        return kept_clip(await _kept(entry, home))
-    settings = Settings.load(home)
-    async with open_desk(home, settings) as (platform, ledger):
-        return await collect(entry, platform, ledger, names, settings=settings, tell=tell)
+        return saved_clip(await _kept(entry, data_dir))
+    settings = Settings.load(data_dir)
+    async with open_session(data_dir, settings) as (provider, ledger):
+        return await resume(
+            entry, provider, ledger, names, settings=settings, on_progress=on_progress
+        )
 
 
-async def _kept(entry: Entry, home: Path) -> Entry:
-    """Take a row to KEPT whose file had been missing and is back."""
+async def _kept(entry: Entry, data_dir: Path) -> Entry:
+    """Move a row to SAVED whose file had been missing and is back."""
     if entry.state is not State.FINISHED or entry.file is None:
         return entry
-    with Ledger.open(home) as ledger:
-        async with ledger.turn(entry.fingerprint, lambda: None):
+    with Ledger.open(data_dir) as ledger:
+        async with ledger.lock_shot(entry.fingerprint, lambda: None):
             now = ledger.get(entry.id)
             if now is None or now.state is not State.FINISHED:
                 return entry
-            return ledger.kept(now, entry.file)
+            return ledger.mark_saved(now, entry.file)
 
 
-def carried_workflow(path: Path) -> Any:
-    """Return the workflow a clip was kept with, read from inside the file, or None."""
+def read_workflow(path: Path) -> Any:
+    """Return the workflow a clip was saved with, read from inside the file, or None."""
     import av
 
     try:

@@ -28,7 +28,7 @@ class Progress:
 
     Args:
         phase: Where on its way the shot is.
-        text: A short line for the artist.
+        text: A short line for the user.
         fraction: How much of the whole is done, 0..1; an estimate while fal generates.
         warning: Whether the line must not be overlooked: it is logged as well.
     """
@@ -39,7 +39,7 @@ class Progress:
     warning: bool = False
 
 
-Tell = Callable[[Progress], None]
+ProgressCallback = Callable[[Progress], None]
 """Called with each moment, from the event loop's thread; it must return at once."""
 
 

@@ -10,8 +10,8 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from .errors import InvalidImage, InvalidPrompt, InvalidSetting, TooManyClips
-from .still import Still, encode
+from .errors import InvalidImageError, InvalidPromptError, InvalidSettingError, TooManyClipsError
+from .media.image import EncodedImage, encode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,18 +74,18 @@ class Request:
 
     Args:
         stills: One first frame for each of the endpoint's image fields.
-        prompt: 1 to `endpoint.prompt_limit` code points after trimming; kept trimmed.
+        prompt: 1 to `endpoint.prompt_limit` code points after trimming; saved trimmed.
         seed: 0..2147483647; 0 lets Vidu choose and is then not sent.
         options: Values for the endpoint's choices; what is left out takes its default.
         endpoint: Which endpoint is asked.
 
     Raises:
-        InvalidPrompt: The prompt is empty, too long or not text.
-        InvalidImage: A still is missing, or its aspect ratio is outside the endpoint's limits.
-        InvalidSetting: The seed or an option is outside its range.
+        InvalidPromptError: The prompt is empty, too long or not text.
+        InvalidImageError: A still is missing, or its aspect ratio is outside the endpoint's limits.
+        InvalidSettingError: The seed or an option is outside its range.
     """
 
-    stills: tuple[Still, ...] = field(repr=False)
+    stills: tuple[EncodedImage, ...] = field(repr=False)
     prompt: str
     seed: int = 0
     options: Mapping[str, str] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class Request:
         object.__setattr__(self, "options", checked_options(self.options, self.endpoint))
         check_seed(self.seed)
         if len(self.stills) != len(self.endpoint.image_fields):
-            raise InvalidImage(
+            raise InvalidImageError(
                 f"{self.endpoint.id} takes {len(self.endpoint.image_fields)} image(s), "
                 f"{len(self.stills)} given.",
                 "Give one image for each of its image inputs.",
@@ -149,7 +149,7 @@ def image_to_video(
         movement_amplitude: auto, small, medium or large.
 
     Raises:
-        InvalidInput: See `Request`.
+        InvalidInputError: See `Request`.
     """
     checked_prompt(prompt, IMAGE_TO_VIDEO)
     check_seed(seed)
@@ -163,15 +163,15 @@ def checked_prompt(prompt: str, endpoint: Endpoint) -> str:
     """Return the prompt as it is sent, trimmed.
 
     Raises:
-        InvalidPrompt: It is empty, longer than the endpoint takes, or not valid text.
+        InvalidPromptError: It is empty, longer than the endpoint takes, or not valid text.
     """
     trimmed = prompt.strip()
     if not trimmed:
-        raise InvalidPrompt(
+        raise InvalidPromptError(
             "The prompt is empty.", f"Write 1 to {endpoint.prompt_limit} characters."
         )
     if len(trimmed) > endpoint.prompt_limit:
-        raise InvalidPrompt(
+        raise InvalidPromptError(
             f"The prompt is {len(trimmed)} characters long, "
             f"{len(trimmed) - endpoint.prompt_limit} more than Vidu takes.",
             f"Shorten it to {endpoint.prompt_limit} characters or fewer.",
@@ -179,7 +179,7 @@ def checked_prompt(prompt: str, endpoint: Endpoint) -> str:
     try:
         trimmed.encode()
     except UnicodeEncodeError as error:
-        raise InvalidPrompt(
+        raise InvalidPromptError(
             f"Character {error.start + 1} of the prompt is half of a character pair.",
             "Type the prompt again instead of pasting it.",
         ) from None
@@ -187,29 +187,31 @@ def checked_prompt(prompt: str, endpoint: Endpoint) -> str:
 
 
 def check_seed(seed: object) -> None:
-    """Raise `InvalidSetting` unless the seed is in 0..2147483647."""
+    """Raise `InvalidSettingError` unless the seed is in 0..2147483647."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= SEED_MAX:
-        raise InvalidSetting(
+        raise InvalidSettingError(
             f"The seed is {seed!r}.",
             f"Use a whole number from 0 to {SEED_MAX}; 0 lets Vidu choose.",
         )
 
 
 def check_aspect(width: int, height: int, endpoint: Endpoint) -> None:
-    """Raise `InvalidImage` when width / height is outside the endpoint's limits."""
+    """Raise `InvalidImageError` when width / height is outside the endpoint's limits."""
     if not width or not height:
-        raise InvalidImage(f"The image is {width} x {height} pixels.", "Use an image with pixels.")
+        raise InvalidImageError(
+            f"The image is {width} x {height} pixels.", "Use an image with pixels."
+        )
     if max(width, height) > endpoint.aspect_limit * min(width, height):
-        raise InvalidImage(
+        raise InvalidImageError(
             f"The image is {width} x {height} pixels, an aspect ratio Vidu does not take.",
             "Crop or pad it to between 1:4 and 4:1.",
         )
 
 
 def check_clip_count(count: int, limit: int, endpoint: Endpoint) -> None:
-    """Raise `TooManyClips` when a batch would make more clips than the artist allowed."""
+    """Raise `TooManyClipsError` when a batch would make more clips than the user allowed."""
     if count > limit:
-        raise TooManyClips(
+        raise TooManyClipsError(
             f"The image input holds {count} images: {count} clips for "
             f"${count * endpoint.price.usd:.2f}, and max_clips is {limit}.",
             "Pick the frames you want, or raise max_clips (an advanced input of this node).",
@@ -220,15 +222,15 @@ def checked_options(options: Mapping[str, str], endpoint: Endpoint) -> Mapping[s
     """Return the options with the defaults of those that are left out.
 
     Raises:
-        InvalidSetting: The endpoint has no such option, or not with this value.
+        InvalidSettingError: The endpoint has no such option, or not with this value.
     """
     for name, value in options.items():
         if name not in endpoint.choices:
-            raise InvalidSetting(
+            raise InvalidSettingError(
                 f"{endpoint.id} has no option {name!r}.", f"It has {', '.join(endpoint.choices)}."
             )
         if value not in endpoint.choices[name]:
-            raise InvalidSetting(
+            raise InvalidSettingError(
                 f"{name} is {value!r}.", f"Use one of {', '.join(endpoint.choices[name])}."
             )
     defaults = {name: values[0] for name, values in endpoint.choices.items()}

@@ -10,18 +10,18 @@ from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from .errors import InvalidSetting
+from .errors import InvalidSettingError
 
 SETTINGS_FILE = "settings.json"
-MAY_BE_ZERO = frozenset({"outage_limit_s", "daily_budget_usd"})
+MAY_BE_ZERO = frozenset({"retry_timeout_s", "daily_budget_usd"})
 
 
-def home_folder(environ: Mapping[str, str] = os.environ) -> Path:
+def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
     """Return where ledger, settings and key are outside ComfyUI: `VIDU_HOME`, else the user's."""
     from platformdirs import user_data_path  # not before it is needed: importing it takes time
 
-    home = Path(environ.get("VIDU_HOME") or user_data_path("vidu-on-fal", appauthor=False))
-    return home.expanduser()
+    data_dir = Path(environ.get("VIDU_HOME") or user_data_path("vidu-on-fal", appauthor=False))
+    return data_dir.expanduser()
 
 
 @dataclass(frozen=True)
@@ -33,89 +33,89 @@ class Settings:
     Args:
         queue_limit_s: Longest wait in fal's queue, in seconds; fal ends the request then, unbilled.
         generation_limit_s: Longest wait for a generation, in seconds (Vidu takes 30 to 90).
-        slowest_generation_s: Longest that fal itself may take for one, in seconds: a request whose
+        max_generation_s: Longest that fal itself may take for one, in seconds: a request whose
             reply was lost is not asked for anew before that, however short the wait is set.
-        stall_limit_s: Longest silence of fal's servers in one transfer, in seconds.
-        outage_limit_s: How long reads are tried again while fal can not be reached, in seconds;
+        read_timeout_s: Longest silence of fal's servers in one transfer, in seconds.
+        retry_timeout_s: How long reads are tried again while fal cannot be reached, in seconds;
             0 is not at all.
         clip_limit_mb: Largest clip that is downloaded, in megabytes.
         daily_budget_usd: Most that is spent in one calendar day; 0 means no limit.
 
     Raises:
-        InvalidSetting: One is negative or endless, or is 0 and has no meaning so.
+        InvalidSettingError: One is negative or endless, or is 0 and has no meaning so.
     """
 
     queue_limit_s: Decimal = Decimal(1800)
     generation_limit_s: Decimal = Decimal(900)
-    slowest_generation_s: Decimal = Decimal(900)
-    stall_limit_s: Decimal = Decimal(20)
-    outage_limit_s: Decimal = Decimal(300)
+    max_generation_s: Decimal = Decimal(900)
+    read_timeout_s: Decimal = Decimal(20)
+    retry_timeout_s: Decimal = Decimal(300)
     clip_limit_mb: Decimal = Decimal(1024)
     daily_budget_usd: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
-        for knob in fields(self):
-            value = getattr(self, knob.name)
-            may_be_zero = knob.name in MAY_BE_ZERO
+        for field in fields(self):
+            value = getattr(self, field.name)
+            may_be_zero = field.name in MAY_BE_ZERO
             if not (0 < float(value) < math.inf or (may_be_zero and value == 0)):
-                raise InvalidSetting(
-                    f"{knob.name} is {value}.",
-                    f"Set VIDU_{knob.name.upper()}, or {knob.name} in {SETTINGS_FILE}, to a number "
-                    f"{'of 0 or more' if may_be_zero else 'above 0'}.",
+                raise InvalidSettingError(
+                    f"{field.name} is {value}.",
+                    f"Set VIDU_{field.name.upper()}, or {field.name} in {SETTINGS_FILE}, to a "
+                    f"number {'of 0 or more' if may_be_zero else 'above 0'}.",
                 )
 
     @property
-    def request_life_s(self) -> float:
+    def max_lifetime_s(self) -> float:
         """How long a paid request can live from the moment it was begun, in seconds.
 
         On its way to fal, in the queue, and being made.
         """
-        generation_s = max(self.generation_limit_s, self.slowest_generation_s)
-        return float(self.stall_limit_s + self.queue_limit_s + generation_s)
+        generation_s = max(self.generation_limit_s, self.max_generation_s)
+        return float(self.read_timeout_s + self.queue_limit_s + generation_s)
 
     @classmethod
-    def load(cls, home: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    def load(cls, data_dir: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the settings.
 
         Args:
-            home: The folder that may hold `settings.json`, an object of names and numbers.
+            data_dir: The folder that may hold `settings.json`, an object of names and numbers.
             environ: The environment to read.
 
         Raises:
-            InvalidSetting: The file or a value can not be read.
+            InvalidSettingError: The file or a value cannot be read.
         """
-        stored = _stored(home / SETTINGS_FILE)
-        unknown = stored.keys() - {knob.name for knob in fields(cls)}
+        stored = _stored(data_dir / SETTINGS_FILE)
+        unknown = stored.keys() - {field.name for field in fields(cls)}
         if unknown:
-            raise InvalidSetting(
-                f"{home / SETTINGS_FILE} sets {', '.join(sorted(unknown))}, which is no setting.",
-                f"The settings are {', '.join(knob.name for knob in fields(cls))}.",
+            raise InvalidSettingError(
+                f"{data_dir / SETTINGS_FILE} has unknown settings: {', '.join(sorted(unknown))}.",
+                f"The settings are {', '.join(field.name for field in fields(cls))}.",
             )
         values = {}
-        for knob in fields(cls):
-            variable = f"VIDU_{knob.name.upper()}"
+        for field in fields(cls):
+            variable = f"VIDU_{field.name.upper()}"
             if environ.get(variable, "").strip():
-                values[knob.name] = _number(variable, environ[variable].strip())
-            elif knob.name in stored:
-                values[knob.name] = _number(f"{knob.name} in {SETTINGS_FILE}", stored[knob.name])
+                values[field.name] = _number(variable, environ[variable].strip())
+            elif field.name in stored:
+                values[field.name] = _number(f"{field.name} in {SETTINGS_FILE}", stored[field.name])
         return cls(**values)
 
 
-def store_daily_budget(home: Path, usd: Decimal) -> None:
-    """Write the daily budget to `home`/settings.json; what else is in there stays.
+def store_daily_budget(data_dir: Path, usd: Decimal) -> None:
+    """Write the daily budget to `data_dir`/settings.json; what else is in there stays.
 
     Args:
-        home: The folder of `settings.json`.
+        data_dir: The folder of `settings.json`.
         usd: 0 or more; 0 means no limit.
 
     Raises:
-        InvalidSetting: It is no amount of money, or the file that is there can not be read.
-        OSError: The folder can not be written.
+        InvalidSettingError: It is no amount of money, or the file that is there cannot be read.
+        OSError: The folder cannot be written.
     """
     Settings(daily_budget_usd=_number("The daily budget", usd))
-    path = home / SETTINGS_FILE
+    path = data_dir / SETTINGS_FILE
     stored = {**_stored(path), "daily_budget_usd": float(usd)}
-    home.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{SETTINGS_FILE}.new")
     fresh.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
     fresh.replace(path)
@@ -127,9 +127,9 @@ def _stored(path: Path) -> Mapping[str, object]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise InvalidSetting(f"{path} can not be read.", "Mend or remove that file.") from error
+        raise InvalidSettingError(f"{path} cannot be read.", "Mend or remove that file.") from error
     if not isinstance(stored, dict):
-        raise InvalidSetting(f"{path} holds no object.", "Mend or remove that file.")
+        raise InvalidSettingError(f"{path} holds no object.", "Mend or remove that file.")
     return stored
 
 
@@ -139,5 +139,5 @@ def _number(name: str, value: object) -> Decimal:
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite():
-        raise InvalidSetting(f"{name} is {value!r}.", "Use a plain number.")
+        raise InvalidSettingError(f"{name} is {value!r}.", "Use a plain number.")
     return number

@@ -14,21 +14,21 @@ def unhurried() -> None:
     """Let the work take its time."""
 
 
-async def to_its_end(
-    work: Callable[..., T], *given: object, hurry: Callable[[], None] = unhurried
+async def run_in_thread_until_done(
+    work: Callable[..., T], *given: object, on_cancel: Callable[[], None] = unhurried
 ) -> T:
     """Work in a thread, which no cancel leaves behind: it would go on into what follows.
 
     Args:
         work: What is called there.
         given: What it is called with.
-        hurry: Called when the task is cancelled, so that the work may end sooner.
+        on_cancel: Called when the task is cancelled, so that the work may end sooner.
     """
     working = asyncio.ensure_future(asyncio.to_thread(work, *given))
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:
-        hurry()
+        on_cancel()
         while not working.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({working})

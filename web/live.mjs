@@ -21,12 +21,12 @@ class LiveJobs extends EventTarget {
 export function followLiveJobs() {
   const live = new LiveJobs();
   // Listened to for as long as the page lives: the editor complains of messages nobody wants.
-  api.addEventListener("vidu.live", (event) => live.set(event.detail.jobs));
+  api.addEventListener("vidu.jobs", (event) => live.set(event.detail.jobs));
   // What was said while the page was closed or the lid was.
   const renew = () => {
     const { changes } = live;
     // An answer that a message has overtaken is older than it.
-    ask("live").then(({ jobs }) => live.changes === changes && live.set(jobs), () => {});
+    ask("jobs").then(({ jobs }) => live.changes === changes && live.set(jobs), () => {});
   };
   api.addEventListener("reconnected", renew);
   renew();

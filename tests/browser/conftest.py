@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 import local_fal
-from vidu.ledger_file import open_database
+from vidu.ledger.schema import open_database
 
 from ..server.conftest import COMFYUI, Comfy, comfy
 from ..server.conftest import base as bare_base
@@ -111,7 +111,7 @@ def many_clips(private) -> None:
     """Ten thousand rows, none of which has a file."""
     db = open_database(private / "ledger.sqlite")
     row = """INSERT INTO shots (fingerprint, endpoint, state, prompt, seed, options,
-        price_micro_usd, intended_at) VALUES (?, 'fal-ai/vidu/image-to-video', 'failed', ?, 1,
+        price_micro_usd, reserved_at) VALUES (?, 'fal-ai/vidu/image-to-video', 'failed', ?, 1,
         '{"movement_amplitude": "auto"}', 200000, ?)"""
     prompt = "Clip number {}. <img src=x onerror=alert(1)>"
     db.execute("BEGIN")

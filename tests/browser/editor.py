@@ -1,4 +1,4 @@
-"""ComfyUI's editor as an artist uses it."""
+"""ComfyUI's editor as a user uses it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Locator
 
 import local_fal
-from vidu.clip import decode
+from vidu.media.video import decode
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))

@@ -39,7 +39,7 @@ def walk(editor: Editor) -> None:
 
 
 def without_the_pack(route) -> None:
-    scripts = route.fetch().json()
+    scripts = route.download().json()
     route.fulfill(json=[script for script in scripts if "vidu-on-fal" not in script])
 
 

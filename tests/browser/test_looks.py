@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vidu.ledger_file import open_database
+from vidu.ledger.schema import open_database
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "example_workflows" / "image_to_video.json"
@@ -18,7 +18,7 @@ NODE = "FalViduImageToVideo"
 
 PARTS = ("h2", "b", "input", "select", ".vidu-found", ".vidu-prompt", ".vidu-facts", ".vidu-cost")
 COLOURS = """(selector) => {
-    const channels = (colour) => (colour.match(/[0-9.]+/g) ?? []).map(Number);
+    const channels = (color) => (color.match(/[0-9.]+/g) ?? []).map(Number);
     const ground = (element) => {
         for (let at = element; at; at = at.parentElement) {
             const [r, g, b, alpha = 1] = channels(getComputedStyle(at).backgroundColor);
@@ -65,15 +65,15 @@ def test_every_text_of_the_library_can_be_read(themed, many_clips):
     library = themed.library()
     library.get_by_text("Clip number 10000.").wait_for()
     for part in PARTS:
-        colours = themed.page.evaluate(COLOURS, f".vidu-library {part}")
-        assert contrast(*map(luminance, colours)) >= 4.5, part  # WCAG 2.2, 1.4.3
+        colors = themed.page.evaluate(COLOURS, f".vidu-library {part}")
+        assert contrast(*map(luminance, colors)) >= 4.5, part  # WCAG 2.2, 1.4.3
 
 
-def luminance(colour: list[float]) -> float:
+def luminance(color: list[float]) -> float:
     """Of sRGB in 0..255, as WCAG 2.2 has it."""
     linear = [
         c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
-        for c in (each / 255 for each in colour)
+        for c in (each / 255 for each in color)
     ]
     return sum(c * weight for c, weight in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
 
@@ -122,8 +122,8 @@ def test_posters_are_asked_for_as_they_are_seen(editor, key, private, fal):
 def copies_of_the_only_row(db: sqlite3.Connection, count: int) -> None:
     names = [name for _, name, *_ in db.execute("PRAGMA table_info(shots)")][1:]
     (row,) = db.execute(f"SELECT {', '.join(names)} FROM shots").fetchall()
-    kept = dict(zip(names, row, strict=True))
-    copies = [{**kept, "fingerprint": f"{number:064x}"} for number in range(count)]
+    saved = dict(zip(names, row, strict=True))
+    copies = [{**saved, "fingerprint": f"{number:064x}"} for number in range(count)]
     slots = ", ".join(f":{name}" for name in names)
     db.execute("BEGIN")
     db.executemany(f"INSERT INTO shots ({', '.join(names)}) VALUES ({slots})", copies)

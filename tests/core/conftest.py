@@ -33,7 +33,7 @@ LONGEST_FIRST = (
     "test_command_line.py",
     "test_crash.py",
     "test_soak.py",
-    "test_property.py",
+    "test_random_histories.py",
 )
 """So that no worker begins with minutes of work when the others have none left."""
 
@@ -103,7 +103,7 @@ def film(tmp_path: Path) -> Callable[..., Path]:
 
 
 def noise_frames(count: int, width: int = 64, height: int = 48) -> list[av.VideoFrame]:
-    """Frames that differ from each other everywhere."""
+    """FrameSelection that differ from each other everywhere."""
     rng = np.random.default_rng(7)
     return [
         yuv_frame(

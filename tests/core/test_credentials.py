@@ -16,7 +16,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from vidu.credentials import KEY_FILE, Secret, find_key, forget_key, parse_key, store_key
-from vidu.errors import MalformedKey, MissingKey
+from vidu.errors import MalformedKeyError, MissingKeyError
 
 KEY = "0f3a-id:5ecre7"
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,7 +82,7 @@ def test_any_key_in_any_wrapping_is_cleaned(before, key, after):
     ],
 )
 def test_what_can_be_no_key_is_refused_with_the_reason(text, why):
-    with pytest.raises(MalformedKey, match=re.escape(f"({why})")):
+    with pytest.raises(MalformedKeyError, match=re.escape(f"({why})")):
         parse_key(text, "FAL_KEY")
 
 
@@ -93,7 +93,7 @@ def test_what_can_be_no_key_is_refused_with_the_reason(text, why):
 def test_whatever_is_pasted_is_clean_or_refused_without_a_word_of_it(text):
     try:
         secret = parse_key(text, "FAL_KEY")
-    except MalformedKey as refused:
+    except MalformedKeyError as refused:
         assert SAID.fullmatch(str(refused))
         assert refused.__cause__ is None
         assert refused.__context__ is None
@@ -136,7 +136,7 @@ def test_a_file_that_someone_wrote_by_hand_is_read(tmp_path):
 def test_no_key_anywhere_says_where_to_put_one(tmp_path, content):
     if content is not None:
         (tmp_path / KEY_FILE).write_bytes(content)
-    with pytest.raises(MissingKey, match=r"Settings > Vidu.*FAL_KEY.*fal\.ai/dashboard/keys"):
+    with pytest.raises(MissingKeyError, match=r"Settings > Vidu.*FAL_KEY.*fal\.ai/dashboard/keys"):
         find_key(tmp_path, {})
 
 
@@ -147,14 +147,14 @@ def test_a_bad_key_is_refused_with_its_place(tmp_path, name):
         "FAL_KEY_ID and FAL_KEY_SECRET": {"FAL_KEY_ID": "no:key", "FAL_KEY_SECRET": "b"},
     }.get(name, {})
     (tmp_path / KEY_FILE).write_text("no key")
-    with pytest.raises(MalformedKey, match=name):
+    with pytest.raises(MalformedKeyError, match=name):
         find_key(tmp_path, environ)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
 def test_a_file_that_can_not_be_read_is_refused(tmp_path, encoding):
     (tmp_path / KEY_FILE).write_text(f"{KEY}\u00e9", encoding=encoding)
-    with pytest.raises(MalformedKey, match="stored key can not be read"):
+    with pytest.raises(MalformedKeyError, match="stored key cannot be read"):
         find_key(tmp_path, {})
 
 
@@ -169,7 +169,7 @@ def test_a_key_is_stored_found_and_forgotten(tmp_path):
     assert [path.name for path in home.iterdir()] == [KEY_FILE]
     forget_key(home)
     forget_key(home)
-    with pytest.raises(MissingKey):
+    with pytest.raises(MissingKeyError):
         find_key(home, {})
 
 
@@ -241,7 +241,7 @@ def test_a_bad_key_shows_in_no_traceback(pasted):
     done = subprocess.run(
         [sys.executable, "-c", script], env=environ, capture_output=True, encoding="utf-8"
     )
-    assert "MalformedKey: What FAL_KEY holds is not a fal key" in done.stderr
+    assert "MalformedKeyError: What FAL_KEY holds is not a fal key" in done.stderr
     assert "5ecre7" not in done.stdout + done.stderr
 
 

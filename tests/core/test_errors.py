@@ -8,7 +8,7 @@ import pytest
 
 import vidu
 from vidu import errors
-from vidu.errors import Money, Refused, ShotsFailed, ViduError
+from vidu.errors import ApiStatusError, Charge, ShotsFailedError, ViduError
 
 
 def descendants(kind: type) -> Iterator[type]:
@@ -21,10 +21,10 @@ KINDS = list(descendants(ViduError))
 
 
 def made(kind: type[ViduError]) -> ViduError:
-    if kind is Refused:
-        return Refused("The sea is closed.", status_code=418)
-    if kind is ShotsFailed:
-        return ShotsFailed({2: ViduError("The sea is closed.")}, ["rain", "sea", "sun"])
+    if kind is ApiStatusError:
+        return ApiStatusError("The sea is closed.", status_code=418)
+    if kind is ShotsFailedError:
+        return ShotsFailedError({2: ViduError("The sea is closed.")}, ["rain", "sea", "sun"])
     return kind("The sea is closed.")
 
 
@@ -61,7 +61,7 @@ def test_an_error_names_no_file_of_the_artists_disk(kind):
 
 def test_an_error_defined_elsewhere_is_shown_the_same_way():
     class Odd(ViduError):
-        """An error of somebody's own platform."""
+        """An error of somebody's own provider."""
 
     assert Odd.__module__ == "vidu"
 
@@ -69,14 +69,14 @@ def test_an_error_defined_elsewhere_is_shown_the_same_way():
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_an_error_says_what_happened_what_of_the_money_and_what_next(kind):
     error = made(kind)
-    happened, next_step = error.happened, error.next_step
+    happened, next_step = error.message, error.next_step
     assert "The sea is closed." in happened
-    assert str(error) == f"{happened} {error.money.value} {next_step}"
-    assert isinstance(error.money, Money)
+    assert str(error) == f"{happened} {error.charge.value} {next_step}"
+    assert isinstance(error.charge, Charge)
     assert re.fullmatch(r"[A-Z].*\.", next_step)
 
 
-@pytest.mark.parametrize("money", Money)
+@pytest.mark.parametrize("money", Charge)
 def test_what_is_said_of_the_money_is_a_whole_sentence(money):
     assert re.fullmatch(r"([A-Z]|fal ).*\.", money.value)
 
@@ -84,17 +84,17 @@ def test_what_is_said_of_the_money_is_a_whole_sentence(money):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_only_after_the_paid_request_is_money_in_doubt(kind):
     before = (
-        errors.InvalidInput,
-        errors.KeyProblem,
-        errors.AccountLocked,
-        errors.BudgetExceeded,
-        errors.LedgerUnavailable,
-        errors.ServiceProblem,
+        errors.InvalidInputError,
+        errors.CredentialError,
+        errors.AccountLockedError,
+        errors.BudgetExceededError,
+        errors.LedgerUnavailableError,
+        errors.ServiceError,
     )
     if issubclass(kind, before) or kind is ViduError:
-        assert kind.money is Money.NOT_SPENT
+        assert kind.charge is Charge.NOT_SPENT
     else:
-        assert kind.money is not Money.NOT_SPENT
+        assert kind.charge is not Charge.NOT_SPENT
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -106,18 +106,18 @@ def test_an_error_comes_back_whole_from_another_process(kind):
 
 
 def test_what_is_given_goes_before_what_is_usual():
-    error = errors.ContentPolicyViolation(
-        "Flagged.", "Paint over it.", money=Money.CHARGED, request_id="r-1"
+    error = errors.ContentPolicyError(
+        "Flagged.", "Paint over it.", charge=Charge.CHARGED, request_id="r-1"
     )
     assert str(error) == "Flagged. fal charged for it. Paint over it."
     assert error.request_id == "r-1"
 
 
 def test_one_error_for_many_shots_tells_each():
-    failures = {1: errors.InvalidPrompt("Empty."), 3: errors.CorruptClip("Truncated.")}
+    failures = {1: errors.InvalidPromptError("Empty."), 3: errors.CorruptClipError("Truncated.")}
     titles = [f"shot {number} of 4" for number in range(1, 5)]
-    text = str(ShotsFailed(failures, titles))
+    text = str(ShotsFailedError(failures, titles))
     assert text.startswith("2 of 4 clips failed.\n")
     assert "\nshot 1 of 4: Empty. Nothing was charged." in text
     assert "\nshot 3 of 4: Truncated. This clip" in text
-    assert "What succeeded is kept." in text
+    assert "What succeeded is saved." in text

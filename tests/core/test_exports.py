@@ -57,6 +57,6 @@ def test_type_checkers_see_what_is_loaded_late(tmp_path):
     command = [sys.executable, "-m", "mypy", caller]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
-    assert "vidu.fal.Fal" in done.stdout
-    assert "vidu.draft.Draft" in done.stdout
+    assert "vidu.fal.client.Fal" in done.stdout
+    assert "vidu.draft.client.Draft" in done.stdout
     assert "vidu.generate.Clip" in done.stdout

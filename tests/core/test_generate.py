@@ -12,23 +12,23 @@ from itertools import pairwise
 import pytest
 
 from vidu import Fal, errors, find_key, generate, numbered_names
-from vidu.clip import check
-from vidu.entry import State
-from vidu.errors import Money
-from vidu.ledger import Ledger
+from vidu.errors import Charge
+from vidu.ledger.ledger import Ledger
+from vidu.media.video import check
+from vidu.models import State
 from vidu.progress import Phase
 
-from .shots import SHORT, findings, interrupted, jobs_of, run, shot, switching_on, until
+from ..support.shots import SHORT, interrupted, jobs_of, problems, run, shot, switching_on, until
 
 
 async def test_a_clip(fal, vidu_home, clips):
     told = []
-    clip = await run(shot(seed=7), vidu_home, clips, tell=told.append)
+    clip = await run(shot(seed=7), vidu_home, clips, on_progress=told.append)
     assert (clip.width, clip.height, clip.frame_count, clip.fps) == (64, 48, 8, 24.0)
     assert clip.duration_s == pytest.approx(8 / 24)
     assert (clip.seed, clip.cost_usd, clip.reused) == (7, Decimal("0.20"), False)
     assert clip.path.is_absolute()
-    assert findings(fal, vidu_home, clips, shot(seed=7), clip) == []
+    assert problems(fal, vidu_home, clips, shot(seed=7), clip) == []
     phases = list(dict.fromkeys(progress.phase for progress in told))
     assert phases[:2] == [Phase.UPLOADING, Phase.SUBMITTING]
     assert phases[-2:] == [Phase.DOWNLOADING, Phase.CHECKING]
@@ -89,12 +89,12 @@ async def test_the_same_shot_again_asks_fal_for_nothing(fal, vidu_home, clips):
 async def test_the_same_shot_twice_at_once_is_one_job(fal, vidu_home, clips):
     told = []
     made = await asyncio.gather(
-        *(run(shot(), vidu_home, clips, tell=told.append) for _ in range(3))
+        *(run(shot(), vidu_home, clips, on_progress=told.append) for _ in range(3))
     )
     assert len({clip.path for clip in made}) == 1
     assert sorted(clip.cost_usd for clip in made) == [0, 0, Decimal("0.20")]
     assert Phase.WAITING in {progress.phase for progress in told}
-    assert findings(fal, vidu_home, clips, shot(), made[0]) == []
+    assert problems(fal, vidu_home, clips, shot(), made[0]) == []
 
 
 async def test_another_input_is_another_clip(open_fal, vidu_home, clips):
@@ -126,10 +126,10 @@ async def test_a_kept_file_that_is_not_intact_is_fetched_again_free(fal, vidu_ho
         damage((await run(shot(), vidu_home, clips)).path)
         damaged = {path: path.read_bytes() for path in clips.iterdir()}
         told = []
-        again = await run(shot(), vidu_home, clips, tell=told.append)
+        again = await run(shot(), vidu_home, clips, on_progress=told.append)
         assert (again.reused, again.cost_usd, again.request_id) == (True, 0, first.request_id)
         assert check(again.path).frame_count == 8
-        # What stands there may be the artist's own.
+        # What stands there may be the user's own.
         assert {path: path.read_bytes() for path in damaged} == damaged
         assert any(progress.warning and "free" in progress.text for progress in told)
     assert fal.ledger()["counts"]["jobs"] == 1
@@ -140,12 +140,12 @@ async def test_a_clip_gone_everywhere_is_paid_again_only_after_saying_so(fal, vi
     fal.set_faults("clip_gone")
     told = []
 
-    def tell(progress):
+    def on_progress(progress):
         told.append((progress.warning, progress.text, fal.ledger()["counts"]["jobs"]))
         if "again for" in progress.text:
             fal.set_faults("")
 
-    again = await run(shot(), vidu_home, clips, tell=tell)
+    again = await run(shot(), vidu_home, clips, on_progress=on_progress)
     assert (again.reused, again.cost_usd) == (False, Decimal("0.20"))
     assert [jobs for warned, words, jobs in told if warned and "again for $0.20" in words] == [1]
     assert fal.ledger()["counts"]["jobs"] == 2
@@ -154,43 +154,43 @@ async def test_a_clip_gone_everywhere_is_paid_again_only_after_saying_so(fal, vi
 async def test_a_clip_nobody_has_seen_is_not_paid_again_without_a_word(fal, vidu_home, clips):
     fal.set_faults("clip_gone")
     for _ in range(2):
-        with pytest.raises(errors.ClipGone, match="later to ask once more") as caught:
+        with pytest.raises(errors.ClipGoneError, match="later to ask once more") as caught:
             await run(shot(), vidu_home, clips)
-        assert caught.value.money is Money.CHARGED  # and not "not lost": nobody knows that
+        assert caught.value.charge is Charge.CHARGED  # and not "not lost": nobody knows that
     assert fal.ledger()["counts"]["jobs"] == 1
     fal.set_faults("")
     clip = await run(shot(), vidu_home, clips)
-    assert findings(fal, vidu_home, clips, shot(), clip) == []
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
 
 
 # What fal refuses.
 
 REFUSED = {
-    "content_policy_violation": (errors.ContentPolicyViolation, "content checker"),
-    "no_media_generated": (errors.PromptRejected, "did not generate the expected output"),
-    "image_load_error": (errors.ImageRejected, "Failed to load the image"),
-    "file_download_error": (errors.ImageRejected, "Failed to download the file"),
-    "image_too_small": (errors.ImageRejected, "128x128"),
-    "image_too_large": (errors.ImageRejected, "8000x8000"),
-    "image_aspect_ratio_error": (errors.ImageRejected, "between 0.25 and 4.0"),
-    "file_too_large": (errors.ImageRejected, "52428800 bytes"),
-    "unsupported_image_format": (errors.ImageRejected, "png, jpeg, jpg, webp"),
-    "face_detection_error": (errors.ImageRejected, "clear face"),
-    "feature_not_supported": (errors.GenerationFailed, "not supported"),
-    "greater_than": (errors.GenerationFailed, "seed: Input should be greater than 0"),
-    "sequence_too_long": (errors.PromptRejected, "at most 1500"),
-    "one_of": (errors.GenerationFailed, "auto, small, medium, large"),
-    "internal_server_error": (errors.GenerationFailed, "Internal server error"),
-    "generation_timeout": (errors.GenerationFailed, "Generation timeout"),
-    "downstream_service_error": (errors.GenerationFailed, "Downstream service error"),
-    "downstream_service_unavailable": (errors.GenerationFailed, "unavailable"),
-    "request_timeout": (errors.GenerationFailed, "Request timed out"),
-    "runner_scheduling_failure": (errors.GenerationFailed, "No runner"),
-    "client_cancelled": (errors.GenerationCancelled, "cancelled at fal"),
-    "detail_text": (errors.GenerationFailed, "could not be processed"),
-    "detail_dict": (errors.GenerationFailed, "could not be processed"),
-    "detail_html": (errors.GenerationFailed, "Unprocessable"),
-    "detail_v1": (errors.PromptRejected, "field required"),
+    "content_policy_violation": (errors.ContentPolicyError, "content checker"),
+    "no_media_generated": (errors.PromptRejectedError, "did not generate the expected output"),
+    "image_load_error": (errors.ImageRejectedError, "Failed to load the image"),
+    "file_download_error": (errors.ImageRejectedError, "Failed to download the file"),
+    "image_too_small": (errors.ImageRejectedError, "128x128"),
+    "image_too_large": (errors.ImageRejectedError, "8000x8000"),
+    "image_aspect_ratio_error": (errors.ImageRejectedError, "between 0.25 and 4.0"),
+    "file_too_large": (errors.ImageRejectedError, "52428800 bytes"),
+    "unsupported_image_format": (errors.ImageRejectedError, "png, jpeg, jpg, webp"),
+    "face_detection_error": (errors.ImageRejectedError, "clear face"),
+    "feature_not_supported": (errors.GenerationError, "not supported"),
+    "greater_than": (errors.GenerationError, "seed: Input should be greater than 0"),
+    "sequence_too_long": (errors.PromptRejectedError, "at most 1500"),
+    "one_of": (errors.GenerationError, "auto, small, medium, large"),
+    "internal_server_error": (errors.GenerationError, "Internal server error"),
+    "generation_timeout": (errors.GenerationError, "Generation timeout"),
+    "downstream_service_error": (errors.GenerationError, "Downstream service error"),
+    "downstream_service_unavailable": (errors.GenerationError, "unavailable"),
+    "request_timeout": (errors.GenerationError, "Request timed out"),
+    "runner_scheduling_failure": (errors.GenerationError, "No runner"),
+    "client_cancelled": (errors.GenerationCancelledError, "cancelled at fal"),
+    "detail_text": (errors.GenerationError, "could not be processed"),
+    "detail_dict": (errors.GenerationError, "could not be processed"),
+    "detail_html": (errors.GenerationError, "Unprocessable"),
+    "detail_v1": (errors.PromptRejectedError, "field required"),
 }
 NO_UNITS = {"detail_text", "detail_dict", "detail_html", "detail_v1", "client_cancelled"}
 
@@ -201,16 +201,16 @@ async def test_each_refusal_has_its_class_its_words_and_says_whether_it_cost(
     fal = open_fal(generation_seconds=0.05, concurrency=50)
 
     async def refused(seed, fault, kind, words):
-        tell = switching_on(fal, f"{fault}:1", Phase.SUBMITTING)
-        with pytest.raises(errors.GenerationFailed) as caught:
-            await run(shot(seed), vidu_home, clips, tell=tell)
+        on_progress = switching_on(fal, f"{fault}:1", Phase.SUBMITTING)
+        with pytest.raises(errors.GenerationError) as caught:
+            await run(shot(seed), vidu_home, clips, on_progress=on_progress)
         (job,) = jobs_of(fal, shot(seed))
         assert job["faults"] == [fault]
         error = caught.value
         assert (fault, type(error)) == (fault, kind)
-        assert words in error.happened
-        assert error.money is (Money.MAYBE_SPENT if fault in NO_UNITS else Money.NOT_SPENT)
-        assert str(error) == f"{error.happened} {error.money.value} {error.next_step}"
+        assert words in error.message
+        assert error.charge is (Charge.MAYBE_SPENT if fault in NO_UNITS else Charge.NOT_SPENT)
+        assert str(error) == f"{error.message} {error.charge.value} {error.next_step}"
         assert error.request_id == job["request_id"]
         for private in (fal.key, fal.key.split(":")[1], "https://", "The tide"):
             assert private not in str(error)
@@ -237,34 +237,36 @@ async def test_each_refusal_has_its_class_its_words_and_says_whether_it_cost(
     ],
 )
 async def test_a_locked_account(fault, words, next_step, place, fal, vidu_home, clips):
-    tell = switching_on(fal, fault, place)
-    with pytest.raises(errors.AccountLocked, match=words) as caught:
-        await run(shot(), vidu_home, clips, tell=tell)
+    on_progress = switching_on(fal, fault, place)
+    with pytest.raises(errors.AccountLockedError, match=words) as caught:
+        await run(shot(), vidu_home, clips, on_progress=on_progress)
     assert f"Nothing was charged. {next_step}" in str(caught.value)
     assert fal.ledger()["counts"]["jobs"] == 0
     fal.set_faults("")
-    assert findings(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
+    assert problems(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
 
 
 async def test_a_wrong_key(fal, vidu_home, clips, monkeypatch):
     monkeypatch.setenv("FAL_KEY", "11111111-2222:not-the-key")
-    with pytest.raises(errors.RejectedKey, match=r"does not accept the key.*Nothing was charged"):
+    with pytest.raises(
+        errors.RejectedKeyError, match=r"does not accept the key.*Nothing was charged"
+    ):
         await run(shot(), vidu_home, clips)
     assert fal.ledger()["counts"]["jobs"] == 0
 
 
 async def test_no_key(fal, vidu_home, clips, monkeypatch):
     monkeypatch.delenv("FAL_KEY")
-    with pytest.raises(errors.MissingKey, match="FAL_KEY"):
+    with pytest.raises(errors.MissingKeyError, match="FAL_KEY"):
         await run(shot(), vidu_home, clips)
     assert fal.ledger()["requests"] == []
 
 
 async def test_a_paid_post_that_is_rate_limited_was_not_taken(fal, vidu_home, clips):
     fal.set_faults("submit_429:1")
-    with pytest.raises(errors.RateLimited, match=r"Nothing was charged\. Wait a minute"):
+    with pytest.raises(errors.RateLimitedError, match=r"Nothing was charged\. Wait a minute"):
         await run(shot(), vidu_home, clips)
-    assert findings(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
+    assert problems(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
 
 
 # The paid POST.
@@ -291,11 +293,11 @@ async def test_a_lost_reply_is_searched_for_and_never_asked_twice(open_fal, vidu
         told = []
         switch = switching_on(fal, f"{fault}:1", Phase.SUBMITTING)
 
-        def tell(progress):
+        def on_progress(progress):
             switch(progress)
             told.append(progress)
 
-        clip = await run(shot(seed), vidu_home, clips, tell=tell)
+        clip = await run(shot(seed), vidu_home, clips, on_progress=on_progress)
         searching = [progress for progress in told if progress.phase is Phase.SEARCHING]
         assert searching[0].warning
         assert "the paid request" in searching[0].text
@@ -316,26 +318,26 @@ async def test_a_lost_request_is_found_by_a_machine_whose_clock_is_hours_off(fal
         return time.time() - 9 * 3600
 
     fal.set_faults("accepted_then_dropped:1")
-    async with Fal(find_key(tmp_path).secret, SHORT) as platform:
+    async with Fal(find_key(tmp_path).secret, SHORT) as provider:
         with Ledger(tmp_path / "ledger.sqlite", now=by_a_wrong_clock) as ledger:
             names = numbered_names(clips, "clip")
-            await generate(shot(), platform, ledger, names, settings=SHORT)
+            await generate(shot(), provider, ledger, names, settings=SHORT)
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
 async def test_without_a_listing_a_lost_request_is_the_artists_to_decide(fal, vidu_home, clips):
     fal.set_faults("accepted_then_dropped:1,listing_unavailable")
     for _ in range(2):
-        with pytest.raises(errors.SubmitUnknown) as caught:
+        with pytest.raises(errors.SubmissionUnknownError) as caught:
             await run(shot(), vidu_home, clips)
         assert "not known whether fal charged" in str(caught.value)
-        assert "is not repeated on its own" in caught.value.happened
+        assert "is not repeated on its own" in caught.value.message
         assert 'python -m vidu forget 1 --home "' in caught.value.next_step
         assert submits(fal) == {"queue.fal.run": 1}
     fal.set_faults("")
     await until(lambda: fal.ledger()["jobs"][0]["billed"])
     clip = await run(shot(), vidu_home, clips)
-    assert (clip.reused, findings(fal, vidu_home, clips, shot(), clip)) == (True, [])
+    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
 
 
 async def test_a_request_that_never_arrived_is_asked_anew_after_its_whole_life(
@@ -343,36 +345,36 @@ async def test_a_request_that_never_arrived_is_asked_anew_after_its_whole_life(
 ):
     fal.set_faults("submit_reset:1")
     told = []
-    clip = await run(shot(), vidu_home, clips, tell=told.append)
+    clip = await run(shot(), vidu_home, clips, on_progress=told.append)
     assert submits(fal) == {"queue.fal.run": 2}
     with Ledger.open(vidu_home) as ledger:
         again, lost = ledger.entries()
     assert (lost.state, lost.billed) == (State.FAILED, False)
-    assert again.posted_at - lost.posted_at > SHORT.request_life_s
+    assert again.submitting_at - lost.submitting_at > SHORT.max_lifetime_s
     assert any("never reached fal" in progress.text for progress in told)
-    assert findings(fal, vidu_home, clips, shot(), clip) == []
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
 
 
 async def test_a_dead_primary_domain_is_passed_by_with_one_post(fal, vidu_home, clips):
     fal.set_faults("primary_dead")
     clip = await run(shot(), vidu_home, clips)
     assert submits(fal) == {"queue.falrun.com": 1}
-    assert findings(fal, vidu_home, clips, shot(), clip) == []
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
 
 
 async def test_a_redirected_post_is_not_followed(fal, vidu_home, clips):
     fal.set_faults("submit_307:1")
-    with pytest.raises(errors.Refused, match=r"307.*Nothing was charged"):
+    with pytest.raises(errors.ApiStatusError, match=r"307.*Nothing was charged"):
         await run(shot(), vidu_home, clips)
     assert submits(fal) == {"queue.fal.run": 1}
-    assert findings(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
+    assert problems(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
 
 
 async def test_the_key_goes_to_no_host_that_the_reply_names(fal, vidu_home, clips):
     fal.set_faults("accepted_strange_urls:1")
     clip = await run(shot(), vidu_home, clips)
     assert fal.ledger()["refused"] == []
-    assert findings(fal, vidu_home, clips, shot(), clip) == []
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
 
 
 # Waiting.
@@ -380,14 +382,14 @@ async def test_the_key_goes_to_no_host_that_the_reply_names(fal, vidu_home, clip
 
 async def test_retry_after_is_honoured(fal, vidu_home, clips):
     fal.set_faults("status_429:1,result_429:1,download_429:1")
-    clip = await run(shot(), vidu_home, clips, settings=replace(SHORT, outage_limit_s=Decimal(9)))
+    clip = await run(shot(), vidu_home, clips, settings=replace(SHORT, retry_timeout_s=Decimal(9)))
     asked_s = 2  # local_fal's Retry-After, longer than our own first delay
     limited = [pair for pair in pairwise(fal.ledger()["requests"]) if pair[0]["status"] == 429]
     assert len(limited) == 3
     for refused, again in limited:
         assert again["path"] == refused["path"]
         assert again["at"] - refused["at"] >= asked_s
-    assert findings(fal, vidu_home, clips, shot(), clip) == []
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
 
 
 async def test_the_limit_on_the_queue(fal, vidu_home, clips):
@@ -396,42 +398,42 @@ async def test_the_limit_on_the_queue(fal, vidu_home, clips):
     others = [asyncio.create_task(run(shot(seed), vidu_home, clips)) for seed in (8, 9)]
     await until(lambda: fal.ledger()["most_running"] == 2)
     fal.set_faults("")
-    options = {"by_artist": False, "settings": patient}
+    options = {"by_user": False, "settings": patient}
     await interrupted(shot(), vidu_home, clips, Phase.QUEUED, **options)
-    with pytest.raises(errors.QueueTimeout) as caught:
+    with pytest.raises(errors.QueueTimeoutError) as caught:
         await run(shot(), vidu_home, clips, settings=replace(SHORT, queue_limit_s=Decimal("0.1")))
     assert "fal charges once if it finishes" in str(caught.value)
     clip = await run(shot(), vidu_home, clips, settings=patient)
-    assert findings(fal, vidu_home, clips, shot(), clip)[:-1] == []
+    assert problems(fal, vidu_home, clips, shot(), clip)[:-1] == []
     await asyncio.gather(*others)
 
 
 async def test_fal_itself_ends_a_request_that_waits_too_long(fal, vidu_home, clips):
     fal.set_faults("stuck_in_queue:1")
-    with pytest.raises(errors.GenerationFailed, match=r"queue limit\. Nothing was charged"):
+    with pytest.raises(errors.GenerationError, match=r"queue limit\. Nothing was charged"):
         await run(shot(), vidu_home, clips)
-    assert findings(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
+    assert problems(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
 
 
 async def test_the_limit_on_the_generation(fal, vidu_home, clips):
     fal.set_faults("slow:1")
-    with pytest.raises(errors.GenerationTimeout, match="fal charges once if it finishes"):
+    with pytest.raises(errors.GenerationTimeoutError, match="fal charges once if it finishes"):
         await run(
             shot(), vidu_home, clips, settings=replace(SHORT, generation_limit_s=Decimal("0.5"))
         )
     clip = await run(shot(), vidu_home, clips)
-    assert (clip.reused, findings(fal, vidu_home, clips, shot(), clip)) == (True, [])
+    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
 
 
 async def test_an_outage_longer_than_the_limit_loses_nothing(fal, vidu_home, clips):
-    tell = switching_on(fal, "status_reset", Phase.SUBMITTING)
-    with pytest.raises(errors.Unreachable, match="hung up") as caught:
-        await run(shot(), vidu_home, clips, tell=tell)
-    assert caught.value.money is Money.PENDING
+    on_progress = switching_on(fal, "status_reset", Phase.SUBMITTING)
+    with pytest.raises(errors.ConnectionFailedError, match="hung up") as caught:
+        await run(shot(), vidu_home, clips, on_progress=on_progress)
+    assert caught.value.charge is Charge.PENDING
     assert caught.value.request_id == jobs_of(fal, shot())[0]["request_id"]
     fal.set_faults("")
     clip = await run(shot(), vidu_home, clips)
-    assert (clip.reused, findings(fal, vidu_home, clips, shot(), clip)) == (True, [])
+    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
 
 
 # The budget.
@@ -441,7 +443,7 @@ async def test_the_daily_budget_is_reserved_before_anything_is_sent(fal, vidu_ho
     budget = replace(SHORT, daily_budget_usd=Decimal("0.60"))
     runs = (run(shot(seed), vidu_home, clips, settings=budget) for seed in range(1, 9))
     made = await asyncio.gather(*runs, return_exceptions=True)
-    refused = [error for error in made if isinstance(error, errors.BudgetExceeded)]
+    refused = [error for error in made if isinstance(error, errors.BudgetExceededError)]
     assert (len(refused), fal.ledger()["counts"]["jobs"]) == (5, 3)
     assert fal.ledger()["counts"]["uploads"] == 3
     assert "costs $0.20 and $0.60 of today's $0.60" in str(refused[0])
@@ -451,12 +453,12 @@ async def test_the_daily_budget_is_reserved_before_anything_is_sent(fal, vidu_ho
 async def test_what_failed_unbilled_gives_its_share_back(fal, vidu_home, clips):
     budget = replace(SHORT, daily_budget_usd=Decimal("0.20"))
     fal.set_faults("content_policy_violation:1")
-    with pytest.raises(errors.ContentPolicyViolation):
+    with pytest.raises(errors.ContentPolicyError):
         await run(shot(1), vidu_home, clips, settings=budget)
     await run(shot(2), vidu_home, clips, settings=budget)
     with Ledger.open(vidu_home) as ledger:
         assert ledger.spent_today() == Decimal("0.20")
-        assert ledger.live(shot(2).fingerprint).state is State.KEPT
+        assert ledger.active(shot(2).fingerprint).state is State.SAVED
 
 
 # The key.
@@ -466,9 +468,9 @@ async def test_the_key_is_nowhere(fal, vidu_home, clips, caplog, capfd):
     logging.getLogger().setLevel(logging.DEBUG)
     told = []
     fal.set_faults("upload_500:1,status_500:1,result_502:1,download_broken:1")
-    await run(shot(), vidu_home, clips, tell=told.append)
+    await run(shot(), vidu_home, clips, on_progress=told.append)
     fal.set_faults("content_policy_violation")
-    with pytest.raises(errors.ContentPolicyViolation) as caught:
+    with pytest.raises(errors.ContentPolicyError) as caught:
         await run(shot(2), vidu_home, clips)
     words = [caplog.text, *capfd.readouterr(), repr(told), str(caught.value), repr(caught.value)]
     files = [path for place in (vidu_home, clips) for path in place.rglob("*") if path.is_file()]
@@ -486,13 +488,13 @@ async def test_an_unexpected_exception_after_paying_names_the_request(
         raise kind("open() got an unexpected keyword argument 'metadata_errors'")
 
     with monkeypatch.context() as patch:
-        patch.setattr("vidu.fetch.keep", broken)
+        patch.setattr("vidu.steps.retrieve.save_clip", broken)
         with pytest.raises(errors.UnexpectedError) as caught:
             await run(shot(seed=9), vidu_home, clips)
     (job,) = jobs_of(fal, shot(seed=9))
     assert caught.value.request_id == job["request_id"]
     assert job["request_id"] in str(caught.value)
-    assert caught.value.money is Money.SPENT
+    assert caught.value.charge is Charge.SPENT
     assert "metadata_errors" in str(caught.value)
     clip = await run(shot(seed=9), vidu_home, clips)
     assert (clip.reused, fal.ledger()["counts"]["jobs"]) == (True, 1)

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vidu.draft import render_clip
-from vidu.entry import KeptFile
-from vidu.ledger import Ledger
-from vidu.library import look_up
-from vidu.poster import Posters
+from vidu.draft.client import render_clip
+from vidu.ledger.ledger import Ledger
+from vidu.library import search_entries
+from vidu.media.thumbnails import Posters
+from vidu.models import SavedFile
 
-from .shots import shot
+from ..support.shots import shot
 
 
 @pytest.mark.parametrize(
@@ -34,22 +34,22 @@ def test_a_prompt_is_found_in_any_alphabet_whatever_its_case(tmp_path, text, fou
     prompts = ("Waves roll in.", "\u043c\u043e\u0440\u0435", "L'\u00c9t\u00e9")
     with Ledger.open(tmp_path) as ledger:
         for prompt in prompts:
-            ledger.intend(shot(prompt=prompt), Decimal(0))
-    page = look_up(tmp_path, text=text, offset=0, limit=9)
+            ledger.reserve(shot(prompt=prompt), Decimal(0))
+    page = search_entries(tmp_path, text=text, offset=0, limit=9)
     assert (page.total, len(page.entries)) == (found, found)
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory) -> KeptFile:
+def saved(tmp_path_factory) -> SavedFile:
     path: Path = tmp_path_factory.mktemp("clips") / "clip.mp4"
     frame = np.full((36, 64, 3), 128, np.uint8)
     render_clip(path, frame, seed=1, movement_amplitude="auto", size=(64, 36), frame_count=2)
-    return KeptFile(path, path.stat().st_size, "0", 64, 36, 24.0, 2, 2 / 24)
+    return SavedFile(path, path.stat().st_size, "0", 64, 36, 24.0, 2, 2 / 24)
 
 
-def test_posters_are_bounded_though_many_are_made_at_once(tmp_path, kept):
+def test_posters_are_bounded_though_many_are_made_at_once(tmp_path, saved):
     posters = Posters(tmp_path / "posters", most=5)
-    files = [replace(kept, sha256=f"{number:064x}") for number in range(40)]
+    files = [replace(saved, sha256=f"{number:064x}") for number in range(40)]
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(posters.make, files))
     assert len({path.name for path in made}) == 40

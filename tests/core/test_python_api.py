@@ -64,7 +64,7 @@ def test_it_runs_as_a_script_and_pays_once(run, swift_fal, tmp_path):
     clip = str(tmp_path / "clips" / "lighthouse_00001.mp4")
     assert run("-c", EXAMPLE) == clip
     assert run("-c", EXAMPLE) == clip
-    assert vidu.clip.check(Path(clip)).frame_count == 4
+    assert vidu.media.video.check(Path(clip)).frame_count == 4
     assert swift_fal.ledger()["counts"]["jobs"] == 1
 
 

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidu.errors import InvalidImage, InvalidPrompt, InvalidSetting, TooManyClips
+from vidu.errors import (
+    InvalidImageError,
+    InvalidPromptError,
+    InvalidSettingError,
+    TooManyClipsError,
+)
+from vidu.media.image import EncodedImage
 from vidu.request import (
     ENDPOINTS,
     IMAGE_TO_VIDEO,
@@ -23,13 +29,12 @@ from vidu.request import (
     checked_prompt,
     image_to_video,
 )
-from vidu.still import Still
 
 LIMIT = IMAGE_TO_VIDEO.prompt_limit
 GRINNING = "\N{GRINNING FACE}"
 
 stills = st.builds(
-    Still,
+    EncodedImage,
     data=st.binary(max_size=4),
     media_type=st.sampled_from(["image/png", "image/jpeg"]),
     width=st.just(64),
@@ -42,8 +47,8 @@ options = st.fixed_dictionaries({"movement_amplitude": st.sampled_from(MOVEMENT_
 requests = st.builds(Request, st.tuples(stills), prompts, seeds, options)
 
 
-def still(width: int = 64, height: int = 64) -> Still:
-    return Still(b"", "image/png", width, height, "ab" * 32)
+def still(width: int = 64, height: int = 64) -> EncodedImage:
+    return EncodedImage(b"", "image/png", width, height, "ab" * 32)
 
 
 def shot(prompt: str = "waves", seed: int = 0, **options: str) -> Request:
@@ -55,21 +60,21 @@ def shot(prompt: str = "waves", seed: int = 0, **options: str) -> Request:
 
 @pytest.mark.parametrize("prompt", ["", " ", "\n\t ", "\u3000\u2003\u00a0"])
 def test_an_empty_prompt_is_refused(prompt):
-    with pytest.raises(InvalidPrompt, match="empty"):
+    with pytest.raises(InvalidPromptError, match="empty"):
         shot(prompt)
 
 
 @pytest.mark.parametrize("letter", ["a", "\N{LATIN SMALL LETTER E WITH ACUTE}", GRINNING])
 def test_a_prompt_is_counted_in_code_points(letter):
     assert shot(letter * LIMIT).prompt == letter * LIMIT
-    with pytest.raises(InvalidPrompt, match=f"{LIMIT + 1} characters long, 1 more"):
+    with pytest.raises(InvalidPromptError, match=f"{LIMIT + 1} characters long, 1 more"):
         shot(letter * (LIMIT + 1))
 
 
 def test_a_family_emoji_is_as_many_as_its_code_points():
     family = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
     assert shot(family * (LIMIT // 5)).prompt == family * (LIMIT // 5)
-    with pytest.raises(InvalidPrompt):
+    with pytest.raises(InvalidPromptError):
         shot(family * (LIMIT // 5) + "a")
 
 
@@ -83,7 +88,7 @@ def test_what_is_inside_a_prompt_is_left_alone():
 
 @pytest.mark.parametrize("prompt", ["\ud83d", "waves \ude00", "\ude00\ud83d"])
 def test_half_a_character_pair_is_refused(prompt):
-    with pytest.raises(InvalidPrompt, match=r"Character \d+ of the prompt is half"):
+    with pytest.raises(InvalidPromptError, match=r"Character \d+ of the prompt is half"):
         shot(prompt)
 
 
@@ -91,7 +96,7 @@ def test_half_a_character_pair_is_refused(prompt):
 def test_what_passes_is_trimmed_and_can_be_sent(prompt):
     try:
         checked = checked_prompt(prompt, IMAGE_TO_VIDEO)
-    except InvalidPrompt:
+    except InvalidPromptError:
         return
     assert checked == prompt.strip()
     assert checked.encode().decode() == checked
@@ -107,7 +112,7 @@ def test_a_seed_in_range_passes(seed):
 
 @pytest.mark.parametrize("seed", [-1, SEED_MAX + 1, 1.0, "1", True, None])
 def test_any_other_seed_is_refused(seed):
-    with pytest.raises(InvalidSetting, match="The seed is"):
+    with pytest.raises(InvalidSettingError, match="The seed is"):
         check_seed(seed)
 
 
@@ -116,12 +121,14 @@ def test_a_choice_left_out_takes_its_default():
 
 
 def test_an_unknown_amplitude_is_refused_with_those_there_are():
-    with pytest.raises(InvalidSetting, match=r"'huge'.*auto, small, medium, large"):
+    with pytest.raises(InvalidSettingError, match=r"'huge'.*auto, small, medium, large"):
         shot(movement_amplitude="huge")
 
 
 def test_an_unknown_option_is_refused_with_those_there_are():
-    with pytest.raises(InvalidSetting, match=r"no option 'duration'.*It has movement_amplitude"):
+    with pytest.raises(
+        InvalidSettingError, match=r"no option 'duration'.*It has movement_amplitude"
+    ):
         shot(duration="8")
 
 
@@ -140,30 +147,30 @@ def test_an_aspect_up_to_the_limit_passes(size):
 
 @pytest.mark.parametrize("size", [(401, 100), (100, 401), (4001, 1000), (5, 1), (0, 8), (8, 0)])
 def test_an_aspect_beyond_the_limit_is_refused(size):
-    with pytest.raises(InvalidImage, match=f"{size[0]} x {size[1]} pixels"):
+    with pytest.raises(InvalidImageError, match=f"{size[0]} x {size[1]} pixels"):
         check_aspect(*size, IMAGE_TO_VIDEO)
-    with pytest.raises(InvalidImage):
+    with pytest.raises(InvalidImageError):
         Request((still(*size),), "waves")
 
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_wrong_number_of_images_is_refused(count):
-    with pytest.raises(InvalidImage, match=rf"takes 1 image\(s\), {count} given"):
+    with pytest.raises(InvalidImageError, match=rf"takes 1 image\(s\), {count} given"):
         Request((still(),) * count, "waves")
 
 
 def test_bad_words_are_refused_before_pixels_are_touched():
     """Compressing a large image takes seconds; an array without one stands for it here."""
     nothing = np.empty((0, 0, 3), np.uint8)
-    with pytest.raises(InvalidPrompt):
+    with pytest.raises(InvalidPromptError):
         image_to_video(nothing, " ")
-    with pytest.raises(InvalidSetting):
+    with pytest.raises(InvalidSettingError):
         image_to_video(nothing, "waves", seed=-1)
-    with pytest.raises(InvalidSetting):
+    with pytest.raises(InvalidSettingError):
         image_to_video(nothing, "waves", movement_amplitude="huge")
-    with pytest.raises(InvalidImage):
+    with pytest.raises(InvalidImageError):
         image_to_video(nothing, "waves")
-    with pytest.raises(InvalidImage, match="aspect"):
+    with pytest.raises(InvalidImageError, match="aspect"):
         image_to_video(np.zeros((1, 5, 3), np.uint8), "waves")
 
 
@@ -185,7 +192,7 @@ def test_a_batch_within_the_limit_passes():
 
 
 def test_a_batch_too_large_is_refused_with_the_sum():
-    with pytest.raises(TooManyClips) as refused:
+    with pytest.raises(TooManyClipsError) as refused:
         check_clip_count(81, 4, IMAGE_TO_VIDEO)
     assert "81 clips for $16.20" in str(refused.value)
     assert "max_clips is 4" in str(refused.value)
@@ -229,11 +236,11 @@ def test_a_sibling_endpoint_is_only_a_value():
         "end_image_url": "https://x/2",
         "style": "anime",
     }
-    with pytest.raises(InvalidPrompt, match="1 more"):
+    with pytest.raises(InvalidPromptError, match="1 more"):
         Request((still(), still()), "eleven char", 0, {}, between)
-    with pytest.raises(InvalidImage):
+    with pytest.raises(InvalidImageError):
         Request((still(), still(3, 1)), "waves", 0, {}, between)
-    with pytest.raises(TooManyClips, match=r"\$1\.20"):
+    with pytest.raises(TooManyClipsError, match=r"\$1\.20"):
         check_clip_count(3, 2, between)
 
 
@@ -280,8 +287,8 @@ def test_the_endpoint_is_part_of_the_fingerprint():
 
 
 def test_how_the_pixels_were_compressed_is_no_part_of_the_fingerprint():
-    png = Still(b"png", "image/png", 64, 64, "ab" * 32)
-    jpeg = Still(b"jpeg", "image/jpeg", 64, 64, "ab" * 32)
+    png = EncodedImage(b"png", "image/png", 64, 64, "ab" * 32)
+    jpeg = EncodedImage(b"jpeg", "image/jpeg", 64, 64, "ab" * 32)
     assert Request((png,), "waves").fingerprint == Request((jpeg,), "waves").fingerprint
 
 

@@ -5,35 +5,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidu.errors import (
-    AccountLocked,
-    RateLimited,
-    Refused,
-    RejectedKey,
-    ServiceProblem,
-    Unreachable,
-    UploadFailed,
+    AccountLockedError,
+    ApiStatusError,
+    ConnectionFailedError,
+    RateLimitedError,
+    RejectedKeyError,
+    ServiceError,
+    UploadError,
 )
 from vidu.retry import (
     FIRST_DELAY_S,
     LONGEST_DELAY_S,
     LONGEST_RETRY_AFTER_S,
-    PASSING_STATUSES,
+    RETRYABLE_STATUS_CODES,
     delay_s,
-    passes,
-    persistently,
+    is_retryable,
+    retry,
 )
 
-BROKEN = Unreachable("No answer.")
+BROKEN = ConnectionFailedError("No answer.")
 
 
-def limited(retry_after_s: float | None) -> RateLimited:
-    problem = RateLimited("Slower, please.")
+def limited(retry_after_s: float | None) -> RateLimitedError:
+    problem = RateLimitedError("Slower, please.")
     problem.retry_after_s = retry_after_s
     return problem
 
 
-def refused(status_code: int) -> Refused:
-    return Refused("No.", status_code=status_code)
+def refused(status_code: int) -> ApiStatusError:
+    return ApiStatusError("No.", status_code=status_code)
 
 
 class Flaky:
@@ -61,22 +61,22 @@ class Flaky:
 
 @pytest.mark.parametrize("status", [408, 409, 425, 500, 502, 503, 504])
 def test_a_status_that_may_pass_passes(status):
-    assert passes(refused(status))
+    assert is_retryable(refused(status))
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 402, 403, 404, 405, 410, 413, 418, 422, 501])
 def test_a_status_that_is_an_answer_does_not(status):
-    assert not passes(refused(status))
+    assert not is_retryable(refused(status))
 
 
 def test_silence_and_rate_limits_pass():
-    assert passes(BROKEN)
-    assert passes(limited(None))
+    assert is_retryable(BROKEN)
+    assert is_retryable(limited(None))
 
 
 def test_what_has_been_tried_again_already_does_not():
-    assert not passes(UploadFailed("It did not arrive."))
-    assert not passes(ServiceProblem("Something else."))
+    assert not is_retryable(UploadError("It did not arrive."))
+    assert not is_retryable(ServiceError("Something else."))
 
 
 # -- how long it waits ---------------------------------------------------------------------------
@@ -88,13 +88,13 @@ def test_the_wait_doubles_up_to_its_limit():
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))
-def test_the_wait_stays_within_its_limits(attempt, chance):
-    assert FIRST_DELAY_S <= delay_s(attempt, BROKEN, lambda: chance) <= LONGEST_DELAY_S * 1.25
+def test_the_wait_stays_within_its_limits(attempt, rng):
+    assert FIRST_DELAY_S <= delay_s(attempt, BROKEN, lambda: rng) <= LONGEST_DELAY_S * 1.25
 
 
 @given(st.integers(1, 100), st.floats(0, LONGEST_RETRY_AFTER_S), st.floats(0, 1))
-def test_a_retry_after_is_honoured(attempt, asked_s, chance):
-    waited_s = delay_s(attempt, limited(asked_s), lambda: chance)
+def test_a_retry_after_is_honoured(attempt, asked_s, rng):
+    waited_s = delay_s(attempt, limited(asked_s), lambda: rng)
     assert waited_s >= asked_s
     assert waited_s >= delay_s(attempt, BROKEN, lambda: 0.0)
 
@@ -112,43 +112,43 @@ def test_without_a_retry_after_the_usual_wait_holds():
 
 async def test_a_read_that_succeeds_is_made_once():
     flaky = Flaky()
-    assert await persistently(flaky.read, patience_s=0) == "clip"
+    assert await retry(flaky.read, timeout_s=0) == "clip"
     assert flaky.reads == 1
 
 
 async def test_a_read_is_made_again_until_it_succeeds():
     flaky = Flaky(refused(503))
-    assert await persistently(flaky.read, patience_s=60, chance=lambda: 0.0) == "clip"
+    assert await retry(flaky.read, timeout_s=60, rng=lambda: 0.0) == "clip"
     assert flaky.reads == 2
 
 
-@pytest.mark.parametrize("status", sorted({400, 404, 422} - PASSING_STATUSES))
+@pytest.mark.parametrize("status", sorted({400, 404, 422} - RETRYABLE_STATUS_CODES))
 async def test_an_answer_is_not_asked_for_again(status):
     flaky = Flaky(refused(status))
-    with pytest.raises(Refused):
-        await persistently(flaky.read, patience_s=1e9)
+    with pytest.raises(ApiStatusError):
+        await retry(flaky.read, timeout_s=1e9)
     assert flaky.reads == 1
 
 
-@pytest.mark.parametrize("kind", [RejectedKey, AccountLocked])
+@pytest.mark.parametrize("kind", [RejectedKeyError, AccountLockedError])
 async def test_a_bad_key_or_account_is_not_tried_again(kind):
     flaky = Flaky(kind("No."))
     with pytest.raises(kind):
-        await persistently(flaky.read, patience_s=1e9)
+        await retry(flaky.read, timeout_s=1e9)
     assert flaky.reads == 1
 
 
 async def test_patience_ends_before_a_wait_that_would_outlast_it():
     flaky = Flaky(limited(30))
-    with pytest.raises(RateLimited):
-        await persistently(flaky.read, patience_s=29)
+    with pytest.raises(RateLimitedError):
+        await retry(flaky.read, timeout_s=29)
     assert flaky.reads == 1
 
 
 async def test_time_spent_in_the_read_itself_counts():
     flaky = Flaky(refused(500), refused(503), takes_s=20)
-    with pytest.raises(Refused) as last:
-        await persistently(flaky.read, patience_s=30, chance=lambda: 0.0, clock=flaky.clock)
+    with pytest.raises(ApiStatusError) as last:
+        await retry(flaky.read, timeout_s=30, rng=lambda: 0.0, clock=flaky.clock)
     assert last.value.status_code == 503
     assert flaky.reads == 2
 
@@ -156,5 +156,5 @@ async def test_time_spent_in_the_read_itself_counts():
 async def test_what_is_no_trouble_of_fals_is_not_tried_again():
     flaky = Flaky(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
-        await persistently(flaky.read, patience_s=1e9)
+        await retry(flaky.read, timeout_s=1e9)
     assert flaky.reads == 1

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidu.errors import InvalidSetting
-from vidu.settings import SETTINGS_FILE, Settings, home_folder
+from vidu.errors import InvalidSettingError
+from vidu.settings import SETTINGS_FILE, Settings, default_data_dir
 
 NAMES = [knob.name for knob in fields(Settings)]
-ZERO = ["outage_limit_s", "daily_budget_usd"]
+ZERO = ["retry_timeout_s", "daily_budget_usd"]
 
 
 @pytest.fixture
@@ -63,28 +63,28 @@ def test_money_is_exact(tmp_path, text):
 
 @pytest.mark.parametrize("value", ["a lot", "$5", "1,50", "nan", "inf", "-inf", "5 USD", "0x10"])
 def test_a_variable_that_is_no_number_is_named(tmp_path, value):
-    with pytest.raises(InvalidSetting, match="VIDU_DAILY_BUDGET_USD is"):
+    with pytest.raises(InvalidSettingError, match="VIDU_DAILY_BUDGET_USD is"):
         Settings.load(tmp_path, {"VIDU_DAILY_BUDGET_USD": value})
 
 
 @pytest.mark.parametrize("value", ['"much"', "true", "null", "[1]", "{}", "NaN", "Infinity"])
 def test_a_stored_value_that_is_no_number_is_named(stored, value):
     home = stored(f'{{"queue_limit_s": {value}}}')
-    with pytest.raises(InvalidSetting, match=r"queue_limit_s in settings\.json is"):
+    with pytest.raises(InvalidSettingError, match=r"queue_limit_s in settings\.json is"):
         Settings.load(home, {})
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("value", ["-1", "-0.001", "1e999", "1e-999"])
 def test_a_value_out_of_range_is_named_with_what_to_set(tmp_path, name, value):
-    with pytest.raises(InvalidSetting, match=f"{name} is ") as refused:
+    with pytest.raises(InvalidSettingError, match=f"{name} is ") as refused:
         Settings.load(tmp_path, {f"VIDU_{name.upper()}": value})
     assert f"Set VIDU_{name.upper()}, or {name} in settings.json" in str(refused.value)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ZERO])
 def test_a_limit_of_0_is_none_and_refused(tmp_path, name):
-    with pytest.raises(InvalidSetting, match=f"{name} is 0.* to a number above 0"):
+    with pytest.raises(InvalidSettingError, match=f"{name} is 0.* to a number above 0"):
         Settings.load(tmp_path, {f"VIDU_{name.upper()}": "0"})
 
 
@@ -97,20 +97,20 @@ def test_where_0_has_a_meaning_it_may_be_set(tmp_path, name):
 @pytest.mark.parametrize("text", ["", "{", "daily_budget_usd = 5", '{"queue_limit_s": 1,}'])
 def test_a_file_that_is_no_json_is_named(stored, text):
     home = stored(text)
-    with pytest.raises(InvalidSetting) as refused:
+    with pytest.raises(InvalidSettingError) as refused:
         Settings.load(home, {})
     assert str(home / SETTINGS_FILE) in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["[]", "5", '"daily_budget_usd"', "null"])
 def test_a_file_that_holds_something_else_is_named(stored, text):
-    with pytest.raises(InvalidSetting, match="holds no object"):
+    with pytest.raises(InvalidSettingError, match="holds no object"):
         Settings.load(stored(text), {})
 
 
 def test_a_folder_where_the_file_should_be_is_named(tmp_path):
     (tmp_path / SETTINGS_FILE).mkdir()
-    with pytest.raises(InvalidSetting, match="can not be read"):
+    with pytest.raises(InvalidSettingError, match="cannot be read"):
         Settings.load(tmp_path, {})
 
 
@@ -121,7 +121,7 @@ def test_a_file_saved_by_windows_is_read(stored, encoding):
 
 
 def test_a_file_in_another_encoding_is_refused(stored):
-    with pytest.raises(InvalidSetting, match="can not be read"):
+    with pytest.raises(InvalidSettingError, match="cannot be read"):
         Settings.load(stored('{"daily_budget_usd": 5}', "utf-16"), {})
 
 
@@ -134,7 +134,7 @@ NUMBERS = st.one_of(
 def test_whatever_a_variable_holds_it_is_a_usable_number_or_named(name, value):
     try:
         settings = Settings.load(Path("nowhere"), {f"VIDU_{name.upper()}": value})
-    except InvalidSetting as refused:
+    except InvalidSettingError as refused:
         assert name in str(refused).lower()
         return
     number = getattr(settings, name)
@@ -143,18 +143,18 @@ def test_whatever_a_variable_holds_it_is_a_usable_number_or_named(name, value):
 
 
 def test_a_request_lives_as_long_as_it_may_travel_wait_and_be_made():
-    limits = {"stall_limit_s": "3", "queue_limit_s": "100", "generation_limit_s": "2000.5"}
+    limits = {"read_timeout_s": "3", "queue_limit_s": "100", "generation_limit_s": "2000.5"}
     settings = Settings(**{name: Decimal(limit) for name, limit in limits.items()})
-    assert settings.request_life_s == 2103.5
+    assert settings.max_lifetime_s == 2103.5
 
 
 def test_a_short_wait_does_not_shorten_a_requests_life():
     hasty = Settings(generation_limit_s=Decimal(5))
-    assert hasty.request_life_s == Settings().request_life_s
+    assert hasty.max_lifetime_s == Settings().max_lifetime_s
 
 
 def test_the_home_folder_is_set_or_the_users_own(tmp_path):
-    assert home_folder({"VIDU_HOME": str(tmp_path)}) == tmp_path
-    own = home_folder({"VIDU_HOME": ""})
+    assert default_data_dir({"VIDU_HOME": str(tmp_path)}) == tmp_path
+    own = default_data_dir({"VIDU_HOME": ""})
     assert own.name == "vidu-on-fal"
     assert own.is_absolute()

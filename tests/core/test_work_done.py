@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 import vidu
-from vidu.clip import WORKING_SHARE, decode
-from vidu.colour import Scratch, write_rgb
-from vidu.desk import open_desk
 from vidu.generate import generate
+from vidu.media.color import Scratch, write_rgb
+from vidu.media.image import encode
+from vidu.media.video import WORKING_SHARE, decode
 from vidu.request import image_to_video
-from vidu.run import numbered_names
-from vidu.still import encode
+from vidu.session import open_session
+from vidu.steps.context import numbered_names
 
-from .shots import SHORT, run, shot
+from ..support.shots import SHORT, run, shot
 
 OURS = str(vidu.__path__[0])
 
@@ -75,13 +75,13 @@ async def test_a_clip_takes_five_requests_and_the_polls(fal, vidu_home, clips):
 async def test_each_of_several_images_goes_up_once_and_each_clip_comes_down_once(
     fal, vidu_home, clips
 ):
-    pictures = [np.full((48, 64, 3), grey, np.uint8) for grey in (10, 20, 30)]
-    async with open_desk(vidu_home, SHORT) as (platform, ledger):
+    pictures = [np.full((48, 64, 3), gray, np.uint8) for gray in (10, 20, 30)]
+    async with open_session(vidu_home, SHORT) as (provider, ledger):
         await asyncio.gather(
             *(
                 generate(
                     image_to_video(picture, "The tide comes in"),
-                    platform,
+                    provider,
                     ledger,
                     numbered_names(clips, "tide"),
                     settings=SHORT,

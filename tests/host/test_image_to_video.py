@@ -30,14 +30,14 @@ def asked(**inputs) -> dict:
     return {name: [value] for name, value in single.items()} | inputs
 
 
-def plain(*colour: float) -> torch.Tensor:
-    return torch.tensor(colour).expand(1, 64, 96, len(colour)).clone()
+def plain(*color: float) -> torch.Tensor:
+    return torch.tensor(color).expand(1, 64, 96, len(color)).clone()
 
 
 def uploaded(fal, job: dict) -> np.ndarray:
     """The pixels that fal was given."""
-    trusted = ssl.create_default_context(cafile=fal.authority)
-    with httpx.Client(proxy=fal.url, verify=trusted) as client:
+    require_fal_urls = ssl.create_default_context(cafile=fal.authority)
+    with httpx.Client(proxy=fal.url, verify=require_fal_urls) as client:
         file = client.get(job["input"]["image_url"]).raise_for_status().content
     return np.asarray(Image.open(BytesIO(file)))
 
@@ -103,11 +103,11 @@ async def test_the_outputs_are_what_the_graph_expects(execute, fal, pack, output
 
 async def test_a_colour_comes_back_as_it_went(execute, fal):
     """Up as PNG, through H.264, down again; another matrix would be off by 10/255 and more."""
-    colours = [(0.8, 0.2, 0.2), (0.2, 0.7, 0.3), (0.2, 0.3, 0.9)]
-    output = await execute(NODE, asked(image=[plain(*colour) for colour in colours]))
-    for frames, colour in zip(output.result[0], colours, strict=True):
+    colors = [(0.8, 0.2, 0.2), (0.2, 0.7, 0.3), (0.2, 0.3, 0.9)]
+    output = await execute(NODE, asked(image=[plain(*color) for color in colors]))
+    for frames, color in zip(output.result[0], colors, strict=True):
         seen = frames.median(dim=0).values.flatten(0, 1).median(dim=0).values
-        assert (seen - torch.tensor(colour)).abs().max() < 3 / 255
+        assert (seen - torch.tensor(color)).abs().max() < 3 / 255
 
 
 async def test_fewer_frames_when_asked(execute, fal):
@@ -142,7 +142,7 @@ async def test_without_metadata_when_the_host_is_told_so(execute, fal, monkeypat
 
 
 async def test_a_clip_outside_the_output_folder_plays_too(execute, fal, output_directory, tmp_path):
-    """Kept by a run from a shell; or the output folder has been moved since."""
+    """Saved by a run from a shell; or the output folder has been moved since."""
     import folder_paths
 
     first = await execute(NODE, asked(image=[plain(0.1, 0.2, 0.3)]))

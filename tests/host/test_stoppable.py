@@ -22,7 +22,7 @@ def host(pack, prompt_server) -> ModuleType:
 
 @pytest.fixture
 def interrupted():
-    """Presses Cancel, as /interrupt does; taken back after the test."""
+    """InterruptLog Cancel, as /interrupt does; taken back after the test."""
     import nodes
 
     yield nodes.interrupt_processing
@@ -33,7 +33,7 @@ async def test_what_work_returns_is_returned(host):
     async def work() -> int:
         return 5
 
-    assert await host.stoppable(work(), Shown()) == 5
+    assert await host.run_interruptible(work(), Shown()) == 5
 
 
 async def test_what_work_raises_is_raised(host):
@@ -41,7 +41,7 @@ async def test_what_work_raises_is_raised(host):
         raise ValueError("its own")
 
     with pytest.raises(ValueError, match="its own"):
-        await host.stoppable(work(), Shown())
+        await host.run_interruptible(work(), Shown())
 
 
 async def test_cancel_stops_work_and_lets_it_clean_up(host, interrupted):
@@ -56,7 +56,7 @@ async def test_cancel_stops_work_and_lets_it_clean_up(host, interrupted):
 
     with pytest.raises(host.InterruptProcessingException):
         asyncio.get_running_loop().call_later(0.05, interrupted)
-        await host.stoppable(work(), Shown())
+        await host.run_interruptible(work(), Shown())
     assert cleaned
 
 
@@ -71,7 +71,7 @@ async def test_work_that_does_not_stop_is_left_behind(host, interrupted):
 
     with pytest.raises(host.InterruptProcessingException):
         interrupted()
-        await host.stoppable(work(), Shown())
+        await host.run_interruptible(work(), Shown())
     goes_on.set()
 
 
@@ -84,7 +84,7 @@ async def test_an_error_on_the_way_out_does_not_hide_the_cancel(host, interrupte
 
     with pytest.raises(host.InterruptProcessingException):
         interrupted()
-        await host.stoppable(work(), Shown())
+        await host.run_interruptible(work(), Shown())
 
 
 async def test_a_cancelled_error_of_works_own_does_not_get_out(host):
@@ -94,7 +94,7 @@ async def test_a_cancelled_error_of_works_own_does_not_get_out(host):
         raise asyncio.CancelledError
 
     with pytest.raises(host.InterruptProcessingException):
-        await host.stoppable(work(), Shown())
+        await host.run_interruptible(work(), Shown())
 
 
 async def test_the_hosts_teardown_reaches_work(host):
@@ -106,7 +106,7 @@ async def test_the_hosts_teardown_reaches_work(host):
         finally:
             ended.set()
 
-    node = asyncio.ensure_future(host.stoppable(work(), Shown()))
+    node = asyncio.ensure_future(host.run_interruptible(work(), Shown()))
     await asyncio.sleep(0.05)
     node.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""A headless ComfyUI with the pack in it and local_fal behind it, spoken to as the editor does."""
+"""A headless ComfyUI with the pack in it and local_fal behind it, driven the editor does."""
 
 from __future__ import annotations
 

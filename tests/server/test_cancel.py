@@ -21,8 +21,8 @@ def ending(history: dict) -> str:
     return kinds[-1]
 
 
-def until(happened: Callable[[], object], patience_s: float = 30) -> None:
-    deadline = time.monotonic() + patience_s
+def until(happened: Callable[[], object], timeout_s: float = 30) -> None:
+    deadline = time.monotonic() + timeout_s
     while not happened():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
@@ -111,8 +111,8 @@ def test_while_decoding(comfy, shot):
     """Drafts are as large as Vidu's clips, so that decoding two takes its time."""
     size = {"width": 96, "height": 64, "batch_size": 1}
     prompt = shot(mode="draft", image=["both", 0])
-    for node, colour in (("red", 0xFF0000), ("blue", 0x0000FF)):
-        prompt[node] = {"class_type": "EmptyImage", "inputs": {**size, "color": colour}}
+    for node, color in (("red", 0xFF0000), ("blue", 0x0000FF)):
+        prompt[node] = {"class_type": "EmptyImage", "inputs": {**size, "color": color}}
     both = {"image1": ["red", 0], "image2": ["blue", 0]}
     prompt["both"] = {"class_type": "ImageBatch", "inputs": both}
     prompt_id = comfy.queue(prompt)

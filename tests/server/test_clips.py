@@ -1,4 +1,4 @@
-"""From an image to a clip in the graph: what comes out, what is paid, what is kept."""
+"""From an image to a clip in the graph: what comes out, what is paid, what is saved."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ COLOURS = (0x2060A0, 0xA06020, 0x20A060, 0x808080)
 
 def served(fal, job: dict, folder: Path) -> Path:
     """The file itself, as the CDN serves it to anyone."""
-    trusted = ssl.create_default_context(cafile=fal.authority)
-    with httpx.Client(proxy=fal.url, verify=trusted) as client:
+    require_fal_urls = ssl.create_default_context(cafile=fal.authority)
+    with httpx.Client(proxy=fal.url, verify=require_fal_urls) as client:
         path = folder / "served.mp4"
         path.write_bytes(client.get(job["output"]["video"]["url"]).raise_for_status().content)
         return path
@@ -42,7 +42,7 @@ def boxes(path: Path) -> list[bytes]:
     return found
 
 
-def shown(prompt: dict, *names: str) -> dict:
+def run_with_progress(prompt: dict, *names: str) -> dict:
     """The prompt with a node that shows each of these outputs, under its name."""
     shows = {
         name: {"class_type": "PreviewAny", "inputs": {"source": ["2", OUTPUTS.index(name)]}}
@@ -63,13 +63,13 @@ def cached(history: dict) -> set[str]:
     return set(dict(history["status"]["messages"])["execution_cached"]["nodes"])
 
 
-def batch(prompt: dict, colours=COLOURS) -> dict:
+def batch(prompt: dict, colors=COLOURS) -> dict:
     """The prompt with a batch of plain images in place of its one."""
     size = {"width": 96, "height": 64, "batch_size": 1}
-    for index, colour in enumerate(colours):
-        prompt[f"c{index}"] = {"class_type": "EmptyImage", "inputs": {**size, "color": colour}}
+    for index, color in enumerate(colors):
+        prompt[f"c{index}"] = {"class_type": "EmptyImage", "inputs": {**size, "color": color}}
     joined = ["c0", 0]
-    for index in range(1, len(colours)):
+    for index in range(1, len(colors)):
         both = {"image1": joined, "image2": [f"c{index}", 0]}
         prompt[f"b{index}"] = {"class_type": "ImageBatch", "inputs": both}
         joined = [f"b{index}", 0]
@@ -79,7 +79,7 @@ def batch(prompt: dict, colours=COLOURS) -> dict:
 
 def test_the_outputs_are_there_in_the_documented_order(comfy, fal, shot):
     assert tuple(comfy.object_info()["FalViduImageToVideo"]["output_name"]) == OUTPUTS
-    prompt = shown(shot(), "file_path", "fps", "frame_count", "request_id")
+    prompt = run_with_progress(shot(), "file_path", "fps", "frame_count", "request_id")
     prompt["pictures"] = {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}}
     prompt["last"] = {"class_type": "PreviewImage", "inputs": {"images": ["2", 3]}}
     prompt["parts"] = {"class_type": "GetVideoComponents", "inputs": {"video": ["2", 2]}}
@@ -114,13 +114,13 @@ def test_the_kept_file_is_fals_own_with_the_graph_inside(comfy, fal, shot, tmp_p
     del prompt["1"]  # the host adds a note of its own to a LoadImage
     workflow = {"nodes": [{"id": 2}], "version": 0.4, "extra": {"of": "a {test}"}}
     (clip,) = clips(comfy.run(prompt, workflow))
-    kept = comfy.output / clip["subfolder"] / clip["filename"]
-    assert comfy.http.get("/view", params=clip).content == kept.read_bytes(), "it plays"
+    saved = comfy.output / clip["subfolder"] / clip["filename"]
+    assert comfy.http.get("/view", params=clip).content == saved.read_bytes(), "it plays"
     (job,) = fal.ledger()["jobs"]
-    assert packets(kept) == packets(served(fal, job, tmp_path))
-    assert dropped(kept) == {"workflow": workflow, "prompt": prompt}
-    assert boxes(kept).index(b"moov") < boxes(kept).index(b"mdat")
-    with av.open(str(kept)) as container:
+    assert packets(saved) == packets(served(fal, job, tmp_path))
+    assert dropped(saved) == {"workflow": workflow, "prompt": prompt}
+    assert boxes(saved).index(b"moov") < boxes(saved).index(b"mdat")
+    with av.open(str(saved)) as container:
         assert json.loads(container.metadata["prompt"]) == prompt
 
 
@@ -145,10 +145,10 @@ def test_another_seed_is_another_take_and_the_first_stays_free(comfy, fal, shot)
 
 
 def test_a_saved_clip_comes_back_by_its_id(comfy, fal, shot):
-    made = comfy.run(shown(shot(), "request_id"))
+    made = comfy.run(run_with_progress(shot(), "request_id"))
     (request_id,) = texts(made, "request_id")
     saved = {"2": {"class_type": "FalViduSavedClip", "inputs": {"request_id": request_id}}}
-    again = comfy.run(shown(saved, "request_id", "frame_count", "fps"))
+    again = comfy.run(run_with_progress(saved, "request_id", "frame_count", "fps"))
     assert clips(again) == clips(made)
     assert texts(again, "request_id") == [request_id]
     assert texts(again, "frame_count") == ["8"]
@@ -158,7 +158,7 @@ def test_a_saved_clip_comes_back_by_its_id(comfy, fal, shot):
 
 def test_a_batch_of_four_is_four_clips_side_by_side(comfy, fal, shot):
     """As many in flight as fal lets run; downstream, core nodes map over the lists."""
-    prompt = shown(batch(shot()), "file_path", "request_id", "frame_count")
+    prompt = run_with_progress(batch(shot()), "file_path", "request_id", "frame_count")
     prompt["last"] = {"class_type": "SaveImage", "inputs": {"images": ["2", 3]}}
     prompt["last"]["inputs"]["filename_prefix"] = "last"
     saving = {"video": ["2", 2], "filename_prefix": "again", "format": "auto", "codec": "auto"}
@@ -183,7 +183,7 @@ def test_a_batch_of_four_is_four_clips_side_by_side(comfy, fal, shot):
 
 
 def test_a_batch_of_the_same_image_is_one_clip(comfy, fal, shot):
-    history = comfy.run(shown(batch(shot(), COLOURS[:1] * 3), "file_path"))
+    history = comfy.run(run_with_progress(batch(shot(), COLOURS[:1] * 3), "file_path"))
     assert len(texts(history, "file_path")) == 3
     assert len(set(texts(history, "file_path"))) == 1
     assert fal.ledger()["counts"]["jobs"] == 1
@@ -228,8 +228,8 @@ def test_the_key_is_told_nowhere(comfy, fal, shot):
     asked = ["/history", "/settings", "/object_info", "/vidu/state", "/vidu/clips", "/queue"]
     answers = [comfy.http.get(address).raise_for_status().text for address in asked]
     answers += [json.dumps(event.data) for event in comfy.events]
-    kept = [path for path in comfy.base.glob("**/*") if path.is_file()]
-    assert comfy.log in kept
+    saved = [path for path in comfy.base.glob("**/*") if path.is_file()]
+    assert comfy.log in saved
     for half in fal.key.split(":"):
         assert not [answer for answer in answers if half in answer]
-        assert not [path for path in kept if half.encode() in path.read_bytes()]
+        assert not [path for path in saved if half.encode() in path.read_bytes()]

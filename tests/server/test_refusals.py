@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 
-def refusal(response) -> dict[str, str]:
+def error_from_response(response) -> dict[str, str]:
     """The words at each input of the shot's node."""
     assert response.status_code == 400
     errors = response.json()["node_errors"]["2"]["errors"]
@@ -33,7 +33,7 @@ def failure(history: dict) -> dict:
     ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
 )
 def test_bad_input_is_refused_before_it_is_queued(comfy, fal, shot, asked, field, words):
-    assert words in refusal(comfy.post(shot(**asked)))[field]
+    assert words in error_from_response(comfy.post(shot(**asked)))[field]
     assert fal.ledger()["requests"] == []
 
 
@@ -46,7 +46,7 @@ def test_a_strange_aspect_is_refused_before_it_is_uploaded(comfy, fal, shot, wid
     size = {"width": width, "height": height, "batch_size": 1, "color": 0}
     prompt["1"] = {"class_type": "EmptyImage", "inputs": size}
     told = failure(comfy.run(prompt))
-    assert told["exception_type"] == "vidu.InvalidImage"
+    assert told["exception_type"] == "vidu.InvalidImageError"
     assert words in told["exception_message"]
     assert "Nothing was charged." in told["exception_message"]
     assert fal.ledger()["requests"] == []
@@ -55,7 +55,7 @@ def test_a_strange_aspect_is_refused_before_it_is_uploaded(comfy, fal, shot, wid
 @pytest.mark.parametrize("prefix", ["../outside", "video/../../outside", "/outside"])
 def test_a_prefix_that_leads_out_is_refused_before_it_is_paid(comfy, fal, shot, prefix):
     told = failure(comfy.run(shot(filename_prefix=prefix)))
-    assert told["exception_type"] == "vidu.InvalidSetting"
+    assert told["exception_type"] == "vidu.InvalidSettingError"
     assert "Use a prefix such as video/Vidu." in told["exception_message"]
     assert fal.ledger()["requests"] == []
     assert not list(comfy.base.glob("outside*"))
@@ -66,7 +66,7 @@ def test_a_batch_wired_in_by_mistake_is_refused_with_its_sum(comfy, fal, shot):
     frames = {"width": 64, "height": 64, "batch_size": 81, "color": 0}
     prompt["1"] = {"class_type": "EmptyImage", "inputs": frames}
     told = failure(comfy.run(prompt))
-    assert told["exception_type"] == "vidu.TooManyClips"
+    assert told["exception_type"] == "vidu.TooManyClipsError"
     assert "81 images: 81 clips for $16.20, and max_clips is 4." in told["exception_message"]
     assert fal.ledger()["requests"] == []
 
@@ -76,12 +76,12 @@ def test_a_batch_wired_in_by_mistake_is_refused_with_its_sum(comfy, fal, shot):
     [
         (
             "content_policy_violation:1",
-            "ContentPolicyViolation",
+            "ContentPolicyError",
             ["flagged", "Change the prompt or the image, then run again."],
         ),
-        ("user_locked", "AccountLocked", ["Nothing was charged.", "fal.ai/dashboard/billing"]),
-        ("image_load_error:1", "ImageRejected", ["Use another image"]),
-        ("cut_clip", "CorruptClip", ["This clip is paid for and not lost."]),
+        ("user_locked", "AccountLockedError", ["Nothing was charged.", "fal.ai/dashboard/billing"]),
+        ("image_load_error:1", "ImageRejectedError", ["Use another image"]),
+        ("cut_clip", "CorruptClipError", ["This clip is paid for and not lost."]),
     ],
 )
 def test_each_failure_says_what_money_was_spent_and_what_to_do(

@@ -22,13 +22,13 @@ class Lives:
 
     Attributes:
         comfy: The server that runs.
-        kept: A prompt whose clip was kept.
+        saved: A prompt whose clip was saved.
         kept_clips: What it had played.
         cut_short: A prompt that was generating when the first server was ended.
     """
 
     comfy: Comfy
-    kept: dict
+    saved: dict
     kept_clips: list[dict]
     cut_short: dict
 
@@ -55,15 +55,15 @@ def shot(**asked) -> dict:
 def lives(fal, bare_environment, tmp_path_factory) -> Iterator[Lives]:
     base = furnish(tmp_path_factory.mktemp("lives"))
     way = {name: value for name, value in fal.environment.items() if name != "FAL_KEY"}
-    kept, cut_short = shot(), shot(seed=2)
+    saved, cut_short = shot(), shot(seed=2)
     with serving(base, fal.environment) as first:
-        kept_clips = first.run(kept)["outputs"]["2"]["images"]
+        kept_clips = first.run(saved)["outputs"]["2"]["images"]
         fal.set_faults("slow:1")
         first.queue(cut_short)
         first.wait_for("progress_text", "Generating")
     fal.set_faults("")
     with serving(base, way, NO_METADATA) as second:
-        yield Lives(second, kept, kept_clips, cut_short)
+        yield Lives(second, saved, kept_clips, cut_short)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def jobs_of(fal, prompt: dict) -> list[dict]:
 
 
 def test_without_a_key_a_live_shot_is_refused_in_words(lives):
-    refused = lives.comfy.post(lives.kept)
+    refused = lives.comfy.post(lives.saved)
     assert refused.status_code == 400
     errors = refused.json()["node_errors"]["2"]["errors"]
     assert all("There is no fal key" in error["details"] for error in errors)
@@ -100,9 +100,9 @@ def test_a_draft_needs_no_key_and_metadata_can_be_left_out(lives, fal):
 
 
 def test_a_kept_clip_is_free_after_a_restart(lives, fal, stored_key):
-    history = lives.comfy.run(lives.kept)
+    history = lives.comfy.run(lives.saved)
     assert history["outputs"]["2"]["images"] == lives.kept_clips
-    assert len(jobs_of(fal, lives.kept)) == 1
+    assert len(jobs_of(fal, lives.saved)) == 1
 
 
 def test_a_shot_cut_short_is_collected_and_was_not_cancelled(lives, fal, stored_key):
@@ -131,7 +131,7 @@ def test_a_key_that_fal_refuses_is_named(lives, fal):
     lives.comfy.http.delete("/vidu/key").raise_for_status()
     kind, told = history["status"]["messages"][-1]
     assert kind == "execution_error"
-    assert told["exception_type"] == "vidu.RejectedKey"
+    assert told["exception_type"] == "vidu.RejectedKeyError"
     assert "Check the key at fal.ai/dashboard/keys" in told["exception_message"]
     assert wrong not in str(history)
     assert not jobs_of(fal, shot(seed=9))

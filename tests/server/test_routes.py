@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vidu.draft import render_clip
-from vidu.entry import KeptFile, Output, Receipt
-from vidu.ledger import Ledger
+from vidu.draft.client import render_clip
+from vidu.ledger.ledger import Ledger
+from vidu.models import Output, RequestHandle, SavedFile
 from vidu.request import image_to_video
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,26 +42,28 @@ def home(comfy) -> Path:
 
 
 @pytest.fixture
-def kept(home, tmp_path, request) -> int:
-    """The id of a row with a clip that was kept."""
+def saved(home, tmp_path, request) -> int:
+    """The id of a row with a clip that was saved."""
     with Image.open(ROOT / "example_workflows" / "lighthouse.png") as image:
         pixels = image.convert("RGB").resize((320, 180))
     frame = np.asarray(pixels)
-    path = tmp_path / "kept.mp4"
+    path = tmp_path / "saved.mp4"
     render_clip(path, frame, seed=1, movement_amplitude="auto", size=(320, 180), frame_count=8)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    shot = image_to_video(frame, f"A 100% kept_clip of {request.node.name}", seed=4711)
+    shot = image_to_video(frame, f"A 100% saved_clip of {request.node.name}", seed=4711)
     url = "https://queue.fal.run/fal-ai/vidu/requests/some-request"
     with Ledger.open(home) as ledger:
-        entry = ledger.posting(ledger.intend(shot, 0), {})
-        entry = ledger.submitted(entry, Receipt(f"request-of-{request.node.name}", url, url, url))
-        entry = ledger.finished(entry, Output("https://v3.fal.media/files/clip.mp4"))
-        file = KeptFile(path, path.stat().st_size, sha256, 320, 180, 24.0, 8, 8 / 24)
-        entry = ledger.kept(entry, file)
+        entry = ledger.mark_submitting(ledger.reserve(shot, 0), {})
+        entry = ledger.mark_submitted(
+            entry, RequestHandle(f"request-of-{request.node.name}", url, url, url)
+        )
+        entry = ledger.mark_finished(entry, Output("https://v3.fal.media/files/clip.mp4"))
+        file = SavedFile(path, path.stat().st_size, sha256, 320, 180, 24.0, 8, 8 / 24)
+        entry = ledger.mark_saved(entry, file)
     yield entry.id
     with Ledger.open(home) as ledger:
         if (left := ledger.get(entry.id)) is not None:
-            ledger.forget(left)
+            ledger.delete(left)
 
 
 @pytest.mark.parametrize("prefix", ["/vidu/", "/api/vidu/"])
@@ -87,7 +89,7 @@ def test_other_sites_are_refused(comfy, home, prefix, headers):
 
 @pytest.mark.parametrize("method, path", [way for way in WRITES if way[0] == "POST"])
 def test_only_json_is_taken(comfy, home, method, path):
-    """A form of another site can be sent without being asked for; JSON can not."""
+    """A form of another site can be sent without being asked for; JSON cannot."""
     kinds = ("application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x")
     for kind in kinds:
         answer = comfy.http.request(
@@ -102,8 +104,8 @@ def test_only_json_is_taken(comfy, home, method, path):
     assert not (home / "fal_key").exists()
 
 
-def test_no_answer_allows_another_origin(comfy, kept):
-    for path in ("state", "live", "clips", f"clips/{kept}/poster", f"clips/{kept}/file"):
+def test_no_answer_allows_another_origin(comfy, saved):
+    for path in ("state", "live", "clips", f"clips/{saved}/poster", f"clips/{saved}/file"):
         headers = comfy.http.get(f"/vidu/{path}").headers
         assert "access-control-allow-origin" not in headers
         assert headers["x-content-type-options"] == "nosniff"
@@ -151,19 +153,19 @@ def test_the_budget_is_stored_beside_the_other_settings(comfy, home):
     assert '"daily_budget_usd": 2.4' in written
 
 
-def test_a_clip_is_found_by_what_is_known_of_it(comfy, kept, request):
+def test_a_clip_is_found_by_what_is_known_of_it(comfy, saved, request):
     def found(**query) -> list[int]:
         page = comfy.http.get("/vidu/clips", params=query).raise_for_status().json()
         return [clip["id"] for clip in page["clips"]]
 
-    assert found()[0] == kept
+    assert found()[0] == saved
     for text in ("100% KEPT_clip", "4711", f"request-of-{request.node.name}"):
-        assert found(text=text) == [kept], text
-    assert kept in found(group="saved")
-    assert kept not in found(group="unfinished") + found(group="failed")
-    assert found(text="100_ kept") == []  # neither % nor _ is a wildcard
+        assert found(text=text) == [saved], text
+    assert saved in found(group="saved")
+    assert saved not in found(group="unfinished") + found(group="failed")
+    assert found(text="100_ saved") == []  # neither % nor _ is a wildcard
     assert found(text="' OR 1=1 --") == []
-    assert kept not in found(offset=1, limit=5)
+    assert saved not in found(offset=1, limit=5)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_a_clip_is_found_by_what_is_known_of_it(comfy, kept, request):
         {"limit": "201"},
         {"offset": "x"},
         {"offset": "1e3"},
-        {"group": "kept"},
+        {"group": "saved"},
         {"text": "x" * 2000},
     ],
     ids=str,
@@ -182,28 +184,28 @@ def test_a_strange_question_is_refused(comfy, query):
     assert comfy.http.get("/vidu/clips", params=query).status_code == 400
 
 
-def test_the_poster_is_small_and_made_once(comfy, home, kept):
-    first = comfy.http.get(f"/vidu/clips/{kept}/poster")
+def test_the_poster_is_small_and_made_once(comfy, home, saved):
+    first = comfy.http.get(f"/vidu/clips/{saved}/poster")
     assert first.headers["content-type"] == "image/jpeg"
     with Image.open(io.BytesIO(first.content)) as poster:
         assert poster.size == (320, 180)
     (path,) = (home / "posters").glob("*.jpg")
     made_at = path.stat().st_ino
-    assert comfy.http.get(f"/vidu/clips/{kept}/poster").content == first.content
+    assert comfy.http.get(f"/vidu/clips/{saved}/poster").content == first.content
     assert path.stat().st_ino == made_at
 
 
-def test_a_kept_file_is_served_whole_and_by_range(comfy, home, kept):
+def test_a_kept_file_is_served_whole_and_by_range(comfy, home, saved):
     with Ledger.open(home) as ledger:
-        data = ledger.get(kept).file.path.read_bytes()
-    whole = comfy.http.get(f"/vidu/clips/{kept}/file")
+        data = ledger.get(saved).file.path.read_bytes()
+    whole = comfy.http.get(f"/vidu/clips/{saved}/file")
     assert (whole.content, whole.headers["content-type"]) == (data, "video/mp4")
-    part = comfy.http.get(f"/vidu/clips/{kept}/file", headers={"Range": "bytes=10-19"})
+    part = comfy.http.get(f"/vidu/clips/{saved}/file", headers={"Range": "bytes=10-19"})
     assert (part.status_code, part.content) == (206, data[10:20])
 
 
-def test_the_workflow_is_read_from_the_file(comfy, home, kept, fal, shot):
-    assert comfy.http.get(f"/vidu/clips/{kept}/workflow").json() == {"workflow": None}
+def test_the_workflow_is_read_from_the_file(comfy, home, saved, fal, shot):
+    assert comfy.http.get(f"/vidu/clips/{saved}/workflow").json() == {"workflow": None}
     workflow = {"nodes": [], "links": [], "version": 0.4}
     ran = comfy.run(shot(prompt="It carries its graph.", seed=3), workflow)
     assert ran["status"]["completed"], ran["status"]
@@ -212,22 +214,22 @@ def test_the_workflow_is_read_from_the_file(comfy, home, kept, fal, shot):
     assert read == {"workflow": workflow}
 
 
-def test_only_files_of_the_ledger_are_served(comfy, home, kept):
+def test_only_files_of_the_ledger_are_served(comfy, home, saved):
     with Ledger.open(home) as ledger:
-        ledger.get(kept).file.path.unlink()
-    answers = [f"clips/{kept}/file", f"clips/{kept}/poster", "clips/999999/file", "clips/x/file"]
+        ledger.get(saved).file.path.unlink()
+    answers = [f"clips/{saved}/file", f"clips/{saved}/poster", "clips/999999/file", "clips/x/file"]
     answers += ["clips/..%2f..%2ffal_key/file", "clips/1/../../../settings.json"]
     assert {comfy.http.get(f"/vidu/{path}").status_code for path in answers} == {404}
     (card,) = comfy.http.get("/vidu/clips", params={"text": "4711"}).json()["clips"]
     assert card["file"]["exists"] is False
 
 
-def test_forgetting_leaves_the_file(comfy, home, kept):
+def test_forgetting_leaves_the_file(comfy, home, saved):
     with Ledger.open(home) as ledger:
-        path = ledger.get(kept).file.path
-    assert comfy.http.delete(f"/vidu/clips/{kept}").status_code == 200
+        path = ledger.get(saved).file.path
+    assert comfy.http.delete(f"/vidu/clips/{saved}").status_code == 200
     assert path.exists()
-    assert comfy.http.delete(f"/vidu/clips/{kept}").status_code == 404
+    assert comfy.http.delete(f"/vidu/clips/{saved}").status_code == 404
 
 
 def test_a_missing_file_is_fetched_again_by_the_saved_clip_node(comfy, home, fal, shot):
@@ -235,13 +237,13 @@ def test_a_missing_file_is_fetched_again_by_the_saved_clip_node(comfy, home, fal
     assert made["status"]["completed"], made["status"]
     (job,) = [job for job in fal.ledger()["jobs"] if job["input"]["prompt"] == "Fetched twice."]
     with Ledger.open(home) as ledger:
-        (entry,) = ledger.find(job["request_id"])
+        (entry,) = ledger.get_by_prefix(job["request_id"])
     entry.file.path.unlink()
     saved = {"class_type": "FalViduSavedClip", "inputs": {"request_id": job["request_id"]}}
     again = comfy.run({"1": saved})
     assert again["status"]["completed"], again["status"]
     with Ledger.open(home) as ledger:
-        (entry,) = ledger.find(job["request_id"])
+        (entry,) = ledger.get_by_prefix(job["request_id"])
     assert entry.file.path.exists()
     jobs = [job for job in fal.ledger()["jobs"] if job["input"]["prompt"] == "Fetched twice."]
     assert len(jobs) == 1
@@ -255,13 +257,13 @@ def test_a_saved_clip_that_is_none_is_refused_before_the_run(comfy, request_id):
     assert "library" in answer.json()["node_errors"]["1"]["errors"][0]["details"]
 
 
-def test_a_clip_at_work_in_another_program_is_not_forgotten(comfy, home, kept):
+def test_a_clip_at_work_in_another_program_is_not_forgotten(comfy, home, saved):
     with Ledger.open(home) as ledger:
-        fingerprint = ledger.get(kept).fingerprint
+        fingerprint = ledger.get(saved).fingerprint
 
         async def while_it_runs():
-            async with ledger.turn(fingerprint, lambda: None):
-                return await asyncio.to_thread(comfy.http.delete, f"/vidu/clips/{kept}")
+            async with ledger.lock_shot(fingerprint, lambda: None):
+                return await asyncio.to_thread(comfy.http.delete, f"/vidu/clips/{saved}")
 
         assert asyncio.run(while_it_runs()).status_code == 409
-        assert ledger.get(kept) is not None
+        assert ledger.get(saved) is not None

@@ -8,7 +8,7 @@ import { money } from "../words.mjs";
 const SEED_MAX = 2 ** 31 - 1;
 const WIDTH = 340; // of a node that shows a clip
 const BESIDES_CLIP = 300; // its outputs, widgets and the line under them
-const UNFINISHED = ["unknown", "submitted", "cancelled", "finished"];
+const UNFINISHED = ["submitting", "submitted", "cancelled", "finished"];
 
 export function actionsFor(clip, context) {
   const { t } = context;
@@ -25,9 +25,9 @@ export function actionsFor(clip, context) {
     },
   });
   const here = clip.file?.exists;
-  const owed = UNFINISHED.includes(clip.state) || (clip.state === "kept" && !here);
+  const owed = UNFINISHED.includes(clip.state) || (clip.state === "saved" && !here);
   return [
-    clip.state === "kept" && action("putOnCanvas", "plus", putOnCanvas),
+    clip.state === "saved" && action("putOnCanvas", "plus", putOnCanvas),
     owed && action("collect", "cloud-download", collect),
     here && action("restore", "sitemap", restore),
     here && action("again", "refresh", runAgain),

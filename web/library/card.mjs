@@ -31,7 +31,7 @@ export function clipCard(clip, { t, root, live }, actions) {
     {
       class: "vidu-card",
       "aria-label": [clip.prompt, t(state), clip.failure, cost, moment(clip.asked_at)].filter(Boolean).join(". "),
-      ondblclick: () => clip.state === "kept" && actions()[0].run(),
+      ondblclick: () => clip.state === "saved" && actions()[0].run(),
       oncontextmenu: (event) => {
         event.preventDefault();
         openMenu(root, more, actions());
@@ -69,7 +69,7 @@ const dotted = (facts) => facts.filter(Boolean).join(" \u00b7 ");
 
 export function stateOf(clip, live) {
   if (live.of(clip.fingerprint) && clip.state !== "failed") return "live";
-  return clip.state === "kept" && !clip.file.exists ? "missing" : clip.state;
+  return clip.state === "saved" && !clip.file.exists ? "missing" : clip.state;
 }
 
 function posterOf(clip, t) {

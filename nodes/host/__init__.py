@@ -1,0 +1,258 @@
+"""The seam: the only file that knows ComfyUI and torch.
+
+What the host does, and each trap that is stepped around here, is told in ComfyUI 0.33's
+`execution.py`: an interrupt sets a flag and cancels nothing; a node that sees it must raise
+InterruptProcessingException; a CancelledError of a node's own making kills the prompt worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import shutil
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+import folder_paths
+import numpy as np
+import torch
+from aiohttp import web
+from comfy.cli_args import args
+from comfy.model_management import InterruptProcessingException, processing_interrupted
+from comfy_api.latest import ComfyAPI, ComfyExtension, InputImpl, io, ui
+from comfy_execution.graph_utils import ExecutionBlocker
+from comfy_execution.utils import get_executing_context
+from numpy.typing import NDArray
+from server import PromptServer
+
+from ...vidu.errors import InvalidSettingError
+from ...vidu.steps.context import Names
+from .interrupts import InterruptLog
+from .progress import NodeProgress
+
+__all__ = [
+    "ComfyExtension",
+    "as_image",
+    "as_video",
+    "batch_to_arrays",
+    "blocked",
+    "current_jobs",
+    "data_dir",
+    "interrupted_since",
+    "io",
+    "listen_for_interrupts",
+    "metadata",
+    "names",
+    "notify",
+    "preview",
+    "route_table",
+    "run_interruptible",
+    "run_with_progress",
+    "single_images",
+    "track_job",
+]
+
+T = TypeVar("T")
+
+LOOK_EVERY_S = 0.1
+STOP_WITHIN_S = 0.7
+
+
+INTERRUPT_LOG = web.AppKey("fal_vidu_presses", InterruptLog)
+
+
+def listen_for_interrupts() -> None:
+    """Note each press of Cancel, for it shows to one node only.
+
+    The first node to look takes the host's flag away; the others are torn down as if a sibling
+    had failed, and only this note tells them that their remote jobs are to be cancelled, too.
+    """
+    app = PromptServer.instance.app
+    app[INTERRUPT_LOG] = InterruptLog()
+    app.on_response_prepare.append(app[INTERRUPT_LOG].record)
+
+
+def interrupted_since(moment: float) -> bool:
+    """Return whether the user cancelled this prompt after `moment`, in monotonic seconds."""
+    if processing_interrupted():
+        return True
+    context = get_executing_context()
+    presses = PromptServer.instance.app[INTERRUPT_LOG]
+    return context is not None and presses.interrupted_since(moment, context.prompt_id)
+
+
+JOBS: web.AppKey[set[NodeProgress]] = web.AppKey("fal_vidu_live", set)
+"""The displays of what runs right now."""
+
+
+def route_table() -> web.RouteTableDef:
+    """Return the table of routes that the host serves, at its root and under /api."""
+    PromptServer.instance.app[JOBS] = set()
+    return PromptServer.instance.routes
+
+
+def current_jobs() -> list[dict[str, Any]]:
+    """Return each shot that is on its way in this server, with its newest moment."""
+    displays = PromptServer.instance.app.get(JOBS, set()).copy()
+    return [job for display in displays for job in display.jobs()]
+
+
+@contextmanager
+def track_job(display: NodeProgress) -> Iterator[None]:
+    """List the display's shots among the live ones meanwhile."""
+    displays = PromptServer.instance.app.get(JOBS, set())
+    displays.add(display)
+    try:
+        yield
+    finally:
+        displays.discard(display)
+        _send_jobs()
+
+
+def _send_jobs() -> None:
+    PromptServer.instance.send_sync("vidu.jobs", {"jobs": current_jobs()})
+
+
+async def run_with_progress(work: Awaitable[T], display: NodeProgress) -> T:
+    """Await `work`, which no prompt is behind, and show its display meanwhile."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        await asyncio.wait({task}, timeout=LOOK_EVERY_S)
+        await _show(display)
+    return task.result()
+
+
+async def run_interruptible(work: Awaitable[T], display: NodeProgress) -> T:
+    """Await `work` as a task that ends within a second of the user's Cancel.
+
+    Shows the display meanwhile.
+
+    Raises:
+        InterruptProcessingException: The user pressed Cancel.
+        asyncio.CancelledError: The prompt is over; the host tears its loop down.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=LOOK_EVERY_S)
+            await _show(display)
+            if processing_interrupted():
+                break
+        else:
+            if not task.cancelled():
+                return task.result()
+    except asyncio.CancelledError:
+        task.cancel()  # the teardown waits for it
+        raise
+    task.cancel()
+    await asyncio.wait({task}, timeout=STOP_WITHIN_S)
+    if task.done() and not task.cancelled():
+        task.exception()  # seen: the interrupt goes before it
+    raise InterruptProcessingException
+
+
+async def _show(display: NodeProgress) -> None:
+    if not display.pop_changed():
+        return
+    _send_jobs()
+    for warning in display.pop_warnings():
+        notify(warning)
+    context = get_executing_context()
+    if context is None:
+        return
+    fraction, text = display.render()
+    await ComfyAPI().execution.set_progress(fraction, 1.0)
+    PromptServer.instance.send_progress_text(text, context.node_id)
+
+
+def notify(warning: str) -> None:
+    """Show a warning in the editor that runs the prompt, or in all when none does."""
+    server = PromptServer.instance
+    # Between prompts the host still has the client of the last one.
+    client_id = server.client_id if get_executing_context() else None
+    server.send_sync("vidu.warning", {"text": warning}, client_id)
+
+
+def data_dir() -> Path:
+    """Return the private folder of ledger, settings and key, which no route of the host serves."""
+    return Path(folder_paths.get_system_user_directory("fal_vidu"))
+
+
+def names(prefix: str) -> Names:
+    """Return the paths that ComfyUI's rules give a clip with this filename prefix.
+
+    Raises:
+        InvalidSettingError: The prefix leads out of the output folder.
+    """
+    output = folder_paths.get_output_directory()
+
+    def candidates(width: int, height: int) -> Iterator[Path]:
+        folder, stem, counter, _, _ = folder_paths.get_save_image_path(
+            prefix, output, width, height
+        )
+        return (Path(folder) / f"{stem}_{number:05}_.mp4" for number in count(counter))
+
+    try:
+        candidates(0, 0)
+    except Exception as error:
+        raise InvalidSettingError(
+            f"filename_prefix {prefix!r} does not lead to a folder inside ComfyUI's output folder.",
+            "Use a prefix such as video/Vidu.",
+        ) from error
+    return candidates
+
+
+def metadata(hidden: Any) -> Mapping[str, str]:
+    """Return the workflow and the prompt as the host's own nodes put them into files."""
+    if args.disable_metadata:
+        return {}
+    texts = dict(hidden.extra_pnginfo or {})
+    if hidden.prompt is not None:
+        texts["prompt"] = hidden.prompt
+    return {name: json.dumps(value) for name, value in texts.items()}
+
+
+def batch_to_arrays(image: torch.Tensor) -> list[NDArray[np.float32]]:
+    """Return each picture of an IMAGE batch as float32 [H, W, C]."""
+    return list(image.detach().to(device="cpu", dtype=torch.float32).numpy())
+
+
+def single_images(images: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    """Return each picture of a list of IMAGE batches as an IMAGE of its own, without a copy."""
+    return [image[index : index + 1] for image in images for index in range(len(image))]
+
+
+def blocked(message: str) -> ExecutionBlocker:
+    """Return an output that keeps what is connected to it from running, and says why."""
+    return ExecutionBlocker(message)
+
+
+def as_image(frames: NDArray[np.float32]) -> torch.Tensor:
+    """Return float32 [N, H, W, 3] as an IMAGE, without a copy."""
+    return torch.from_numpy(frames)
+
+
+def as_video(path: Path) -> InputImpl.VideoFromFile:
+    """Return the file as a VIDEO."""
+    return InputImpl.VideoFromFile(str(path))
+
+
+def preview(paths: list[Path]) -> ui.PreviewVideo:
+    """Return what makes the clips play on the node."""
+    return ui.PreviewVideo([_playable(path.resolve()) for path in paths])
+
+
+def _playable(path: Path) -> ui.SavedResult:
+    output = Path(folder_paths.get_output_directory()).resolve()
+    if path.is_relative_to(output):
+        subfolder = path.relative_to(output).as_posix().rpartition("/")[0]
+        return ui.SavedResult(path.name, subfolder, io.FolderType.output)
+    # Saved elsewhere, by a run from a shell: the host serves files of its own folders only.
+    copy = Path(folder_paths.get_temp_directory(), f"{hashlib.sha256(bytes(path)).hexdigest()}.mp4")
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, copy)
+    return ui.SavedResult(copy.name, "", io.FolderType.temp)

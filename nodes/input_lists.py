@@ -1,0 +1,73 @@
+"""Inputs as lists: what the host has for each input, put side by side as shots."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from textwrap import shorten
+from typing import Any, TypeVar
+
+from ..vidu.errors import InvalidSettingError
+
+Value = TypeVar("Value", bound=Hashable)
+
+
+class PromptWithLine(str):
+    """A prompt that knows its line in the shot list it comes from; to the graph it is a text."""
+
+    line: int | None = None
+
+
+def prompt_with_line(prompt: str, line: int) -> PromptWithLine:
+    """Return a prompt with its line, from 1."""
+    listed = PromptWithLine(prompt)
+    listed.line = line
+    return listed
+
+
+def shot_labels(prompts: Sequence[str]) -> list[str]:
+    """Return what each shot is called: its place, its line if it has one, how its prompt begins."""
+    return [
+        f'{number} of {len(prompts)}{_line(prompt)} ("{shorten(str(prompt), 40)}")'
+        for number, prompt in enumerate(prompts, 1)
+    ]
+
+
+def single_value(name: str, values: Sequence[Value]) -> Value:
+    """Return the value of an input that all shots share.
+
+    Raises:
+        InvalidSettingError: There are several.
+    """
+    if len(set(values)) != 1:
+        raise InvalidSettingError(
+            f"{name} holds {len(values)} values, and all shots share one.",
+            f"Connect a single {name}.",
+        )
+    return values[0]
+
+
+def broadcast_inputs(**inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return the inputs of each shot; what a list of one holds is the same for every shot.
+
+    ComfyUI by itself repeats the last value of any shorter list. Here each shot is money, so a
+    list that is neither one value nor one for each shot is refused.
+
+    Raises:
+        InvalidSettingError: The lists do not fit together, or one is empty.
+    """
+    count = max(len(values) for values in inputs.values())
+    for name, values in inputs.items():
+        if len(values) not in (1, count) or not values:
+            raise InvalidSettingError(
+                f"{name} holds {len(values)} values for {count} shots.",
+                "Connect one value for all shots, or one for each.",
+            )
+    return [
+        {name: values[index if len(values) > 1 else 0] for name, values in inputs.items()}
+        for index in range(count)
+    ]
+
+
+def _line(prompt: str) -> str:
+    line = prompt.line if isinstance(prompt, PromptWithLine) else None
+    return f", line {line}" if line else ""

@@ -1,0 +1,332 @@
+"""A manifest from the command line: checked whole, paid once, resumed, limited and split."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from PIL import Image
+
+from vidu.__main__ import main
+from vidu.cli._batch_progress import BatchProgress
+from vidu.ledger.ledger import Ledger
+from vidu.media.video import check
+
+from ...support.shots import until
+
+IMAGES = 5
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """Writes a manifest of so many shots, named s001 and up, over a few images."""
+    for index in range(IMAGES):
+        Image.new("RGB", (64, 48), (50 * index, 90, 120)).save(tmp_path / f"i{index}.png")
+
+    def write(count: int, **changed: dict[str, str]) -> Path:
+        path = tmp_path / "shots.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.DictWriter(file, ["image", "prompt", "seed", "movement_amplitude", "out"])
+            rows.writeheader()
+            for number in range(1, count + 1):
+                row = {
+                    "image": f"i{number % IMAGES}.png",
+                    "prompt": f"Shot {number}, a wave",
+                    "seed": str(number),
+                    "movement_amplitude": "",
+                    "out": f"s{number:03}",
+                }
+                rows.writerow(row | changed.get(f"row_{number}", {}))
+        return path
+
+    return write
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def billed(fal) -> Counter[str]:
+    """How often each prompt was paid for."""
+    return Counter(job["input"]["prompt"] for job in fal.ledger()["jobs"] if job["billed"])
+
+
+def spent(home: Path) -> Decimal:
+    with Ledger.open(home) as ledger:
+        return ledger.spent_today()
+
+
+def test_a_batch_makes_each_clip_under_its_name(shell, swift_fal, manifest, tmp_path):
+    done = shell("batch", manifest(3), "--out", tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    told = lines(done.stdout)
+    assert sorted(each["row"] for each in told) == [1, 2, 3]
+    for each in told:
+        assert each["file_path"] == str(tmp_path / "out" / f"{each['name']}.mp4")
+        assert check(Path(each["file_path"])).frame_count == each["frame_count"] == 4
+        assert each["cost_usd"] == 0.2
+    assert "3 of 3 clips, $0.60" in done.stderr
+    assert swift_fal.ledger()["billed_usd"] == pytest.approx(0.6)
+
+
+def test_again_it_is_free(shell, swift_fal, manifest, tmp_path):
+    shell("batch", manifest(2), "--out", tmp_path / "out")
+    again = shell("batch", manifest(2), "--out", tmp_path / "out", "--json")
+    assert again.returncode == 0
+    assert [each["reused"] for each in lines(again.stdout)] == [True, True]
+    assert "2 of 2 clips, $0.00" in again.stderr
+    assert swift_fal.ledger()["counts"]["jobs"] == 2
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["s001.mp4", "s002.mp4"]
+
+
+def test_a_clip_made_elsewhere_is_brought_under_its_name(shell, swift_fal, manifest, tmp_path):
+    shell("batch", manifest(1), "--out", tmp_path / "first")
+    done = shell("batch", manifest(1, row_1={"out": "other"}), "--out", tmp_path / "second")
+    assert done.stdout.strip() == str(tmp_path / "second" / "other.mp4")
+    made = (tmp_path / "first" / "s001.mp4").read_bytes()
+    assert (tmp_path / "second" / "other.mp4").read_bytes() == made
+    assert swift_fal.ledger()["counts"]["jobs"] == 1
+
+
+def test_the_clip_of_a_changed_row_does_not_replace_the_old_one(shell, manifest, tmp_path):
+    shell("batch", manifest(1), "--out", tmp_path)
+    old = (tmp_path / "s001.mp4").read_bytes()
+    for _ in range(2):
+        done = shell("batch", manifest(1, row_1={"image": "i3.png"}), "--out", tmp_path)
+        assert done.stdout.strip() == str(tmp_path / "s001_00002.mp4")
+    assert (tmp_path / "s001.mp4").read_bytes() == old
+
+
+def test_it_is_checked_whole_before_the_first_cent(shell, swift_fal, manifest, tmp_path):
+    (tmp_path / "broken.png").write_bytes((tmp_path / "i1.png").read_bytes()[:60])
+    Image.new("RGB", (900, 100)).save(tmp_path / "wide.png")
+    bad = {
+        "row_2": {"image": "nowhere.png"},
+        "row_3": {"image": "broken.png"},
+        "row_4": {"image": "wide.png"},
+        "row_5": {"out": "S001"},
+    }
+    done = shell("batch", manifest(6, **bad), "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "Row 2: nowhere.png cannot be read as an image." in done.stderr
+    assert "Row 3: broken.png cannot be read as an image." in done.stderr
+    assert "Row 4: The image is 900 x 100 pixels" in done.stderr
+    assert "Row 5: its clip's name 'S001' is that of row 1." in done.stderr
+    assert not swift_fal.ledger()["requests"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_says_what_it_would_cost_and_asks_nothing(shell, swift_fal, manifest, tmp_path):
+    swift_fal.set_faults("content_policy_violation:1")
+    shell("batch", manifest(3), "--out", tmp_path / "out", "--concurrency", 1)
+    asked = len(swift_fal.ledger()["requests"])
+    same = {"row_5": {"image": "i4.png", "prompt": "Shot 4, a wave", "seed": "4"}}
+    path = manifest(5, **same)
+    dry = shell("batch", path, "--dry-run", FAL_KEY="")
+    assert dry.stdout.splitlines()[-1] == "5 clips: 2 new, 0 unfinished, 3 paid. To pay: $0.40"
+    told = lines(shell("batch", path, "--dry-run", "--json").stdout)
+    assert [each["standing"] for each in told] == ["new", "paid", "paid", "new", "paid"]
+    assert sum(each["cost_usd"] for each in told) == pytest.approx(0.4)
+    assert len(swift_fal.ledger()["requests"]) == asked
+    made = shell("batch", path, "--out", tmp_path / "out")
+    assert "5 of 5 clips, $0.40" in made.stderr
+
+
+async def test_a_dry_run_says_what_the_unfinished_may_cost(
+    start, shell, open_fal, manifest, tmp_path
+):
+    fal = open_fal(generation_seconds=60)
+    process = start("batch", manifest(1), "--out", tmp_path / "out", **fal.environment)
+    await until(lambda: fal.ledger()["jobs"])
+    process.kill()
+    process.communicate()
+    dry = shell("batch", manifest(3), "--dry-run").stdout
+    assert "3 clips: 2 new, 1 unfinished, 0 paid. To pay: $0.40, or up to $0.60" in dry
+
+
+def test_one_failure_leaves_the_others_and_is_told(shell, swift_fal, manifest, tmp_path):
+    swift_fal.set_faults("content_policy_violation:1")
+    done = shell("batch", manifest(3), "--out", tmp_path, "--json")
+    assert done.returncode == 1
+    (failed,) = [each for each in lines(done.stdout) if "error" in each]
+    assert "content checker refused" in failed["error"]
+    assert f"{failed['name']}: fal's content checker" in done.stderr
+    assert "2 of 3 clips, $0.40, 1 failed" in done.stderr
+    assert shell("batch", manifest(3), "--out", tmp_path).returncode == 0
+    assert set(billed(swift_fal).values()) == {1}
+
+
+def test_two_hundred_shots_with_failures_and_a_kill(start, shell, swift_fal, manifest, tmp_path):
+    """One in ten goes wrong, each in its own way; the process is killed in the middle."""
+    faults = (
+        "content_policy_violation:5,internal_server_error:2,accepted_then_dropped:2,"
+        "token_500:1,upload_503:1,submit_429:1,status_502:2,result_500:2,download_broken:4"
+    )
+    swift_fal.set_faults(faults)
+    command = ("batch", manifest(200), "--out", tmp_path / "out", "--concurrency", 32)
+    # How long a request can live: what was killed while it asked is looked for that long.
+    limits = ("QUEUE_LIMIT", "GENERATION_LIMIT", "SLOWEST_GENERATION")
+    life = {f"VIDU_{limit}_S": "6" for limit in limits}
+    first = start(*command, **life)
+    for _ in range(70):
+        assert first.stdout.readline().endswith(".mp4\n")
+    first.kill()
+    first.communicate()
+    swift_fal.set_faults(faults)
+    for _ in range(4):
+        done = shell(*command, **life)
+        if done.returncode == 0:
+            break
+    assert done.returncode == 0, done.stderr
+    assert "200 of 200 clips" in done.stderr
+    for number in range(1, 201):
+        assert check(tmp_path / "out" / f"s{number:03}.mp4").frame_count == 4
+    assert billed(swift_fal) == {f"Shot {number}, a wave": 1 for number in range(1, 201)}
+
+
+def test_shots_side_by_side_never_exceed_the_budget(
+    shell, swift_fal, manifest, tmp_path, vidu_home
+):
+    swift_fal.set_faults("content_policy_violation:1,upload_500:9")
+    options = ("--out", tmp_path / "out", "--concurrency", 12)
+    done = shell("batch", manifest(12), *options, "--budget", "1.00")
+    assert done.returncode == 1
+    assert "of this run's $1.00 is spent or reserved" in done.stderr
+    assert Decimal("0.6") <= spent(vidu_home) <= 1
+    assert swift_fal.ledger()["billed_usd"] <= 1
+    saved = shell("batch", manifest(12), *options, "--budget", "0")
+    assert len(saved.stdout.splitlines()) == len(billed(swift_fal)), "what is paid is still had"
+    assert shell("batch", manifest(12), *options, "--budget", "9").returncode == 0
+    assert set(billed(swift_fal).values()) == {1}
+
+
+def test_parts_are_disjoint_whole_and_stay_the_same(shell, manifest, tmp_path):
+    def names(path: Path, *options: str) -> set[str]:
+        return {each["name"] for each in lines(shell(*planned, path, *options).stdout)}
+
+    planned = ("batch", "--dry-run", "--json")
+    parts = [names(manifest(40), "--shard", f"{part}/3") for part in (1, 2, 3)]
+    assert sum(map(len, parts)) == 40
+    assert set.union(*parts) == names(manifest(40))
+    assert all(parts)
+    changed = names(manifest(40, row_7={"prompt": "Mended"}), "--shard", "2/3")
+    assert changed - {"s007"} == parts[1] - {"s007"}
+
+
+def test_parts_on_two_machines_come_together(shell, swift_fal, manifest, tmp_path, vidu_home):
+    homes = [tmp_path / "machine_1", tmp_path / "machine_2"]
+    for part, home in enumerate(homes, 1):
+        done = shell(
+            *("batch", manifest(10), "--home", home, "--shard", f"{part}/2"),
+            *("--out", tmp_path / "out"),
+        )
+        assert done.returncode == 0
+    merged = shell("ledger", "merge", *(home / "ledger.sqlite" for home in homes))
+    assert merged.returncode == 0, merged.stderr
+    dry = shell("batch", manifest(10), "--dry-run").stdout
+    assert "0 new, 0 unfinished, 10 paid. To pay: $0.00" in dry
+    assert shell("batch", manifest(10), "--out", tmp_path / "out").returncode == 0
+    assert swift_fal.ledger()["counts"]["jobs"] == 10
+    assert spent(vidu_home) == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--shard", "0/3"],
+        ["--shard", "4/3"],
+        ["--shard", "3"],
+        ["--shard", "x/y"],
+        ["--concurrency", "0"],
+        ["--budget", "-1"],
+        ["--budget", "nan"],
+    ],
+    ids=" ".join,
+)
+def test_bad_usage(manifest, options):
+    with pytest.raises(SystemExit) as ended:
+        main(["batch", str(manifest(1)), *options])
+    assert ended.value.code == 2
+
+
+def test_a_draft_batch_is_free_and_needs_no_key(shell, swift_fal, manifest, tmp_path):
+    done = shell(
+        "batch", manifest(1), "--out", tmp_path / "out", "--draft", "--budget", "0", FAL_KEY=""
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 clips, $0.00" in done.stderr
+    assert not swift_fal.ledger()["requests"]
+
+
+class Page(HTMLParser):
+    """What a browser would see of the contact sheet."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.videos: list[dict[str, str | None]] = []
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "video":
+            self.videos.append(dict(attributes))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_contact_sheet_shows_each_clip_and_each_failure(shell, swift_fal, manifest, tmp_path):
+    swift_fal.set_faults("content_policy_violation:1")
+    path = manifest(3, row_2={"prompt": '<b>bold</b> & "quoted"', "out": "a #1 clip"})
+    shell("batch", path, "--out", tmp_path / "out", "--contact-sheet", "--concurrency", 1)
+    page = Page(tmp_path / "out" / "contact_sheet.html")
+    assert [unquote(video["src"]) for video in page.videos] == ["a #1 clip.mp4", "s003.mp4"]
+    assert all(video["poster"].startswith("data:image/jpeg;base64,/9j/") for video in page.videos)
+    assert "#" not in page.videos[0]["src"]
+    assert '<b>bold</b> & "quoted"' in page.text
+    assert "2 of 3 clips" in page.text
+    assert "content checker refused" in page.text
+
+
+def test_a_contact_sheet_that_can_not_be_written_is_told(shell, swift_fal, manifest, tmp_path):
+    (tmp_path / "out" / "contact_sheet.html").mkdir(parents=True)
+    done = shell("batch", manifest(1), "--out", tmp_path / "out", "--contact-sheet")
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 1)
+    assert "contact_sheet.html could not be written" in done.stderr
+    assert "What succeeded is saved." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+class Terminal(io.StringIO):
+    """Takes what is drawn, as a terminal does."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_has_clips_dollars_and_time_left():
+    terminal = Terminal()
+    with BatchProgress(4, terminal) as tally:
+        tally.clip(Decimal("0.20"))
+        tally.clip(Decimal("0.20"))
+        tally.failure("s003: refused")
+    drawn = terminal.getvalue()
+    assert "2 of 4 clips |" in drawn
+    assert "$0.40, 1 failed, 0" in drawn
+    assert " left" in drawn
+    assert "s003: refused\n" in drawn
+    assert drawn.endswith("2 of 4 clips, $0.40, 1 failed\n")
+
+
+def test_no_bar_is_drawn_into_a_file():
+    file = io.StringIO()
+    with BatchProgress(1, file) as tally:
+        tally.clip(Decimal("0.20"))
+    assert file.getvalue() == "1 of 1 clips, $0.20\n"

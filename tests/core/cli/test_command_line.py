@@ -1,0 +1,367 @@
+"""`python -m vidu` as a user runs it: real processes, exit codes, what goes to stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from vidu.ledger.ledger import LEDGER_FILE, Ledger
+from vidu.media.video import check
+
+from ...support.shots import until
+
+ROOT = Path(__file__).resolve().parents[3]
+PROMPT = ("--prompt", "The tide comes in")
+
+
+@pytest.fixture
+def image(tmp_path) -> Path:
+    return picture(tmp_path / "beach.png", (200, 120, 40))
+
+
+def picture(path: Path, color: tuple[int, int, int]) -> Path:
+    # A ramp, for over one color no seed's movement is seen.
+    ramp = Image.linear_gradient("L").resize((64, 48))
+    Image.composite(Image.new("RGB", ramp.size, color), ramp.convert("RGB"), ramp).save(path)
+    return path
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+# generate
+
+
+def test_paths_on_stdout_one_for_each_image(shell, swift_fal, image, clips, tmp_path):
+    second = picture(tmp_path / "cliff.png", (10, 20, 30))
+    done = shell("generate", image, second, *PROMPT, "--out", clips)
+    assert done.returncode == 0, done.stderr
+    names = ["beach_00001.mp4", "cliff_00001.mp4"]
+    assert sorted(done.stdout.splitlines()) == [str(clips / name) for name in names]
+    assert [check(clips / name).frame_count for name in names] == [4, 4]
+    for words in ("beach.png: Uploading", "cliff.png: Checking"):
+        assert words in done.stderr
+    again = shell("generate", image, second, *PROMPT, "--out", clips)
+    assert sorted(again.stdout.splitlines()) == sorted(done.stdout.splitlines())
+    assert swift_fal.ledger()["counts"]["jobs"] == 2
+
+
+def test_a_clip_as_json(shell, swift_fal, image, clips):
+    options = ("--seed", 7, "--movement-amplitude", "small", "--out", clips, "--json")
+    (first,) = lines(shell("generate", image, *PROMPT, *options).stdout)
+    (job,) = swift_fal.ledger()["jobs"]
+    assert (job["input"]["seed"], job["input"]["movement_amplitude"]) == (7, "small")
+    assert first == {
+        "file_path": str(clips / "beach_00001.mp4"),
+        "request_id": job["request_id"],
+        "seed": 7,
+        "width": 64,
+        "height": 48,
+        "fps": 24.0,
+        "frame_count": 4,
+        "duration_s": pytest.approx(4 / 24),
+        "cost_usd": 0.2,
+        "reused": False,
+    }
+    (again,) = lines(shell("generate", image, *PROMPT, *options).stdout)
+    assert again == first | {"cost_usd": 0.0, "reused": True}
+
+
+def test_a_clip_kept_elsewhere_is_copied_here_free(shell, swift_fal, image, clips, tmp_path):
+    first = shell("generate", image, *PROMPT, "--out", clips).stdout.strip()
+    here = tmp_path / "here"
+    (copy,) = lines(shell("generate", image, *PROMPT, "--out", here, "--json").stdout)
+    assert (copy["reused"], Path(copy["file_path"]).parent) == (True, here)
+    assert Path(copy["file_path"]).read_bytes() == Path(first).read_bytes()
+    assert swift_fal.ledger()["counts"]["jobs"] == 1
+
+
+def test_a_copy_overwrites_no_other_clip(shell, swift_fal, image, clips, tmp_path):
+    here = tmp_path / "here"
+    shell("generate", image, *PROMPT, "--seed", 1, "--out", clips)
+    other = Path(shell("generate", image, *PROMPT, "--seed", 2, "--out", here).stdout.strip())
+    before = other.read_bytes()
+    for _ in range(2):
+        copy = shell("generate", image, *PROMPT, "--seed", 1, "--out", here).stdout.strip()
+        assert Path(copy).read_bytes() == (clips / other.name).read_bytes() != before
+        assert other.read_bytes() == before
+        assert len(list(here.iterdir())) == 2
+    assert swift_fal.ledger()["counts"]["jobs"] == 2
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_frames_and_a_contact_sheet(suffix, shell, swift_fal, image, clips):
+    options = ("--frames", suffix, "--contact-sheet", "--out", clips)
+    assert shell("generate", image, *PROMPT, *options).returncode == 0
+    frames = sorted((clips / "beach_00001_frames").iterdir())
+    assert [frame.name for frame in frames] == [f"frame_{n:05}.{suffix}" for n in range(1, 5)]
+    assert {Image.open(frame).size for frame in frames} == {(64, 48)}
+    with Image.open(clips / "beach_00001_sheet.jpg") as sheet:
+        assert sheet.width > sheet.height
+
+
+def test_a_draft_needs_no_key_and_no_network(shell, swift_fal, image, clips, vidu_home):
+    nowhere = {"FAL_KEY": "", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    done = shell("generate", image, *PROMPT, "--draft", "--json", "--out", clips, **nowhere)
+    assert done.returncode == 0, done.stderr
+    (clip,) = lines(done.stdout)
+    assert (clip["cost_usd"], clip["frame_count"]) == (0.0, 96)
+    assert check(Path(clip["file_path"])).duration_s == 4.0
+    assert swift_fal.ledger()["requests"] == []
+    assert not (vidu_home / "ledger.sqlite").exists()
+
+
+def test_1_when_a_clip_failed_and_the_others_come(shell, swift_fal, image, clips, tmp_path):
+    swift_fal.set_faults("content_policy_violation:1")
+    second = picture(tmp_path / "cliff.png", (10, 20, 30))
+    done = shell("generate", image, second, *PROMPT, "--out", clips)
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 1
+    assert "content checker" in done.stderr
+    assert "Nothing was charged." in done.stderr
+
+
+def test_pictures_that_can_not_be_written_fail_alone(shell, swift_fal, image, clips, tmp_path):
+    second = picture(tmp_path / "cliff.png", (10, 20, 30))
+    clips.mkdir()
+    (clips / "beach_00001_frames").write_text("a file where a folder should be")
+    swift_fal.set_faults("status_500:1")  # one of the two takes longer
+    done = shell("generate", image, second, *PROMPT, "--out", clips, "--frames", "png")
+    assert done.returncode == 1
+    assert f"The pictures of {clips / 'beach_00001.mp4'} could not be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout.splitlines() == [str(clips / "cliff_00001.mp4")]
+    assert (swift_fal.ledger()["counts"]["cancels"], swift_fal.ledger()["counts"]["jobs"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "words"),
+    [
+        (("{image}",), {}, "--prompt"),
+        (("{image}", "--prompt", "  "), {}, "The prompt is empty"),
+        (("{image}", "--prompt", "x" * 1501), {}, "1501 characters"),
+        (("{image}", *PROMPT, "--seed", "-1"), {}, "seed is -1"),
+        (("{image}", *PROMPT, "--movement-amplitude", "huge"), {}, "invalid choice"),
+        (("missing.png", *PROMPT), {}, "missing.png"),
+        (("{text}", *PROMPT), {}, "text.png"),
+        (("{image}", "{wide}", *PROMPT), {}, "wide.png"),
+        (("{image}", *PROMPT), {"FAL_KEY": ""}, "There is no fal key"),
+        (("{image}", *PROMPT), {"FAL_KEY": "sesame open"}, "not a fal key"),
+        (("{image}", *PROMPT), {"VIDU_DAILY_BUDGET_USD": "much"}, "VIDU_DAILY_BUDGET_USD"),
+    ],
+)
+def test_2_for_bad_usage_and_nothing_is_sent(
+    arguments, environment, words, shell, swift_fal, image, tmp_path
+):
+    (tmp_path / "text.png").write_text("no picture")
+    Image.new("RGB", (410, 100)).save(tmp_path / "wide.png")
+    places = {name: tmp_path / f"{name}.png" for name in ("text", "wide")} | {"image": image}
+    done = shell("generate", *(part.format(**places) for part in arguments), **environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "sesame" not in done.stderr
+    assert swift_fal.ledger()["requests"] == []
+
+
+def test_a_budget_that_is_spent(shell, swift_fal, image, clips, tmp_path):
+    second = picture(tmp_path / "cliff.png", (10, 20, 30))
+    done = shell("generate", image, second, *PROMPT, "--out", clips, VIDU_DAILY_BUDGET_USD="0.20")
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 1)
+    assert "$0.20 of today's $0.20" in done.stderr
+    assert swift_fal.ledger()["counts"]["jobs"] == 1
+
+
+def test_what_goes_wrong_with_a_draft_speaks_of_no_money(shell, image, clips):
+    clips.mkdir()
+    (clips / "beach_00001_frames").write_text("a file where a folder should be")
+    done = shell("generate", image, *PROMPT, "--draft", "--out", clips, "--frames", "png")
+    assert done.returncode == 1
+    assert "The pictures of " in done.stderr
+    assert "Nothing was charged." in done.stderr
+    assert "paid" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["generate", "batch", "watch", "resume"])
+def test_a_folder_that_can_not_be_written_is_told_before_anything_is_paid(
+    command, shell, swift_fal, image, tmp_path
+):
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "shots.csv").write_text(f"image,prompt\n{image.name},A wave.\n")
+    what = {"generate": [image, *PROMPT], "batch": [tmp_path / "shots.csv"], "watch": [tmp_path]}
+    done = shell(command, *what.get(command, []), "--out", tmp_path / "file")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Clips cannot be written to {tmp_path / 'file'}" in done.stderr
+    assert swift_fal.ledger()["requests"] == []
+
+
+@pytest.mark.parametrize("letter", ["x", "\u6d77"], ids=["ascii", "wide"])
+def test_an_image_with_the_longest_name_there_is(letter, shell, swift_fal, image, clips, tmp_path):
+    room = 255 - len(".png")
+    long = image.rename(tmp_path / f"{letter * (room // len(letter.encode()))}.png")
+    done = shell("generate", long, *PROMPT, "--out", clips, "--frames", "jpg", "--contact-sheet")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "shots.csv").write_text(f"image,prompt\n{long.name},A wave.\n", encoding="utf-8")
+    assert shell("batch", tmp_path / "shots.csv", "--out", clips).returncode == 0
+    assert swift_fal.ledger()["counts"]["jobs"] == 2
+
+
+async def test_a_killed_process_is_resumed(start, shell, open_fal, image, clips, vidu_home):
+    fal = open_fal(generation_seconds=1.5)
+    environment = fal.environment
+    process = start("generate", image, *PROMPT, "--out", clips, **environment)
+    await until(lambda: fal.ledger()["jobs"] and fal.ledger()["jobs"][0]["polls"])
+    process.kill()
+    process.communicate()
+    done = shell("resume", "--out", clips, "--json", **environment)
+    assert done.returncode == 0, done.stderr
+    (clip,) = lines(done.stdout)
+    (job,) = fal.ledger()["jobs"]
+    assert (clip["request_id"], clip["reused"], clip["cost_usd"]) == (job["request_id"], True, 0.0)
+    assert check(Path(clip["file_path"])).frame_count == 8
+    again = shell("resume", "--out", clips, "--json", **environment)
+    assert (again.stdout, again.stderr) == ("", "Nothing is unfinished.\n")
+
+
+# The ledger.
+
+
+def test_the_ledger_is_listed_summed_and_forgotten(shell, swift_fal, image, clips, vidu_home):
+    assert shell("ledger", "--json").stdout == ""
+    made = Path(shell("generate", image, *PROMPT, "--out", clips).stdout.strip())
+    (row,) = lines(shell("ledger", "--json").stdout)
+    request_id = swift_fal.ledger()["jobs"][0]["request_id"]
+    assert (row["state"], row["request_id"], row["file_path"]) == ("saved", request_id, str(made))
+    assert (row["prompt"], row["price_usd"], row["endpoint"]) == (
+        "The tide comes in",
+        0.2,
+        "fal-ai/vidu/image-to-video",
+    )
+    listed = shell("ledger").stdout
+    for words in ("saved", "$0.20", "The tide comes in", str(made)):
+        assert words in listed
+    sums = json.loads(shell("spend", "--json", VIDU_DAILY_BUDGET_USD="5").stdout)
+    assert sums == {"today_usd": 0.2, "month_usd": 0.2, "daily_budget_usd": 5.0}
+    assert shell("spend", VIDU_DAILY_BUDGET_USD="5").stdout.startswith(
+        "today       $0.20 of $5.00\n"
+    )
+    assert shell("spend").stdout == "today       $0.20\nthis month  $0.20\n"
+
+    unknown = shell("forget", row["id"], "999")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "no row 999" in unknown.stderr
+    assert lines(shell("ledger", "--json").stdout) == [row]
+    assert "forgot" in shell("forget", row["fingerprint"][:8]).stdout
+    assert made.exists()
+    assert shell("ledger", "--json").stdout == ""
+
+
+def test_nothing_was_spent_yet(shell):
+    sums = json.loads(shell("spend", "--json").stdout)
+    assert sums == {"today_usd": 0, "month_usd": 0, "daily_budget_usd": None}
+
+
+def test_forget_removes_files_only_when_told(shell, swift_fal, image, clips):
+    made = Path(shell("generate", image, *PROMPT, "--out", clips).stdout.strip())
+    request_id = swift_fal.ledger()["jobs"][0]["request_id"]
+    assert shell("forget", request_id, "--files").returncode == 0
+    assert not made.exists()
+    shell("generate", image, *PROMPT, "--out", clips)
+    assert swift_fal.ledger()["counts"]["jobs"] == 2  # forgotten is the user's word to pay again
+
+
+def test_what_was_lost_is_forgotten_by_the_very_command_the_error_names(
+    shell, swift_fal, image, clips, vidu_home
+):
+    swift_fal.set_faults("submit_reset:1,listing_unavailable")
+    lost = shell("generate", image, *PROMPT, "--out", clips)
+    assert lost.returncode == 1
+    assert "It is not known whether fal charged" in lost.stderr
+    command = f'python -m vidu forget 1 --home "{vidu_home}"'
+    assert command in lost.stderr
+    with Ledger.open(vidu_home) as ledger:
+        assert len(ledger.unfinished()) == 1
+    assert shell("forget", 1, "--home", vidu_home).returncode == 0
+    assert shell("generate", image, *PROMPT, "--out", clips).returncode == 0
+    assert swift_fal.ledger()["counts"]["jobs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"), [("clip.txt", True), ("clip.mp4", False), ("settings.json", False)]
+)
+def test_forget_removes_nothing_but_the_clip_that_was_kept(
+    name, whole, shell, swift_fal, image, clips, tmp_path, vidu_home
+):
+    """A merged row may name any file of this machine."""
+    made = Path(shell("generate", image, *PROMPT, "--out", clips).stdout.strip())
+    precious = tmp_path / name
+    shutil.copy(made, precious)
+    if not whole:
+        precious.write_bytes(bytes(made.stat().st_size))
+    named_in_the_ledger(vidu_home, precious)
+    done = shell("forget", 1, "--files")
+    assert done.returncode == 0
+    assert f"left alone: {precious}" in done.stderr
+    assert precious.exists() and made.exists()
+    assert shell("ledger").stdout == ""
+
+
+FORGET_WITHOUT_PRIVILEGES = """
+import ctypes, sys
+from vidu.__main__ import main
+
+if sys.platform == "linux":  # where root may write to any folder
+    libc, version = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522)
+    sets = (ctypes.c_uint32 * 6)()
+    libc.capget(version, sets)
+    sets[0] &= ~0b1110
+    assert libc.capset(version, sets) == 0
+sys.exit(main(["forget", "1", "--files"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder has no such permissions there")
+def test_a_clip_that_can_not_be_removed_keeps_its_row(shell, swift_fal, image, clips, vidu_home):
+    made = Path(shell("generate", image, *PROMPT, "--out", clips).stdout.strip())
+    clips.chmod(0o555)
+    done = subprocess.run(
+        [sys.executable, "-c", FORGET_WITHOUT_PRIVILEGES],
+        env=os.environ | {"VIDU_HOME": str(vidu_home), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    clips.chmod(0o755)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{made} could not be removed (Permission denied), so row 1 stays." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert made.exists()
+    with Ledger.open(vidu_home) as ledger:
+        assert ledger.get(1)
+
+
+async def test_forgetting_waits_for_the_run_that_is_at_work(start, open_fal, image, clips):
+    fal = open_fal(generation_seconds=60)
+    running = start("generate", image, *PROMPT, "--out", clips, **fal.environment)
+    await until(lambda: fal.ledger()["jobs"] and fal.ledger()["jobs"][0]["polls"])
+    forgetting = start("forget", 1)
+    assert forgetting.stderr.readline().startswith("waiting for the run that is at work on row 1")
+    assert running.poll() is None
+    running.kill()
+    out, _ = forgetting.communicate()
+    assert (forgetting.returncode, out.split()[:2]) == (0, ["forgot", "1"])
+
+
+def named_in_the_ledger(home: Path, path: Path) -> None:
+    with closing(sqlite3.connect(home / LEDGER_FILE)) as db:
+        db.execute("UPDATE shots SET path = ?", (str(path),))
+        db.commit()

@@ -1,0 +1,50 @@
+"""Clips brought to another folder: none replaces another, whoever comes at the same moment."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from vidu.cli._output import candidate_paths, copy_into, copy_to_free_name
+from vidu.errors import SaveError
+from vidu.generate import Clip
+
+AT_ONCE = 8
+
+
+def clip(path: Path, content: bytes) -> Clip:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    return Clip(path, "r", 0, 64, 48, 24.0, 4, 0.2, Decimal(0), True)
+
+
+def test_clips_of_one_name_that_come_at_once_are_all_there(tmp_path, clips):
+    made = [
+        clip(tmp_path / str(number) / "beach_00001.mp4", bytes([number]) * 2_000_000)
+        for number in range(AT_ONCE)
+    ]
+    together = Barrier(AT_ONCE)
+
+    def bring(each: Clip) -> Clip:
+        together.wait()
+        return copy_into(clips, each)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        brought = list(pool.map(bring, made))
+    assert len({each.path for each in brought}) == AT_ONCE
+    for each, original in zip(brought, made, strict=True):
+        assert each.path.read_bytes() == original.path.read_bytes()
+    assert len(list(clips.iterdir())) == AT_ONCE
+    assert [copy_into(clips, each).path for each in made] == [each.path for each in brought]
+
+
+def test_a_copy_that_can_not_be_written_says_where_the_clip_is(tmp_path):
+    made = clip(tmp_path / "there" / "a.mp4", b"mp4")
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(SaveError, match=r"a\.mp4 could not be copied to .*b\.mp4") as failed:
+        copy_to_free_name(made, candidate_paths(tmp_path / "file", "b"))
+    assert "paid for and not lost" in str(failed.value)

@@ -1,0 +1,207 @@
+"""Commands that are stopped, and commands of which one shot breaks: real processes and signals."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import closing
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+from PIL import Image
+
+from vidu.ledger.ledger import Ledger
+from vidu.models import State
+
+from ...support.shots import until
+
+PROMPT = ("--prompt", "The tide comes in")
+UNIX = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows cannot press Ctrl-C for one process"
+)
+
+
+@pytest.fixture
+def images(tmp_path) -> list[Path]:
+    paths = [tmp_path / "beach.png", tmp_path / "cliff.png"]
+    for path, color in zip(paths, ("navy", "teal"), strict=True):
+        Image.new("RGB", (64, 48), color).save(path)
+    return paths
+
+
+@pytest.fixture
+def commands(images, tmp_path, clips) -> dict[str, list[object]]:
+    """The two images into clips, by each of the commands that pay."""
+    manifest = tmp_path / "shots.csv"
+    rows = "".join(f"{image.name},{PROMPT[1]}\n" for image in images)
+    manifest.write_text(f"image,prompt\n{rows}")
+    for image in images:
+        image.with_suffix(".txt").write_text(PROMPT[1])
+    return {
+        "generate": ["generate", *images, *PROMPT, "--out", clips],
+        "batch": ["batch", manifest, "--out", clips],
+        "watch": ["watch", tmp_path, "--out", clips, "--interval", "0.2"],
+    }
+
+
+PAYING = pytest.mark.parametrize("name", ["generate", "batch", "watch"])
+
+
+def asked(fal) -> list[dict]:
+    return [job for job in fal.ledger()["jobs"] if job["polls"]]
+
+
+def polls(fal) -> int:
+    return sum(len(job["polls"]) for job in fal.ledger()["jobs"])
+
+
+def states(home: Path) -> list[State]:
+    with Ledger.open(home) as ledger:
+        return [entry.state for entry in ledger.entries()]
+
+
+def ended(process: Popen[str], number: signal.Signals) -> list[str]:
+    """What it says on stderr when this signal ends it."""
+    process.send_signal(number)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (128 + number, "")
+    assert "Traceback" not in err
+    return err.splitlines()
+
+
+# Ctrl-C is the user's cancel.
+
+
+@UNIX
+@PAYING
+async def test_ctrl_c_cancels_at_fal_and_says_so(name, commands, start, open_fal, vidu_home):
+    fal = open_fal(generation_seconds=60)
+    process = start(*commands[name], **fal.environment)
+    await until(lambda: len(asked(fal)) == 2)
+    *_, word = ended(process, signal.SIGINT)
+    assert word.startswith("interrupted. At fal: 2 asked to cancel. ")
+    assert f'python -m vidu resume --home "{vidu_home}"' in word
+    assert [job["status_code"] for job in fal.ledger()["jobs"]] == [499, 499]
+    assert states(vidu_home) == [State.CANCELLED, State.CANCELLED]
+
+
+@UNIX
+async def test_with_nothing_at_fal_it_says_that(commands, start, open_fal, vidu_home):
+    fal = open_fal(faults="upload_timeout")
+    process = start(*commands["generate"], **fal.environment)
+    await until(lambda: len(fal.ledger()["requests"]) >= 2)
+    *_, word = ended(process, signal.SIGINT)
+    assert word == "interrupted. Nothing is left at fal."
+    assert set(states(vidu_home)) == {State.FAILED}
+
+
+@UNIX
+async def test_a_collecting_that_is_interrupted_cancels_nothing(
+    commands, start, open_fal, vidu_home, clips
+):
+    fal = open_fal(generation_seconds=60)
+    killed = start(*commands["generate"], **fal.environment)
+    await until(lambda: len(asked(fal)) == 2)
+    killed.kill()
+    killed.communicate()
+    before = polls(fal)
+    process = start("resume", "--out", clips, **fal.environment)
+    await until(lambda: polls(fal) >= before + 2)
+    *_, word = ended(process, signal.SIGINT)
+    assert word.startswith("interrupted. At fal: 2 being made. ")
+    assert fal.ledger()["counts"]["cancels"] == 0
+
+
+@UNIX
+def test_a_draft_that_is_interrupted_leaves_nothing(images, start, clips, vidu_home):
+    process = start("generate", *images, *PROMPT, "--draft", "--out", clips)
+    while "Drawing" not in process.stderr.readline():
+        assert process.poll() is None
+    assert ended(process, signal.SIGINT)[-1] == "interrupted."
+    assert list(clips.iterdir()) == []
+    assert not vidu_home.exists()
+
+
+# SIGTERM is a shutdown, which cancels nothing.
+
+
+@UNIX
+@PAYING
+async def test_a_shutdown_leaves_the_clips_to_the_next_run(
+    name, commands, start, shell, open_fal, vidu_home, clips
+):
+    fal = open_fal(generation_seconds=3)
+    process = start(*commands[name], **fal.environment)
+    await until(lambda: len(asked(fal)) == 2)
+    *_, word = ended(process, signal.SIGTERM)
+    assert word.startswith("stopped. At fal: 2 being made. ")
+    collected = shell("resume", "--out", clips, **fal.environment)
+    assert collected.returncode == 0, collected.stderr
+    assert len(collected.stdout.splitlines()) == 2
+    assert (fal.ledger()["counts"]["cancels"], fal.ledger()["counts"]["jobs"]) == (0, 2)
+
+
+@UNIX
+async def test_what_was_made_in_time_is_not_fetched_by_a_stopped_run_but_told_of(
+    commands, start, open_fal, vidu_home
+):
+    fal = open_fal(faults="download_stalled")
+    process = start(*commands["generate"], **fal.environment)
+    await until(lambda: fal.ledger()["counts"]["downloads"] == 2)
+    *_, word = ended(process, signal.SIGTERM)
+    assert word.startswith("stopped. At fal: 2 made, not yet fetched. ")
+
+
+# One shot that breaks leaves the others alone.
+
+
+@PAYING
+async def test_who_stops_reading_loses_no_clip(name, commands, start, open_fal, vidu_home):
+    fal = open_fal(generation_seconds=1, concurrency=1)
+    once = ["--once"] if name == "watch" else []
+    process = start(*commands[name], *once, **fal.environment)
+    process.stdout.close()  # as `head` does
+    with closing(process.stderr):
+        err = process.stderr.read()
+    assert process.wait() == 1
+    assert "Traceback" not in err
+    assert states(vidu_home) == [State.SAVED, State.SAVED]
+    assert (fal.ledger()["counts"]["cancels"], fal.ledger()["billed_usd"]) == (0, 0.4)
+
+
+async def test_who_stops_reading_loses_no_clip_that_is_collected(
+    commands, start, open_fal, vidu_home, clips
+):
+    fal = open_fal(generation_seconds=3, concurrency=1)
+    killed = start(*commands["generate"], **fal.environment)
+    await until(lambda: len(asked(fal)) == 2)
+    killed.kill()
+    killed.communicate()
+    process = start("resume", "--out", clips, **fal.environment)
+    process.stdout.close()
+    with closing(process.stderr):
+        process.stderr.read()
+    assert process.wait() == 1
+    assert states(vidu_home) == [State.SAVED, State.SAVED]
+
+
+def test_a_list_is_cut_short_without_a_traceback(start, swift_fal, shell, commands):
+    assert shell(*commands["generate"]).returncode == 0
+    process = start("ledger", PYTHONUNBUFFERED="1")
+    process.stdout.close()
+    with closing(process.stderr):
+        assert process.stderr.read() == ""
+    assert process.wait() == 1
+
+
+def test_a_name_that_stdout_can_not_spell_is_told_all_the_same(
+    shell, swift_fal, images, clips, tmp_path
+):
+    sea = images[0].rename(tmp_path / "\u6d77.png")
+    done = shell("generate", sea, images[1], *PROMPT, "--out", clips, PYTHONIOENCODING="cp1252")
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == [
+        str(clips / "\\u6d77_00001.mp4"),
+        str(clips / "cliff_00001.mp4"),
+    ]

@@ -1,0 +1,139 @@
+"""A watched folder: each image with its prompt becomes a clip, whole and once."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from vidu.cli.watch import FolderWatcher
+from vidu.media.video import check
+
+LOOK = ("--interval", "0.2")
+
+
+@pytest.fixture
+def inbox(tmp_path) -> Path:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+def drop(inbox: Path, name: str, prompt: str | None = "A wave.", color: str = "navy") -> Path:
+    image = inbox / f"{name}.png"
+    Image.new("RGB", (64, 48), color).save(image)
+    if prompt is not None:
+        image.with_suffix(".txt").write_text(prompt, encoding="utf-8")
+    return image
+
+
+def until(said: Callable[[], bool], process) -> None:
+    while not said():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.05)
+
+
+def jobs(fal) -> list[dict]:
+    return fal.ledger()["jobs"]
+
+
+def test_what_is_there_becomes_clips(shell, swift_fal, inbox, tmp_path):
+    drop(inbox, "one", "A wave.\n")
+    drop(inbox, "two", "\ufeffA gull.", "teal")
+    drop(inbox, "no prompt", None)
+    (inbox / "no image.txt").write_text("A rock.")
+    Image.new("RGB", (64, 48)).save(inbox / ".hidden.png")
+    done = shell("watch", inbox, "--prompt-from", "sidecar", "--out", tmp_path, "--once", *LOOK)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.splitlines()) == {str(tmp_path / f"{n}.mp4") for n in ("one", "two")}
+    assert check(tmp_path / "one.mp4").frame_count == 4
+    assert {job["input"]["prompt"] for job in jobs(swift_fal)} == {"A wave.", "A gull."}
+
+
+def test_each_once_even_when_its_clip_was_taken_away(shell, swift_fal, inbox, tmp_path):
+    drop(inbox, "one")
+    command = ("watch", inbox, "--out", tmp_path, "--once", "--json", *LOOK)
+    (told,) = shell(*command).stdout.splitlines()
+    Path(json.loads(told)["file_path"]).unlink()
+    again = shell(*command)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert len(jobs(swift_fal)) == 1
+    assert swift_fal.ledger()["counts"]["downloads"] == 1
+
+
+def test_a_clip_paid_elsewhere_is_brought_here_free(shell, swift_fal, inbox, tmp_path):
+    image = drop(inbox, "one")
+    shell("generate", image, "--prompt", "A wave.", "--out", tmp_path / "before")
+    done = shell("watch", inbox, "--out", tmp_path / "out", "--once", *LOOK)
+    assert done.stdout.strip() == str(tmp_path / "out" / "one.mp4")
+    assert len(jobs(swift_fal)) == 1
+
+
+def test_new_images_are_seen_as_they_come(start, swift_fal, inbox, tmp_path):
+    process = start("watch", inbox, "--out", tmp_path, *LOOK)
+    drop(inbox, "one")
+    assert process.stdout.readline().strip() == str(tmp_path / "one.mp4")
+    drop(inbox, "two", "A gull.")
+    assert process.stdout.readline().strip() == str(tmp_path / "two.mp4")
+    assert len(jobs(swift_fal)) == 2
+
+
+def test_a_failure_is_told_once_and_tried_again_when_mended(start, swift_fal, inbox, tmp_path):
+    process = start("watch", inbox, "--out", tmp_path, *LOOK)
+    image = drop(inbox, "one", " ")
+    assert process.stderr.readline().startswith("one.png: The prompt is empty.")
+    image.with_suffix(".txt").write_text("A wave.")
+    assert process.stdout.readline().strip() == str(tmp_path / "one.mp4")
+    assert len(jobs(swift_fal)) == 1
+
+
+def test_once_tells_of_failures(shell, swift_fal, inbox, tmp_path):
+    swift_fal.set_faults("content_policy_violation:1")
+    drop(inbox, "one")
+    done = shell("watch", inbox, "--out", tmp_path, "--once", *LOOK)
+    assert done.returncode == 1
+    assert "one.png: fal's content checker refused" in done.stderr
+
+
+def test_a_folder_that_is_away_for_a_while_stops_nothing(start, open_fal, inbox, tmp_path):
+    fal = open_fal(generation_seconds=1.5)
+    drop(inbox, "one")
+    process = start("watch", inbox, "--out", tmp_path, *LOOK, **fal.environment)
+    until(lambda: any(job["polls"] for job in jobs(fal)), process)
+    away = inbox.rename(tmp_path / "away")
+    while "cannot be read" not in process.stderr.readline():
+        assert process.poll() is None
+    assert process.stdout.readline().strip() == str(tmp_path / "one.mp4")
+    away.rename(inbox)
+    drop(inbox, "two", "A gull.")
+    assert process.stdout.readline().strip() == str(tmp_path / "two.mp4")
+    assert (len(jobs(fal)), fal.ledger()["counts"]["cancels"]) == (2, 0)
+
+
+def test_a_folder_that_is_none(shell, tmp_path):
+    done = shell("watch", tmp_path / "nowhere", "--out", tmp_path)
+    assert done.returncode == 2
+    assert "cannot be read" in done.stderr
+
+
+def test_an_image_is_taken_when_it_stands_still_and_again_when_it_changes(inbox):
+    arrivals = FolderWatcher(inbox)
+    image = inbox / "one.png"
+    image.write_bytes(b"half")
+    assert arrivals.look() == []
+    assert arrivals.look() == [], "it has no sidecar"
+    image.with_suffix(".txt").write_text("A wave.")
+    assert arrivals.look() == []
+    image.write_bytes(b"half and more")
+    assert arrivals.look() == [], "it still grows"
+    assert arrivals.look() == [image]
+    assert arrivals.look() == []
+    image.with_suffix(".txt").write_text("A gull and a wave.")
+    assert arrivals.look() == []
+    assert arrivals.look() == [image]
+    image.unlink()
+    assert arrivals.look() == []

@@ -1,0 +1,243 @@
+"""A finished clip comes home whole or not at all, whatever the CDN does with it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import local_fal
+from vidu import errors
+from vidu.errors import Charge
+from vidu.generate import Clip
+from vidu.media.video import probe
+from vidu.steps.context import numbered_names
+
+from ...support.shots import SHORT, jobs_of, packet_problems, problems, run, shot, until
+
+CDN = ("v3b.fal.media", "v3.fal.media", "fal.media")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A shot that fal has made and the ledger knows, and whose file is not on disk any more."""
+
+    fal: local_fal.LocalFal
+    home: Path
+    folder: Path
+    requests_before: int
+
+    async def fetched(self, **options: Any) -> Clip:
+        return await run(shot(), self.home, self.folder, **options)
+
+    @property
+    def downloads(self) -> list[dict[str, Any]]:
+        requests = self.fal.ledger()["requests"][self.requests_before :]
+        return [each for each in requests if each["host"] in CDN]
+
+    @property
+    def statuses(self) -> list[int]:
+        return [each["status"] for each in self.downloads]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, bare_environment) -> Iterator[tuple[local_fal.LocalFal, Path]]:
+    home = tmp_path_factory.mktemp("made")
+    with (
+        local_fal.running(
+            generation_seconds=0.2, concurrency=50, clip_size=(64, 48), clip_frames=8
+        ) as fal,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in fal.environment.items():
+            patch.setenv(name, value)
+        asyncio.run(run(shot(), home / "home", home / "clips")).path.unlink()
+        yield fal, home / "home"
+
+
+@pytest.fixture
+def finished(made, tmp_path) -> Finished:
+    fal, home = made
+    fal.set_faults("")
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    shutil.copytree(home, tmp_path / "home")
+    return Finished(fal, tmp_path / "home", clips, len(fal.ledger()["requests"]))
+
+
+@pytest.mark.parametrize(
+    ("faults", "statuses"),
+    [
+        ("", [200]),
+        ("redirect:1", [302, 200]),
+        ("download_broken:1", [None, 206]),
+        ("download_stalled:1", [None, 206]),
+        ("short:1", [200, 206]),
+        ("download_broken:1,no_range:1", [None, 200]),
+        ("truncated:1", [200, 200]),
+        ("empty:1", [200, 200]),
+        ("html:1", [200, 200]),
+        ("clip_gone:1", [404, 200]),
+        ("download_reset:1", [None, 200]),
+        ("download_timeout:1", [None, 200]),
+        *((f"download_{status}:1", [status, 200]) for status in (408, 409, 500, 502, 503, 504)),
+    ],
+)
+async def test_what_passes_is_got_past(faults, statuses, finished):
+    finished.fal.set_faults(faults)
+    clip = await finished.fetched(settings=replace(SHORT, retry_timeout_s=Decimal(5)))
+    assert finished.statuses == statuses
+    assert (clip.reused, clip.cost_usd) == (True, 0)
+    assert problems(finished.fal, finished.home, finished.folder, shot(), clip) == []
+    assert len(jobs_of(finished.fal, shot())) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        ("truncated", errors.CorruptClipError, "bytes, and fal promised"),
+        ("empty", errors.CorruptClipError, "came with 0 bytes"),
+        ("html", errors.CorruptClipError, "The clip came with"),
+        ("short", errors.DownloadError, "could not be downloaded"),
+        ("download_broken", errors.DownloadError, "could not be downloaded"),
+        ("download_stalled", errors.DownloadError, "stayed silent"),
+        ("download_timeout", errors.DownloadError, "stayed silent"),
+        ("download_reset", errors.DownloadError, "hung up"),
+        ("download_503", errors.DownloadError, "503"),
+        ("redirect_to_private", errors.UnsafeUrlError, "private network"),
+    ],
+)
+async def test_what_lasts_is_said_and_never_handed_on(fault, kind, words, finished):
+    finished.fal.set_faults(fault)
+    with pytest.raises(kind, match=words) as caught:
+        await finished.fetched(settings=replace(SHORT, retry_timeout_s=Decimal("0.5")))
+    assert caught.value.charge is Charge.SPENT
+    assert "Run the same shot again to fetch it" in caught.value.next_step
+    assert caught.value.request_id == jobs_of(finished.fal, shot())[0]["request_id"]
+    assert list(finished.folder.glob("[!.]*")) == []
+    assert finished.fal.ledger()["refused"] == []  # nobody even knocked at the private address
+    finished.fal.set_faults("")
+    clip = await finished.fetched()
+    assert problems(finished.fal, finished.home, finished.folder, shot(), clip) == []
+
+
+async def test_no_key_goes_to_the_cdn(finished):
+    finished.fal.set_faults("redirect:1,download_broken:1")
+    await finished.fetched()
+    assert len(finished.downloads) == 3
+    assert {each["authorization"] for each in finished.downloads} == {""}
+
+
+async def test_a_clip_larger_than_the_limit(finished):
+    with pytest.raises(errors.DownloadError, match="larger than 0 MB") as caught:
+        await finished.fetched(settings=replace(SHORT, clip_limit_mb=Decimal("0.001")))
+    assert "VIDU_CLIP_LIMIT_MB" in caught.value.next_step
+    assert caught.value.charge is Charge.SPENT
+    assert list(finished.folder.glob("[!.]*")) == []
+    clip = await finished.fetched()
+    assert problems(finished.fal, finished.home, finished.folder, shot(), clip) == []
+
+
+async def test_a_finished_clip_that_can_not_be_kept_is_not_fetched_twice(finished):
+    (finished.folder / "blocked").write_text("a file where a folder should be")
+
+    def names(width, height):
+        folder = finished.folder / ("blocked" if (width, height) == (64, 48) else "")
+        return numbered_names(folder, "clip")(width, height)
+
+    with pytest.raises(errors.SaveError, match="blocked") as caught:
+        await finished.fetched(names=names)
+    assert caught.value.charge is Charge.SPENT
+    (finished.folder / "blocked").unlink()
+    clip = await finished.fetched()
+    assert finished.statuses == [200]
+    assert problems(finished.fal, finished.home, finished.folder, shot(), clip) == []
+
+
+async def test_a_folder_that_can_not_be_made_is_said_before_the_download(finished):
+    (finished.folder / "blocked").write_text("a file where a folder should be")
+    with pytest.raises(errors.SaveError, match="blocked"):
+        await finished.fetched(names=numbered_names(finished.folder / "blocked", "clip"))
+    assert finished.statuses == []
+    (finished.folder / "blocked").unlink()
+    clip = await finished.fetched()
+    assert problems(finished.fal, finished.home, finished.folder, shot(), clip) == []
+
+
+async def test_what_a_killed_run_left_of_the_download_is_replaced(finished):
+    (job,) = jobs_of(finished.fal, shot())
+    tag = hashlib.sha256(job["request_id"].encode()).hexdigest()[:16]
+    left = finished.folder / f".{tag}.part"
+    left.write_bytes(b"\0\0\0\x20ftypisom" + bytes(1000))
+    clip = await finished.fetched()
+    assert problems(finished.fal, finished.home, finished.folder, shot(), clip) == []
+
+
+# What is wrong with the result itself.
+
+
+async def submitted_with(fal, faults: dict[int, str], folder: Path) -> list[Clip | Exception]:
+    """One shot for each fault, all waited for together."""
+    tasks = []
+    for seed, fault in faults.items():
+        fal.set_faults(fault)
+        tasks.append(asyncio.create_task(run(shot(seed), folder / "home", folder / "clips")))
+        await until(lambda: jobs_of(fal, shot(seed)))  # noqa: B023 (called at once)
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_addresses_that_are_not_fetched_at_all(open_fal, tmp_path):
+    fal = open_fal(concurrency=5)
+    strange = {1: "file_url:1", 2: "http_url:1", 3: "private_url:1"}
+    refused = await submitted_with(fal, strange, tmp_path)
+    assert [type(error) for error in refused] == [errors.UnsafeUrlError] * 3
+    for error, words in zip(refused, ("file", "http", "private network"), strict=True):
+        assert words in error.message
+        assert error.charge is Charge.SPENT
+        assert "python -m vidu forget" in error.next_step
+    ledger = fal.ledger()
+    assert (ledger["counts"]["downloads"], ledger["refused"]) == (0, [])
+    # Asked again, it stays the one job that was paid for.
+    with pytest.raises(errors.UnsafeUrlError):
+        await run(shot(1), tmp_path / "home", tmp_path / "clips")
+    assert fal.ledger()["counts"]["jobs"] == 3
+
+
+async def test_results_without_a_whole_clip(open_fal, tmp_path):
+    fal = open_fal(concurrency=5)
+    lacking = {1: "video_missing:1", 2: "video_null:1", 3: "cut_clip:1", 4: "url_only:1,cut_clip:1"}
+    refused = await submitted_with(fal, lacking, tmp_path)
+    kinds = [
+        errors.DownloadError,
+        errors.DownloadError,
+        errors.CorruptClipError,
+        errors.CorruptClipError,
+    ]
+    assert [type(error) for error in refused] == kinds
+    assert {error.charge for error in refused} == {Charge.SPENT}
+    assert "names no video" in refused[0].message
+    assert list(tmp_path.rglob("*.mp4")) == []
+    assert list(tmp_path.rglob("*.part")) == []
+    assert fal.ledger()["counts"]["jobs"] == 4
+
+
+async def test_clips_of_every_kind_come_home_as_they_are(open_fal, tmp_path):
+    fal = open_fal(concurrency=9)
+    kinds = ["with_audio", "fps_16", "odd_size", "index_last", "variable_frame_rate", "rotated"]
+    kinds += ["untagged_color", "url_only"]
+    faults = {seed: f"{kind}:1" for seed, kind in enumerate(kinds, start=1)}
+    clips = dict(zip(kinds, await submitted_with(fal, faults, tmp_path), strict=True))
+    for seed, clip in enumerate(clips.values(), start=1):
+        assert list(packet_problems(fal, clip.path, jobs_of(fal, shot(seed))[0])) == []
+    assert probe(clips["with_audio"].path).has_audio
+    assert (clips["fps_16"].fps, clips["fps_16"].frame_count) == (16, 5)
+    assert (clips["odd_size"].width, clips["odd_size"].height) == (63, 47)
+    assert probe(clips["variable_frame_rate"].path).variable_frame_rate
+    assert (clips["rotated"].width, clips["rotated"].height) == (48, 64)

@@ -1,0 +1,90 @@
+"""A process killed (SIGKILL) beside each step of the ledger and each call of the provider.
+
+Then the same shot is run until it succeeds. Whatever was interrupted: no second job while the
+first may be alive or was billed, and its clip comes home whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vidu.ledger.ledger import Ledger
+
+from ...support.history_pool import HistoryPool
+from ...support.shots import SHORT, STEPS, problems, run, shot
+
+ROOT = Path(__file__).parents[3]
+CHILD = Path(__file__).with_name("crash_child.py")
+PLAYERS = 8  # most of a cell is waiting
+
+# What makes a run come to a step, where it is not on every run's way.
+LEADING_TO = {
+    "find": "fal accepted_then_502:1",
+    "find_output": "fal result_expired:1",
+    "failed": "fal content_policy_violation:1",
+}
+# The user interrupts these; killed before it is cancelled the job goes on, killed after, not.
+CANCELLING = ("cancelled", "cancel")
+
+
+def history(step: str, when: str) -> list[str]:
+    killing = f"kill {when}:{step}"
+    if step in CANCELLING:
+        return [f"{killing} generating"]
+    return [LEADING_TO[step], killing] if step in LEADING_TO else [killing]
+
+
+CELLS = {f"{when} {step}": history(step, when) for step in STEPS for when in ("before", "after")}
+CELLS |= {
+    f"{when} failed, not accepted": ["fal submit_429:1", f"kill {when}:failed"]
+    for when in ("before", "after")
+}
+CELLS["again and again"] = [
+    f"kill after:{step}" for step in ("reserve", "submit", "find", "result", "fetch")
+]
+
+
+@pytest.fixture(scope="module")
+def outcomes(request) -> dict[str, dict[str, Any]]:
+    """What came of each cell that was chosen."""
+    items = [item for item in request.session.items if item.path == request.path]
+    chosen = [item.callspec.params["cell"] for item in items if hasattr(item, "callspec")]
+    with HistoryPool(PLAYERS) as stage:
+        return dict(zip(chosen, stage.play(CELLS[cell] for cell in chosen), strict=True))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_killed_there_and_run_again(cell, outcomes, tally):
+    outcome = outcomes[cell]
+    tally(outcome)
+    found = outcome["problems"]
+    if cell == "before saved":
+        # Killed between the file's last byte and its row, the whole file may stand there twice.
+        found = [each for each in found if not each.startswith("beside the clip")]
+    assert found == [], outcome
+    assert outcome["killed"] == sum(step.startswith("kill") for step in CELLS[cell]), outcome
+    assert outcome["billed"] == 1, outcome
+    if cell not in {"before failed", "after failed", *(f"after {step}" for step in CANCELLING)}:
+        assert outcome["jobs"] == 1, outcome
+
+
+def test_what_was_reserved_by_a_killed_run_is_asked_for_anew_by_its_shot(fal, vidu_home, clips):
+    subprocess.run(
+        [sys.executable, CHILD, vidu_home, clips, str(shot().seed), "before:upload"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    with Ledger.open(vidu_home) as ledger:
+        assert ledger.spent_today() == Decimal("0.20")
+    # The reservation is the shot's own, and does not stand in its way.
+    settings = replace(SHORT, daily_budget_usd=Decimal("0.20"))
+    clip = asyncio.run(run(shot(), vidu_home, clips, settings=settings))
+    assert problems(fal, vidu_home, clips, shot(), clip) == []

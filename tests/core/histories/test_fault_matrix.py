@@ -1,0 +1,83 @@
+"""Every fault of local_fal at every step of a shot: one job is paid for, its clip comes home whole.
+
+Each cell is a history: a way for a fault to strike, and then the same shot run until it succeeds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from local_fal import FAULTS
+from local_fal.faults import DOWNLOAD, JOB_FAULTS, KINDS, LISTING, ODD_DETAILS, PLACES, RESULT
+from local_fal.responses import INFRASTRUCTURE_ERRORS, MODEL_ERRORS
+
+from ...support.history_pool import HistoryPool
+
+PLAYERS = 20  # most of a cell is waiting
+
+# No call of a generation meets these.
+ELSEWHERE = {name for name in FAULTS if name.startswith(("pricing_", "billing_"))}
+# fal ends such a job unbilled, and the next run asks for another.
+ENDED = {"stuck_in_queue", *MODEL_ERRORS, *INFRASTRUCTURE_ERRORS, *ODD_DETAILS}
+# What fal keeps of such a clip never becomes better: it is paid for once, and never comes home.
+BROKEN = {"video_missing", "video_null", "file_url", "http_url", "private_url", "cut_clip"}
+
+
+def at(*places: str) -> set[str]:
+    assert set(places) <= set(PLACES)
+    return {f"{place}_{kind}" for place in places for kind in (*KINDS, "reset", "timeout")}
+
+
+LISTED = {*at("listing"), *LISTING}
+CANCELLED = {*at("cancel"), "cancel_ignored"}
+MET = FAULTS.keys() - ELSEWHERE - LISTED - CANCELLED - {"no_range"}
+REPEATED = {name for name in MET - ENDED if name.endswith(("_reset", "_timeout", "_500"))}
+
+WAYS: dict[str, tuple[set[str], list[str]]] = {
+    "once": (MET, ["fal {}:1"]),
+    "twice": (REPEATED, ["fal {}:2"]),
+    "throughout the first run": (MET - JOB_FAULTS, ["fal {}", "teardown uploading 8", "fal well"]),
+    "in the run that resumes": (
+        {*at("status", "result", "download"), *(RESULT.keys() - JOB_FAULTS), *DOWNLOAD},
+        ["teardown generating", "fal {}:1"],
+    ),
+    "in the search for a lost request": (LISTED, ["fal accepted_then_dropped:1,{}:1"]),
+    "in the search for a lost result": (LISTED, ["fal result_expired:1,{}:1"]),
+    "in a transfer that broke": ({*at("download"), *DOWNLOAD}, ["fal download_broken:1,{}:1"]),
+    "in fetching a lost file anew": ({*at("download"), *DOWNLOAD}, ["run", "remove", "fal {}:1"]),
+    "in the cancelling": (CANCELLED, ["fal {}:1", "cancel generating"]),
+}
+CELLS = {
+    f"{fault} {way}": [step.format(fault) for step in history]
+    for way, (faults, history) in WAYS.items()
+    for fault in FAULTS
+    if fault in faults
+}
+
+
+def test_no_fault_is_left_out():
+    assert {cell.split()[0] for cell in CELLS} == FAULTS.keys() - ELSEWHERE
+
+
+@pytest.fixture(scope="module")
+def outcomes(request) -> dict[str, dict[str, Any]]:
+    """What came of each cell that was chosen."""
+    items = [item for item in request.session.items if item.path == request.path]
+    chosen = [item.callspec.params["cell"] for item in items if hasattr(item, "callspec")]
+    with HistoryPool(PLAYERS) as stage:
+        return dict(zip(chosen, stage.play(CELLS[cell] for cell in chosen), strict=True))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_one_job_is_paid_for_and_its_clip_comes_home(cell, outcomes, tally):
+    outcome, fault = outcomes[cell], cell.split()[0]
+    tally(outcome)
+    assert outcome["problems"] == (["there is no clip"] if fault in BROKEN else []), outcome
+    assert outcome["jobs"] == 1 + (fault in ENDED), outcome
+    assert outcome["billed"] == 1, outcome
+    if fault not in ENDED:
+        assert outcome["spent_usd"] == 0.20, outcome
+    if fault in BROKEN:
+        assert "paid for" in outcome["errors"][-1], outcome

@@ -1,0 +1,140 @@
+"""Any sequence of steps, budgets, restarts and midnights, against a ledger saved in a dict."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from vidu.errors import BudgetExceededError, LedgerUnavailableError
+from vidu.ledger.ledger import LEDGER_FILE, Ledger
+from vidu.media.image import EncodedImage
+from vidu.models import Entry, Output, RequestHandle, SavedFile, State
+from vidu.request import Request
+
+PRICE = Decimal("0.20")
+STILL = EncodedImage(b"", "image/png", 64, 64, "ab" * 32)
+SHOTS = [Request((STILL,), "waves", seed) for seed in range(3)]
+ALIVE = frozenset(State) - {State.FAILED}
+OWED = frozenset({State.SUBMITTING, State.SUBMITTED, State.CANCELLED, State.FINISHED})
+MOVES = {
+    "mark_submitting": {State.RESERVED: State.SUBMITTING},
+    "submitted": {State.SUBMITTING: State.SUBMITTED},
+    "cancelled": dict.fromkeys((State.SUBMITTED, State.CANCELLED), State.CANCELLED),
+    "finished": dict.fromkeys(
+        (State.SUBMITTED, State.CANCELLED, State.FINISHED, State.SAVED), State.FINISHED
+    ),
+    "saved": {State.FINISHED: State.SAVED},
+    "failed": dict.fromkeys(State, State.FAILED),
+}
+
+
+class Books(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.home = Path(tempfile.mkdtemp())
+        self.now = datetime(2026, 2, 27, 22)
+        self.book = self.opened()
+        self.rows: dict[int, Entry] = {}
+
+    def opened(self) -> Ledger:
+        return Ledger(self.home / LEDGER_FILE, now=lambda: self.now.timestamp())
+
+    def teardown(self) -> None:
+        self.book.close()
+        shutil.rmtree(self.home)
+
+    def live(self, request: Request) -> Entry | None:
+        alive = (row for row in self.rows.values() if row.state in ALIVE)
+        return next((row for row in alive if row.fingerprint == request.fingerprint), None)
+
+    def spent(self, fmt: str) -> Decimal:
+        today = self.now.strftime(fmt)
+        counted = (row for row in self.rows.values() if row.billed is not False)
+        days = (datetime.fromtimestamp(row.reserved_at).strftime(fmt) for row in counted)
+        return sum((PRICE for day in days if day == today), Decimal(0))
+
+    @rule(request=st.sampled_from(SHOTS), budget=st.sampled_from(["0", "0.19", "0.40", "9"]))
+    def intend(self, request: Request, budget: str) -> None:
+        known = self.active(request)
+        over = budget != "0" and self.spent("%Y-%m-%d") + PRICE > Decimal(budget)
+        try:
+            row = self.book.reserve(request, Decimal(budget))
+        except BudgetExceededError:
+            assert over
+            assert not known
+            return
+        if known:
+            assert row == known
+        else:
+            assert not over
+            assert row.id not in self.rows
+        self.rows[row.id] = row
+
+    @rule(
+        name=st.sampled_from(sorted(MOVES)),
+        billed=st.sampled_from([True, False, None]),
+        at=st.integers(0, 99),
+    )
+    def move(self, name: str, billed: bool | None, at: int) -> None:
+        if not self.rows:
+            return
+        row = list(self.rows.values())[at % len(self.rows)]
+        given: dict[str, tuple[object, ...]] = {
+            "mark_submitting": ({"seed": 7},),
+            "submitted": (RequestHandle(f"r-{row.id}", "s", "r", "c"),),
+            "finished": (Output("https://x/1.mp4", 7),),
+            "saved": (SavedFile(Path("1.mp4"), 7, "cd", 64, 64, 24.0, 96, 4.0),),
+            "failed": ("no",),
+        }
+        more = {"billed": billed} if name == "failed" else {}
+        try:
+            moved = getattr(self.book, name)(row, *given.get(name, ()), **more)
+        except LedgerUnavailableError:
+            assert row.state not in MOVES[name]
+            return
+        assert moved.state is MOVES[name][row.state]
+        self.rows[row.id] = moved
+
+    @rule(at=st.integers(0, 99))
+    def forget(self, at: int) -> None:
+        if self.rows:
+            self.book.forget(self.rows.pop(list(self.rows)[at % len(self.rows)]))
+
+    @rule()
+    def restart(self) -> None:
+        self.book.close()
+        self.book = self.opened()
+
+    @rule(hours=st.integers(1, 30))
+    def wait(self, hours: int) -> None:
+        self.now += timedelta(hours=hours)
+
+    @invariant()
+    def the_books_agree(self) -> None:
+        assert self.book.entries() == sorted(self.rows.values(), key=lambda row: -row.id)
+        assert [self.book.active(request.fingerprint) for request in SHOTS] == [
+            self.active(request) for request in SHOTS
+        ]
+        owed = [row for row in self.rows.values() if row.state in OWED]
+        assert self.book.unfinished() == sorted(owed, key=lambda row: row.id)
+
+    @invariant()
+    def no_shot_has_two_live_rows(self) -> None:
+        alive = [row.fingerprint for row in self.book.entries() if row.state in ALIVE]
+        assert len(alive) == len(set(alive))
+
+    @invariant()
+    def the_sums_agree(self) -> None:
+        assert self.book.spent_today() == self.spent("%Y-%m-%d")
+        assert self.book.spent_this_month() == self.spent("%Y-%m")
+
+
+TestBooks = Books.TestCase
+TestBooks.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vidu.ledger.lock import hold_lock
+
+ROOT = Path(__file__).resolve().parents[3]
+PATIENCE_S = 30  # for what must come, however slow the machine; nothing here is measured
+
+# Enters again and again. Two inside at once trip over the door, or lose a count.
+VISITOR = """
+import asyncio, os, sys
+from pathlib import Path
+from vidu.ledger.lock import hold_lock
+
+folder, visits = Path(sys.argv[1]), int(sys.argv[2])
+door, count = folder / "door", folder / "count"
+
+async def visit():
+    async with hold_lock(folder / "lock", lambda: None):
+        os.close(os.open(door, os.O_CREAT | os.O_EXCL))
+        seen = int(count.read_text())
+        await asyncio.sleep(0.002)
+        count.write_text(str(seen + 1))
+        door.unlink()
+
+async def main():
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for _ in range(visits):
+        await visit()
+
+asyncio.run(main())
+"""
+
+HOLDER = """
+import asyncio, sys
+from pathlib import Path
+from vidu.ledger.lock import hold_lock
+
+async def main():
+    async with turn(Path(sys.argv[1]), lambda: None):
+        print("inside", flush=True)
+        await asyncio.sleep(3600)
+
+asyncio.run(main())
+"""
+
+
+def start(script: str, *arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def nobody() -> None:
+    raise AssertionError("nobody was to be waited for")
+
+
+async def enter(path: Path) -> None:
+    async with hold_lock(path, lambda: None):
+        pass
+
+
+def test_of_eight_processes_never_two_are_inside(tmp_path):
+    (tmp_path / "count").write_text("0")
+    visitors = [start(VISITOR, tmp_path, 8) for _ in range(8)]
+    for visitor in visitors:
+        assert visitor.stdout.readline() == "ready\n"
+    for visitor in visitors:
+        visitor.stdin.write("go\n")
+        visitor.stdin.flush()
+    for visitor in visitors:
+        _, complaint = visitor.communicate(timeout=PATIENCE_S)
+        assert visitor.returncode == 0, complaint
+    assert (tmp_path / "count").read_text() == "64"
+    assert (tmp_path / "lock").exists()
+
+
+async def test_a_killed_holder_lets_go(tmp_path):
+    path = tmp_path / "lock"
+    with start(HOLDER, path) as holder:
+        assert holder.stdout.readline() == "inside\n"
+        told = asyncio.Event()
+        waiter = asyncio.create_task(_enter_telling(path, told))
+        await asyncio.wait_for(told.wait(), PATIENCE_S)
+        assert not waiter.done()
+        holder.kill()
+        await asyncio.wait_for(waiter, PATIENCE_S)
+
+
+async def _enter_telling(path: Path, told: asyncio.Event) -> None:
+    async with hold_lock(path, told.set):
+        pass
+
+
+async def test_of_many_coroutines_never_two_are_inside(tmp_path):
+    inside = 0
+
+    async def visit() -> None:
+        nonlocal inside
+        async with hold_lock(tmp_path / "lock", lambda: None):
+            inside += 1
+            assert inside == 1
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(visit() for _ in range(8)))
+
+
+async def test_threads_with_loops_of_their_own_take_turns(tmp_path):
+    path, inside = tmp_path / "lock", []
+
+    async def visit() -> None:
+        async with hold_lock(path, lambda: None):
+            inside.append(1)
+            assert len(inside) == 1
+            await asyncio.sleep(0.01)
+            inside.pop()
+
+    await asyncio.gather(*(asyncio.to_thread(asyncio.run, visit()) for _ in range(6)))
+
+
+async def test_other_shots_do_not_wait(tmp_path):
+    async with hold_lock(tmp_path / "one", nobody), hold_lock(tmp_path / "two", nobody):
+        pass
+
+
+async def test_a_turn_ends_with_an_error(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        async with hold_lock(tmp_path / "lock", nobody):
+            raise ZeroDivisionError
+    async with hold_lock(tmp_path / "lock", nobody):
+        pass
+
+
+async def test_a_cancelled_holder_and_a_cancelled_waiter_let_go(tmp_path):
+    path = tmp_path / "lock"
+    inside, told = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        async with hold_lock(path, nobody):
+            inside.set()
+            await asyncio.sleep(3600)
+
+    holder = asyncio.create_task(hold())
+    await inside.wait()
+    waiter = asyncio.create_task(_enter_telling(path, told))
+    await told.wait()
+    for task in (waiter, holder):
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with hold_lock(path, nobody):
+        pass
+
+
+async def test_a_place_that_can_not_be_written_is_an_os_error(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OSError):
+        await enter(tmp_path / "file" / "locks" / "lock")

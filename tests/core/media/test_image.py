@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from vidu.errors import InvalidImageError
+from vidu.media.image import UPLOAD_LIMIT, encode, load_image, to_rgb8
+
+any_float = st.floats(width=32, allow_nan=True, allow_infinity=True)
+shapes = hnp.array_shapes(min_dims=2, max_dims=2, max_side=40)
+
+
+def opened(still) -> np.ndarray:
+    with Image.open(io.BytesIO(still.data)) as image:
+        assert Image.MIME[image.format] == still.media_type
+        assert image.mode == "RGB"
+        return np.asarray(image)
+
+
+def byte_for(value: float) -> set[int]:
+    """The bytes that are right: two, when a value lies as good as halfway between them."""
+    if math.isnan(value):
+        return {0}
+    exact = min(max(value, 0.0), 1.0) * 255
+    return {math.floor(exact + 0.5 - 1e-4), math.floor(exact + 0.5 + 1e-4)}
+
+
+@given(hnp.arrays(np.float32, (3, 5, 3), elements=any_float))
+def test_floats_are_clamped_and_rounded(pixels):
+    for byte, value in zip(to_rgb8(pixels).flat, pixels.flat, strict=True):
+        assert int(byte) in byte_for(float(value))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_values_others_get_wrong(dtype):
+    values = [0.9999, 0.5, 1.004, -0.01, math.nan, math.inf, -math.inf, 0.0, 1.0]
+    pixels = np.array(values, dtype).reshape(1, -1, 1)
+    assert to_rgb8(pixels)[0, :, 0].tolist() == [255, 128, 255, 0, 0, 255, 0, 0, 255]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_every_byte_survives_as_float(dtype):
+    steps = np.arange(256, dtype=np.uint8)
+    pixels = (steps.astype(np.float32) / 255).astype(dtype)
+    assert np.array_equal(to_rgb8(pixels.reshape(16, 16, 1))[..., 1].ravel(), steps)
+
+
+@given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))))
+def test_bytes_are_sent_as_they_are(pixels):
+    still = encode(pixels)
+    assert still.media_type == "image/png"
+    assert (still.width, still.height) == (pixels.shape[1], pixels.shape[0])
+    assert np.array_equal(opened(still), pixels)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (1100, 1900)])
+def test_png_of_any_size_is_exact(shape):
+    pixels = np.random.default_rng(0).integers(0, 64, (*shape, 3), np.uint8)
+    assert np.array_equal(opened(encode(pixels)), pixels)
+
+
+@pytest.mark.parametrize("gray", ["[H, W]", "[H, W, 1]"])
+def test_grey_is_replicated(gray):
+    values = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+    rgb = to_rgb8(values if gray == "[H, W]" else values[..., np.newaxis])
+    assert rgb.shape == (3, 4, 3)
+    assert np.array_equal(rgb, np.stack([rgb[..., 0]] * 3, -1))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_alpha_is_flattened_over_white(dtype):
+    rgba = np.array([[[255, 0, 0, 255], [255, 0, 0, 0], [0, 0, 0, 51]]], np.uint8)
+    pixels = rgba if dtype == np.uint8 else rgba.astype(np.float32) / 255
+    assert to_rgb8(pixels).tolist() == [[[255, 0, 0], [255, 255, 255], [204, 204, 204]]]
+
+
+def test_a_view_of_any_strides_is_read_right():
+    pixels = np.random.default_rng(0).random((40, 30, 3), dtype=np.float32)
+    assert np.array_equal(to_rgb8(pixels[::-1, ::2]), to_rgb8(pixels)[::-1, ::2])
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 4, 2), (4, 4, 5), (2, 4, 4, 3), (0, 4, 3), (4, 0, 3)])
+def test_a_shape_that_is_no_image_is_named(shape):
+    with pytest.raises(InvalidImageError) as caught:
+        encode(np.zeros(shape, np.float32))
+    assert str(list(shape)) in str(caught.value)
+
+
+def test_integers_of_unknown_range_are_refused():
+    with pytest.raises(InvalidImageError, match="int32"):
+        encode(np.zeros((4, 4, 3), np.int32))
+
+
+@pytest.mark.parametrize(
+    ("size", "sent"), [((2000, 2200), (2000, 2200)), ((4000, 5000), (2000, 2500))]
+)
+def test_what_does_not_compress_becomes_a_jpeg_that_fits(size, sent):
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    still = encode(pixels)
+    assert still.media_type == "image/jpeg"
+    assert len(still.data) <= UPLOAD_LIMIT
+    assert opened(still).shape == (*sent, 3)
+    assert (still.height, still.width) == sent
+
+
+def test_a_jpeg_has_the_best_quality_that_fits():
+    rng = np.random.default_rng(0)
+    detail = rng.integers(0, 256, (2000, 2200, 1), np.uint8)
+    still = encode(
+        np.repeat(detail, 3, axis=2) // 4 + rng.integers(0, 9, (2000, 2200, 3), np.uint8)
+    )
+    assert UPLOAD_LIMIT / 3 < len(still.data) <= UPLOAD_LIMIT
+
+
+@settings(max_examples=20)
+@given(hnp.arrays(np.uint8, shapes.map(lambda shape: (*shape, 3))))
+def test_pixels_name_themselves(pixels):
+    name = encode(pixels).pixels_sha256
+    assert encode(pixels.astype(np.float32) / 255).pixels_sha256 == name
+    changed = pixels.copy()
+    changed[-1, -1, -1] ^= 1
+    assert encode(changed).pixels_sha256 != name
+
+
+def test_the_shape_is_part_of_the_name():
+    pixels = np.zeros((6, 4, 3), np.uint8)
+    assert encode(pixels).pixels_sha256 != encode(pixels.reshape(4, 6, 3)).pixels_sha256
+
+
+def test_the_name_of_an_image_never_changes():
+    # Written down once: a change would make artists pay again for every clip they have.
+    pixels = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    name = "9f01d7501380f8d0b0f25a926f00ba9db61cb3c8455a1b92b3a0026a1e936c22"
+    assert encode(pixels).pixels_sha256 == name
+
+
+def test_read_turns_a_photo_upright(tmp_path):
+    picture = Image.new("RGB", (30, 20), "red")
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "photo.jpg", exif=exif)
+    assert load_image(tmp_path / "photo.jpg").shape == (30, 20, 3)
+
+
+@pytest.mark.parametrize("mode", ["P", "L", "1", "CMYK", "I;16", "LA", "RGBA", "PA"])
+def test_read_understands_every_mode(mode, tmp_path):
+    path = tmp_path / ("image.tif" if mode in ("CMYK", "PA") else "image.png")
+    picture = Image.new("RGBA", (8, 6), (255, 255, 255, 255))
+    if mode == "PA":
+        picture = picture.convert("P")
+    elif mode == "I;16":
+        picture = Image.fromarray(np.full((6, 8), 65535, np.uint16))
+    else:
+        picture = picture.convert("RGB").convert(mode)
+    picture.save(path)
+    assert np.all(to_rgb8(load_image(path)) == 255)
+
+
+def test_read_scales_16_bits(tmp_path):
+    Image.fromarray(np.full((6, 8), 0x8080, np.uint16)).save(tmp_path / "deep.png")
+    assert np.all(load_image(tmp_path / "deep.png") == 0x80)
+
+
+def test_read_keeps_transparency(tmp_path):
+    Image.new("RGBA", (8, 6), (9, 9, 9, 0)).save(tmp_path / "glass.png")
+    assert load_image(tmp_path / "glass.png").shape == (6, 8, 4)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"<html>", b"\x89PNG\r\n\x1a\n"])
+def test_read_refuses_what_is_no_image(content, tmp_path):
+    path = tmp_path / "image.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InvalidImageError, match=r"image\.png"):
+        load_image(path)

@@ -1,0 +1,317 @@
+from __future__ import annotations
+
+import gc
+import os
+import struct
+import threading
+import tracemalloc
+
+import av
+import numpy as np
+import pytest
+
+from vidu.errors import ClipTooLargeError, CorruptClipError
+from vidu.media.color import write_rgb
+from vidu.media.video import MOST_WORKERS, DecodeCancelledError, check, decode, probe
+
+FIXED_ONE = 1 << 16
+TURNS = {  # the display matrix's a, b, c, d; how numpy does the same; degrees clockwise
+    "upright": ((1, 0, 0, 1), lambda picture: picture, 0),
+    "90": ((0, 1, -1, 0), lambda picture: np.rot90(picture, -1), 90),
+    "180": ((-1, 0, 0, -1), lambda picture: np.rot90(picture, 2), 180),
+    "270": ((0, -1, 1, 0), lambda picture: np.rot90(picture, 1), 270),
+}
+MIRRORED = {
+    "left to right": ((-1, 0, 0, 1), lambda picture: picture[:, ::-1]),
+    "upside down": ((1, 0, 0, -1), lambda picture: picture[::-1]),
+    "transposed": ((0, 1, 1, 0), lambda picture: picture.swapaxes(0, 1)),
+    "transposed the other way": (
+        (0, -1, -1, 0),
+        lambda picture: picture.swapaxes(0, 1)[::-1, ::-1],
+    ),
+}
+
+
+def turned(path, matrix) -> None:
+    """Write a display matrix into the track header of a film."""
+    a, b, c, d = (entry * FIXED_ONE for entry in matrix)
+    film = path.read_bytes()
+    place = film.index(b"tkhd") + 4 + 40  # version 0: ISO/IEC 14496-12, 8.3.2
+    entries = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(film[:place] + entries + film[place + len(entries) :])
+
+
+def test_a_clip_is_described(film, noise_frames):
+    clip = probe(film(noise_frames(30), rate=16))
+    assert (clip.width, clip.height, clip.fps, clip.frame_count) == (64, 48, 16.0, 30)
+    assert clip.duration_s == pytest.approx(30 / 16)
+    assert (clip.has_audio, clip.variable_frame_rate, clip.rotation) == (False, False, 0)
+
+
+def test_frames_come_as_float32_in_order(film, noise_frames):
+    frames = noise_frames(12)
+    decoded = decode(film(frames, options={"preset": "medium", "crf": "1"}))
+    assert (decoded.shape, decoded.dtype) == ((12, 48, 64, 3), np.float32)
+    assert decoded.min() >= 0 and decoded.max() <= 1
+    for index, frame in enumerate(frames):
+        shown = frame.to_ndarray(format="rgb24") / 255
+        distances = np.abs(decoded - shown).mean(axis=(1, 2, 3))
+        assert distances.argmin() == index
+
+
+def test_audio_is_neither_needed_nor_in_the_way(film, noise_frames):
+    silent = decode(film(noise_frames(10), name="silent.mp4"))
+    path = film(noise_frames(10), audio=True)
+    assert probe(path).has_audio
+    assert probe(path).frame_count == 10
+    assert np.array_equal(decode(path), silent)
+
+
+def test_the_index_may_come_last(film, noise_frames):
+    path = film(noise_frames(10), movflags="")
+    assert path.read_bytes().index(b"mdat") < path.read_bytes().index(b"moov")
+    assert len(decode(path)) == 10
+
+
+def test_a_fragmented_file_is_counted(film, noise_frames):
+    path = film(noise_frames(10), movflags="frag_keyframe+empty_moov")
+    assert check(path).frame_count == 10
+    assert len(decode(path)) == 10
+
+
+def test_frames_cut_by_an_edit_list_are_not_missed(film, noise_frames):
+    path = film(noise_frames(10))
+    every_frame = decode(path)
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        ticks = round(1 / (stream.time_base * 24))
+    film_bytes = bytearray(path.read_bytes())
+    media_time = film_bytes.index(b"elst") + 4 + 12  # ISO/IEC 14496-12, 8.6.6.2
+    film_bytes[media_time : media_time + 4] = struct.pack(">i", 4 * ticks)
+    path.write_bytes(film_bytes)
+    assert check(path).frame_count == 6
+    assert np.array_equal(decode(path), every_frame[4:])
+
+
+def test_a_variable_frame_rate_is_reported_honestly(film, noise_frames):
+    times = [0, 1, 2, 3, 4, 10, 20, 30, 40, 50]
+    clip = probe(film(noise_frames(10), times=times))
+    assert clip.variable_frame_rate
+    assert clip.frame_count == 10
+    assert clip.fps == pytest.approx(clip.frame_count / clip.duration_s)
+    assert clip.duration_s >= 50 / 24
+
+
+def test_the_rounding_of_a_coarse_clock_is_no_variable_rate(film, noise_frames):
+    times = [round(index * 1000 / 24) for index in range(20)]
+    assert not probe(film(noise_frames(20), times=times, rate=1000)).variable_frame_rate
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_rotation_is_respected(turn, film, noise_frames):
+    matrix, by_numpy, degrees = TURNS[turn]
+    path = film(noise_frames(3))
+    stored = decode(path)
+    turned(path, matrix)
+    expected = np.stack([by_numpy(picture) for picture in stored])
+    clip = probe(path)
+    assert clip.rotation == degrees
+    assert (clip.height, clip.width) == expected.shape[1:3]
+    assert np.array_equal(decode(path), expected)
+
+
+@pytest.mark.parametrize("mirroring", MIRRORED)
+def test_mirroring_is_respected(mirroring, film, noise_frames):
+    matrix, by_numpy = MIRRORED[mirroring]
+    path = film(noise_frames(3))
+    expected = np.stack([by_numpy(picture) for picture in decode(path)])
+    turned(path, matrix)
+    assert np.array_equal(decode(path), expected)
+    assert probe(path).mirrored
+    assert (probe(path).height, probe(path).width) == expected.shape[1:3]
+
+
+@pytest.mark.parametrize("every_nth", [1, 2, 3, 10, 11])
+@pytest.mark.parametrize("max_frames", [0, 1, 4, 10, 99])
+def test_some_frames(every_nth, max_frames, film, noise_frames):
+    path = film(noise_frames(10))
+    some = decode(path, every_nth=every_nth, max_frames=max_frames)
+    assert np.array_equal(some, decode(path)[::every_nth][: max_frames or None])
+
+
+def test_skipped_frames_are_not_converted(film, noise_frames):
+    path = film(noise_frames(20))
+    converted = 0
+
+    def count(frame, event, argument):
+        nonlocal converted
+        converted += event == "call" and frame.f_code is write_rgb.__code__
+
+    threading.setprofile(count)
+    try:
+        decode(path, every_nth=4, max_frames=3)
+    finally:
+        threading.setprofile(None)
+    assert converted == 3
+
+
+def test_what_does_not_fit_is_refused_with_the_numbers(film, noise_frames):
+    path = film(noise_frames(10))
+    with pytest.raises(ClipTooLargeError) as caught:
+        decode(path, available=lambda: 50_000_000)
+    assert "10 frames of 64 x 48 need 0.1 GB of memory, and 0.1 GB are free" in str(caught.value)
+    assert len(decode(path, available=lambda: 90_000_000)) == 10
+
+
+def test_fewer_frames_need_less_memory(film, noise_frames):
+    path = film(noise_frames(4, 1280, 720))
+    free = 80_000_000 + 2 * 1280 * 720 * 12
+    with pytest.raises(ClipTooLargeError):
+        decode(path, available=lambda: free)
+    assert len(decode(path, max_frames=1, available=lambda: free)) == 1
+    assert len(decode(path, every_nth=4, available=lambda: free)) == 1
+
+
+def test_decoding_stops_when_told(film, noise_frames):
+    path = film(noise_frames(60))
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == 20
+
+    with pytest.raises(DecodeCancelledError):
+        decode(path, stop=stop)
+    assert asked == 20
+
+
+def test_few_frames_are_under_way_at_once(film, noise_frames):
+    """The memory that decoding needs beside its result does not grow with the clip."""
+    path = film(noise_frames(80))
+    under_way = most = 0
+
+    def watch(frame, event, argument):
+        nonlocal under_way, most
+        if frame.f_code is write_rgb.__code__:
+            under_way += (event == "call") - (event == "return")
+            most = max(most, under_way)
+
+    threading.setprofile(watch)
+    try:
+        decode(path)
+    finally:
+        threading.setprofile(None)
+    assert 1 <= most <= MOST_WORKERS
+
+
+def test_no_frame_outlives_its_conversion(film, noise_frames):
+    """PyAV's frames hold megabytes, and a cycle through one would wait for the collector."""
+    path = film(noise_frames(60))
+    alive = []
+
+    def stop() -> bool:
+        alive.append(sum(type(thing) is av.VideoFrame for thing in gc.get_objects()))
+        return False
+
+    gc.collect()
+    before = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
+    gc.disable()
+    try:
+        decode(path, stop=stop)
+    finally:
+        gc.enable()
+    assert 1 <= max(alive) - before <= (os.cpu_count() or 1) + 4
+
+
+def test_decoding_allocates_little_beside_its_result(film, noise_frames):
+    path = film(noise_frames(24, 1280, 720), options={"preset": "ultrafast", "crf": "30"})
+    tracemalloc.start()
+    try:
+        result = decode(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert result.nbytes <= peak <= 1.08 * result.nbytes + 40_000_000
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("movflags", ["faststart", ""], ids=["index first", "index last"])
+def test_a_truncated_clip_is_never_short(share, movflags, film, noise_frames):
+    path = film(noise_frames(30), movflags=movflags)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    for reading in (check, decode):
+        with pytest.raises(CorruptClipError):
+            reading(path)
+
+
+@pytest.mark.parametrize("missing", [1, 10, 200])
+def test_the_last_bytes_count(missing, film, noise_frames):
+    path = film(noise_frames(30))
+    path.write_bytes(path.read_bytes()[:-missing])
+    with pytest.raises(CorruptClipError):
+        check(path)
+
+
+def test_a_clip_whose_tail_is_zeros(film, noise_frames):
+    path = film(noise_frames(30))
+    whole = path.read_bytes()
+    half = len(whole) // 2
+    path.write_bytes(whole[:half] + bytes(len(whole) - half))
+    with pytest.raises(CorruptClipError):
+        check(path)
+
+
+def test_frames_without_bytes_are_counted(film, noise_frames):
+    """Every sample the index names is there but the last ones, which begin behind the end."""
+    path = film(noise_frames(30))
+    with av.open(str(path)) as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.size]
+    path.write_bytes(path.read_bytes()[: places[14]])
+    with pytest.raises(CorruptClipError, match=r"promises 30 frames, and 14 of them decode"):
+        decode(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<!doctype html><title>404</title>",
+        bytes(range(256)) * 40,
+        b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41",
+        b"#EXTM3U\n#EXTINF:4,\nhttp://127.0.0.1:1/segment.ts\n",
+        b"ffconcat version 1.0\nfile other.mp4\n",
+    ],
+    ids=["empty", "html", "garbage", "only a header", "playlist", "list of files"],
+)
+def test_what_is_no_clip(content, tmp_path):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    for reading in (probe, check, decode):
+        with pytest.raises(CorruptClipError, match=r"clip\.mp4"):
+            reading(path)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(CorruptClipError, match=r"clip\.mp4"):
+        probe(tmp_path / "clip.mp4")
+
+
+def test_sound_alone_is_no_clip(tmp_path):
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", 44100, layout="mono")
+        samples = av.AudioFrame.from_ndarray(
+            np.zeros((1, 4096), np.float32), format="fltp", layout="mono"
+        )
+        samples.sample_rate = 44100
+        container.mux(stream.encode(samples))
+        container.mux(stream.encode(None))
+    with pytest.raises(CorruptClipError, match="no video"):
+        probe(path)
+
+
+def test_a_whole_clip_passes(film, noise_frames):
+    path = film(noise_frames(30))
+    assert check(path) == probe(path)

@@ -1,0 +1,160 @@
+"""A shot list: what is read, what is refused, and which seeds are made."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from vidu.errors import InvalidImageError, InvalidInputError, InvalidPromptError
+from vidu.request import MOVEMENT_AMPLITUDES, SEED_MAX
+from vidu.shots.shot_list import Shot, assign_images, derive_seed, read_shots
+
+BREAKS = {"\r", "\n"}
+PROMPTS = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters=BREAKS), min_size=1, max_size=200
+).map(str.strip)
+SEEDS = st.integers(0, SEED_MAX)
+AMPLITUDES = st.sampled_from(MOVEMENT_AMPLITUDES)
+
+
+def quoted(prompt: str) -> str:
+    return '"' + prompt.replace('"', '""') + '"'
+
+
+def prompts(shots: list[Shot]) -> list[str]:
+    return [shot.prompt for shot in shots]
+
+
+def test_a_list_as_an_artist_writes_it():
+    shots = read_shots(
+        "# Morning\n"
+        "The waves roll in.\n"
+        "\n"
+        "   # and then\n"
+        "  The lamp turns.  |  7\n"
+        '"Red | green | blue flags" | | Large\r\n'
+        'He says "left | right" and goes | 8 | small\n'
+        'A 7" screen | 9\n'
+        '"He says ""go"" | she goes" | 10'
+    )
+    assert [(shot.line, shot.prompt, shot.movement_amplitude) for shot in shots] == [
+        (2, "The waves roll in.", "auto"),
+        (5, "The lamp turns.", "auto"),
+        (6, "Red | green | blue flags", "large"),
+        (7, 'He says "left | right" and goes', "small"),
+        (8, 'A 7" screen', "auto"),
+        (9, 'He says "go" | she goes', "auto"),
+    ]
+    assert [shot.seed for shot in shots][1] == 7
+    assert [shot.seed for shot in shots][3:] == [8, 9, 10]
+
+
+@given(st.lists(st.tuples(PROMPTS, SEEDS, AMPLITUDES), min_size=1, max_size=5))
+def test_what_is_written_is_read(written):
+    assume(all(prompt for prompt, _, _ in written))
+    lines = [f"{quoted(prompt)} | {seed} | {size}" for prompt, seed, size in written]
+    shots = read_shots("\n".join(lines))
+    assert [(shot.prompt, shot.seed, shot.movement_amplitude) for shot in shots] == written
+
+
+@given(st.text(st.sampled_from('ab"|#7 \n\r'), max_size=60) | st.text(max_size=60))
+def test_any_text_is_read_or_refused_in_words(text):
+    try:
+        shots = read_shots(text)
+    except InvalidInputError as error:
+        assert "Line " in str(error) or "empty" in str(error)
+        return
+    assert [shot.line for shot in shots] == sorted({shot.line for shot in shots})
+    assert all(shot.prompt and 0 <= shot.seed <= SEED_MAX for shot in shots)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("a | b", "Line 3: The seed is 'b'."),
+        ("a | -1", "Line 3: The seed is '-1'."),
+        ("a | 2147483648", "Line 3: The seed is 2147483648."),
+        ("a | " + "9" * 5000, "Line 3: The seed is "),
+        ("a | 1.5", "Line 3: The seed is '1.5'."),
+        ("a | 1 | huge", "Line 3: movement_amplitude is 'huge'."),
+        ("a | 1 | small | ", "Line 3: There are 3 bars"),
+        ("| 1", "Line 3: The prompt is empty."),
+        ('"" | 1', "Line 3: The prompt is empty."),
+        ("a" * 1501, "Line 3: The prompt is 1501 characters long"),
+    ],
+)
+def test_a_line_that_can_not_be_used_is_named(line, words):
+    with pytest.raises(InvalidInputError) as refused:
+        read_shots(f"# two good ones\na good one\n{line}\n")
+    assert words in str(refused.value)
+
+
+def test_every_bad_line_is_named_at_once():
+    with pytest.raises(InvalidInputError) as refused:
+        read_shots("a | x\nfine\nb | | huge")
+    assert "Line 1:" in str(refused.value)
+    assert "Line 2:" not in str(refused.value)
+    assert "Line 3:" in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "  \n# only words about it\n"])
+def test_an_empty_list_is_refused(text):
+    with pytest.raises(InvalidPromptError, match="empty"):
+        read_shots(text)
+
+
+@given(SEEDS, PROMPTS, st.integers(1, 500))
+def test_made_seeds_are_seeds_and_always_the_same(base_seed, prompt, take):
+    seed = derive_seed(base_seed, prompt, take)
+    assert 1 <= seed <= SEED_MAX
+    assert seed == derive_seed(base_seed, prompt, take)
+
+
+def test_made_seeds_stay_over_versions():
+    """A clip that was paid for is found by its seed: this number must never change."""
+    assert derive_seed(0, "The waves roll in.", 1) == 438207748
+
+
+@given(
+    st.lists(PROMPTS, min_size=2, max_size=6, unique=True), st.integers(0, 5), PROMPTS, st.data()
+)
+def test_a_line_keeps_its_seed_when_others_change(saved, place, new, data):
+    assume(all(saved) and new and new not in saved)
+    seeds = dict(zip(saved, (shot.seed for shot in read_shots(lines(saved))), strict=True))
+    changed = data.draw(st.permutations(saved))
+    removed = changed.pop()
+    changed.insert(place, new)
+    for shot in read_shots(lines(changed)):
+        if shot.prompt != new:
+            assert shot.seed == seeds[shot.prompt]
+    assert removed not in prompts(read_shots(lines(changed)))
+
+
+def lines(texts: list[str]) -> str:
+    return "\n".join(quoted(text) for text in texts)
+
+
+def test_the_same_prompt_again_is_another_take():
+    first, other, again = read_shots("waves\nwind\nwaves")
+    assert len({first.seed, other.seed, again.seed}) == 3
+
+
+def test_another_base_seed_makes_other_seeds():
+    assert read_shots("waves", 1) != read_shots("waves", 2)
+    assert read_shots("waves | 5", 1) == read_shots("waves | 5", 2)
+
+
+def test_one_image_for_all_or_one_each():
+    shots = read_shots("# three\na\nb\n\nc")
+    assert assign_images(shots, 1) == [0, 0, 0]
+    assert assign_images(shots, 3) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(2, "3 shots and 2 images: line 5 has no image"), (4, "image 4 has no line; the last one is")],
+)
+def test_any_other_number_of_images_is_refused_by_line(count, words):
+    with pytest.raises(InvalidImageError, match=words):
+        assign_images(read_shots("# three\na\nb\n\nc"), count)

@@ -1,0 +1,240 @@
+"""An interrupt in each phase: by the user, who cancels at fal, too, or by a teardown, which not.
+
+Whatever was interrupted, the same shot run again asks first what became of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from vidu.ledger.ledger import Ledger
+from vidu.models import State
+from vidu.progress import Phase
+from vidu.steps.context import numbered_names
+
+from ...support.shots import SHORT, interrupted, jobs_of, problems, run, shot, switching_on, until
+
+BOTH = pytest.mark.parametrize("by_user", [True, False], ids=["user", "teardown"])
+PATIENT = replace(SHORT, queue_limit_s=Decimal(9), read_timeout_s=Decimal(9))
+
+
+def state_of(home) -> tuple[State, bool | None]:
+    with Ledger.open(home) as ledger:
+        (entry,) = ledger.entries()
+        return entry.state, entry.billed
+
+
+def cancels(fal) -> int:
+    return fal.ledger()["counts"]["cancels"]
+
+
+@BOTH
+async def test_while_uploading(by_user, fal, vidu_home, clips):
+    fal.set_faults("upload_timeout:1")
+    await interrupted(shot(), vidu_home, clips, Phase.UPLOADING, by_user=by_user, after_s=0.3)
+    assert state_of(vidu_home) == (State.FAILED, False)
+    assert (fal.ledger()["counts"]["submits"], cancels(fal)) == ({}, 0)
+    clip = await run(shot(), vidu_home, clips)
+    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (False, [])
+    assert len(jobs_of(fal, shot())) == 1
+
+
+@BOTH
+@pytest.mark.parametrize("fault", ["accepted_but_silent", "slow_accept"])
+async def test_while_the_paid_post_waits_for_its_reply(fault, by_user, fal, vidu_home, clips):
+    fal.set_faults(f"{fault}:1")
+    options = {"by_user": by_user, "after_s": 0.3, "settings": PATIENT}
+    await interrupted(shot(), vidu_home, clips, Phase.SUBMITTING, **options)
+    assert state_of(vidu_home) == (State.SUBMITTING, None)
+    assert cancels(fal) == 0  # without a request id there is nothing to cancel
+    await until(lambda: jobs_of(fal, shot())[0]["billed"])
+    clip = await run(shot(), vidu_home, clips)
+    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
+    assert len(jobs_of(fal, shot())) == 1
+
+
+@BOTH
+async def test_the_reply_of_the_paid_post_is_waited_for(by_user, open_fal, vidu_home, clips):
+    fal = open_fal(generation_seconds=1.5)
+    await interrupted(shot(), vidu_home, clips, Phase.SUBMITTING, by_user=by_user)
+    assert state_of(vidu_home)[0] is (State.CANCELLED if by_user else State.SUBMITTED)
+    assert cancels(fal) == by_user
+    clip = await run(shot(), vidu_home, clips)
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 1 + by_user
+
+
+@BOTH
+async def test_while_queued(by_user, open_fal, vidu_home, clips):
+    fal = open_fal(concurrency=1, generation_seconds=1.0)
+    other = asyncio.create_task(run(shot(9), vidu_home / "other", clips))
+    await until(lambda: fal.ledger()["most_running"] == 1)
+    options = {"by_user": by_user, "settings": PATIENT}
+    await interrupted(shot(), vidu_home, clips, Phase.QUEUED, **options)
+    assert state_of(vidu_home)[0] is (State.CANCELLED if by_user else State.SUBMITTED)
+    assert cancels(fal) == by_user
+    if by_user:
+        assert jobs_of(fal, shot())[0]["status_code"] == 499
+    (await other).path.unlink()
+    clip = await run(shot(), vidu_home, clips)
+    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (not by_user, [])
+    assert len(jobs_of(fal, shot())) == 1 + by_user
+
+
+@BOTH
+async def test_while_generating(by_user, open_fal, vidu_home, clips):
+    fal = open_fal(generation_seconds=1.5)
+    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=by_user)
+    assert state_of(vidu_home)[0] is (State.CANCELLED if by_user else State.SUBMITTED)
+    assert cancels(fal) == by_user
+    clip = await run(shot(), vidu_home, clips)
+    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (not by_user, [])
+    assert len(jobs_of(fal, shot())) == 1 + by_user
+
+
+@pytest.mark.parametrize(
+    "fault", ["cancel_ignored", "cancel_reset", "cancel_500", "cancel_502", "cancel_timeout"]
+)
+async def test_a_cancel_that_is_not_heeded_brings_the_clip_free(fault, open_fal, vidu_home, clips):
+    fal = open_fal(generation_seconds=1.5, faults=fault)
+    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=True)
+    assert cancels(fal) == 1
+    assert state_of(vidu_home)[0] is State.CANCELLED
+    clip = await run(shot(), vidu_home, clips)
+    assert (clip.reused, clip.cost_usd) == (True, 0)
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_a_cancel_that_came_too_late_brings_the_clip_free(fal, vidu_home, clips):
+    fal.set_faults("status_timeout")
+    task = asyncio.create_task(
+        interrupted(
+            shot(),
+            vidu_home,
+            clips,
+            Phase.SUBMITTING,
+            by_user=True,
+            after_s=0.9,
+            settings=PATIENT,
+        )
+    )
+    await until(lambda: fal.ledger()["jobs"] and fal.ledger()["jobs"][0]["billed"])
+    await task
+    assert cancels(fal) == 1
+    fal.set_faults("")
+    clip = await run(shot(), vidu_home, clips)
+    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_a_cancelled_shot_is_cancelled_again_when_it_is_run_again(open_fal, vidu_home, clips):
+    fal = open_fal(generation_seconds=2.5, faults="cancel_500:1")
+    for _ in range(2):
+        await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=True)
+    assert cancels(fal) == 2
+    clip = await run(shot(), vidu_home, clips)
+    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (False, [])
+    assert [job["billed"] for job in jobs_of(fal, shot())] == [False, True]
+
+
+@BOTH
+async def test_while_searching_for_a_lost_request(by_user, fal, vidu_home, clips):
+    fal.set_faults("accepted_then_502:1,slow:1")
+    options = {"by_user": by_user, "after_s": 0.2}
+    await interrupted(shot(), vidu_home, clips, Phase.SEARCHING, **options)
+    assert state_of(vidu_home) == (State.SUBMITTING, None)
+    await until(lambda: jobs_of(fal, shot())[0]["billed"])
+    clip = await run(shot(), vidu_home, clips)
+    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
+    assert len(jobs_of(fal, shot())) == 1
+
+
+@BOTH
+async def test_while_downloading(by_user, fal, vidu_home, clips):
+    fal.set_faults("download_stalled:1")
+    options = {"by_user": by_user, "after_s": 0.3, "settings": PATIENT}
+    await interrupted(shot(), vidu_home, clips, Phase.DOWNLOADING, **options)
+    assert state_of(vidu_home)[0] is State.FINISHED
+    assert cancels(fal) == 0
+    clip = await run(shot(), vidu_home, clips)
+    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
+
+
+@BOTH
+async def test_while_keeping_the_file_is_kept_and_written_down(by_user, fal, vidu_home, clips):
+    loop, keeping = asyncio.get_running_loop(), asyncio.Event()
+    asked = []
+
+    def names(width, height):
+        asked.append((width, height))
+        if (width, height) == (64, 48):
+            loop.call_soon_threadsafe(keeping.set)
+            time.sleep(0.7)  # a slow disk
+        return numbered_names(clips, "clip")(width, height)
+
+    options = {"names": names, "cancelled_by_user": lambda: by_user}
+    task = asyncio.create_task(run(shot(), vidu_home, clips, **options))
+    await keeping.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    assert state_of(vidu_home)[0] is State.SAVED
+    before = len(fal.ledger()["requests"])
+    clip = await run(shot(), vidu_home, clips)
+    assert len(fal.ledger()["requests"]) == before
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+
+
+async def test_who_waits_for_another_run_cancels_nothing_of_it(open_fal, vidu_home, clips):
+    fal = open_fal(generation_seconds=1.5)
+    first = asyncio.create_task(run(shot(), vidu_home, clips))
+    await until(lambda: jobs_of(fal, shot()))
+    await interrupted(shot(), vidu_home, clips, Phase.WAITING, by_user=True)
+    assert cancels(fal) == 0
+    clip = await first
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+
+
+async def test_one_press_reaches_every_shot(open_fal, vidu_home, clips):
+    fal = open_fal(generation_seconds=1.5)
+    options = {"settings": PATIENT, "cancelled_by_user": lambda: True}
+    runs = [
+        asyncio.create_task(run(shot(seed), vidu_home, clips, **options)) for seed in range(1, 5)
+    ]
+    await until(lambda: sum(bool(job["polls"]) for job in fal.ledger()["jobs"]) == 4)
+    for each in runs:
+        each.cancel()
+    await asyncio.wait(runs)
+    assert [each.cancelled() for each in runs] == [True] * 4
+    ledger = fal.ledger()
+    assert [job["status_code"] for job in ledger["jobs"]] == [499] * 4
+    assert ledger["billed_usd"] == 0
+
+
+async def test_a_siblings_failure_cancels_nothing(open_fal, vidu_home, clips):
+    fal = open_fal(generation_seconds=1.0, faults="content_policy_violation:1")
+    broken = asyncio.create_task(run(shot(2), vidu_home, clips))
+    await until(lambda: jobs_of(fal, shot(2)))
+    # As ComfyUI does: the first failure tears the prompt's other nodes down.
+    sibling = asyncio.create_task(run(shot(1), vidu_home, clips))
+    await asyncio.wait({broken})
+    sibling.cancel()
+    await asyncio.wait({sibling})
+    assert broken.exception() is not None
+    assert cancels(fal) == 0
+    clip = await run(shot(1), vidu_home, clips)
+    assert (clip.reused, problems(fal, vidu_home, clips, shot(1), clip)) == (True, [])
+
+
+async def test_a_fault_in_the_run_that_resumes(fal, vidu_home, clips):
+    fal.set_faults("slow:1")
+    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=False)
+    on_progress = switching_on(fal, "download_broken:1", Phase.DOWNLOADING)
+    clip = await run(shot(), vidu_home, clips, on_progress=on_progress)
+    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])

@@ -1,0 +1,394 @@
+"""When a paid request may be given up: only when fal, asked in its own name, cannot have it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from vidu import errors
+from vidu.credentials import find_key
+from vidu.errors import Charge
+from vidu.fal.client import Fal
+from vidu.generate import generate, resume
+from vidu.ledger.ledger import LEDGER_FILE, Ledger
+from vidu.library import get_by_request_id, load_or_resume, read_workflow
+from vidu.models import RequestHandle, State
+from vidu.progress import Phase
+from vidu.session import open_session
+from vidu.steps.context import numbered_names
+
+from ...support.shots import SHORT, interrupted, jobs_of, problems, run, shot, until
+
+BRIEF = replace(
+    SHORT,
+    queue_limit_s=Decimal("0.2"),
+    generation_limit_s=Decimal("0.2"),
+    max_generation_s=Decimal("0.2"),
+    read_timeout_s=Decimal("0.6"),
+    retry_timeout_s=Decimal("0.5"),
+)
+"""With these a request lives for one second."""
+
+
+def row(home):
+    with Ledger.open(home) as ledger:
+        return ledger.active(shot().fingerprint)
+
+
+async def looked_at(home, folder, **options):
+    """What a free look does: `resume`, the library, Vidu Saved Clip."""
+    async with open_session(home, SHORT) as (provider, ledger):
+        entry = ledger.active(shot().fingerprint)
+        given = {"names": numbered_names(folder, "clip"), "settings": SHORT} | options
+        return await resume(entry, provider, ledger, **given)
+
+
+# A free look gives nothing up.
+
+
+async def test_a_free_look_for_a_clip_gone_everywhere_leaves_it_paid_for(fal, vidu_home, clips):
+    (await run(shot(), vidu_home, clips)).path.unlink()
+    fal.set_faults("clip_gone")
+    told = []
+    with pytest.raises(errors.ClipGoneError, match=r"fal charged.*anew for \$0\.20"):
+        await looked_at(vidu_home, clips, on_progress=told.append)
+    assert not any("again for" in progress.text for progress in told)
+    fal.set_faults("")
+    assert (await looked_at(vidu_home, clips)).path.is_file()
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+async def test_a_free_look_for_a_request_fal_has_forgotten_leaves_the_row(fal, vidu_home, clips):
+    await interrupted(shot(), vidu_home, clips, Phase.DOWNLOADING, by_user=False, settings=BRIEF)
+    with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
+        db.execute("UPDATE shots SET state = 'submitted', submitted_at = submitted_at - 9999")
+    fal.set_faults("status_expired,listing_without_payloads")
+    with pytest.raises(errors.ClipGoneError, match="not known whether fal charged"):
+        await looked_at(vidu_home, clips)
+    assert row(vidu_home).state is State.SUBMITTED
+
+
+async def test_a_request_fal_has_forgotten_is_paid_for_anew_by_the_artists_word_only(
+    fal, vidu_home, clips
+):
+    await interrupted(shot(), vidu_home, clips, Phase.DOWNLOADING, by_user=False, settings=BRIEF)
+    with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
+        db.execute("UPDATE shots SET state = 'submitted', submitted_at = submitted_at - 9999")
+    fal.set_faults("status_expired,listing_without_payloads")
+    with pytest.raises(errors.ClipGoneError, match="vidu forget"):
+        await run(shot(), vidu_home, clips)
+    fal.set_faults("")
+    clip = await run(shot(), vidu_home, clips)
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_a_row_is_not_answered_with_another_requests_clip(fal, vidu_home, clips):
+    """Two machines paid for one shot: the row that gave way has a file of its own, or none."""
+    saved = await run(shot(), vidu_home, clips)
+    own = shutil.copy(saved.path, clips / "own.mp4")
+    with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
+        columns = [row[1] for row in db.execute("PRAGMA table_info(shots)")][1:]
+        names = ", ".join(columns)
+        values = names.replace("state", "'failed'", 1)
+        db.execute(f"INSERT INTO shots ({names}) SELECT {values} FROM shots")
+        db.execute(
+            "UPDATE shots SET failure = 'paid for twice', request_id = 'other', path = ? "
+            "WHERE id = 2",
+            (str(own),),
+        )
+    names = numbered_names(clips, "clip")
+    given_way = get_by_request_id(vidu_home, "other")
+    assert (await load_or_resume(given_way, vidu_home, names)).path == own
+    own.unlink()
+    with pytest.raises(errors.GenerationError, match="paid for twice"):
+        await load_or_resume(given_way, vidu_home, names)
+
+
+async def test_a_clip_that_is_collected_carries_its_workflow(fal, vidu_home, clips):
+    fal.set_faults("slow:1")
+    stopped = asyncio.create_task(
+        run(shot(), vidu_home, clips, metadata={"workflow": '{"nodes": []}', "prompt": "{}"})
+    )
+    await until(lambda: jobs_of(fal, shot()))
+    stopped.cancel()
+    await asyncio.wait({stopped})
+    fal.set_faults("")
+    path = (await looked_at(vidu_home, clips)).path
+    assert read_workflow(path) == {"nodes": []}
+    with Ledger.open(vidu_home) as ledger:
+        (entry,) = ledger.entries()
+        ledger.delete(entry)
+        assert ledger.load_metadata(entry) == {}
+
+
+async def test_a_file_that_comes_back_is_looked_at_again(fal, vidu_home, clips, tmp_path):
+    saved = await run(shot(), vidu_home, clips)
+    shutil.move(saved.path, tmp_path / "elsewhere")
+    fal.set_faults("clip_gone")
+    with pytest.raises(errors.ClipGoneError):
+        await looked_at(vidu_home, clips)
+    assert row(vidu_home).state is State.FINISHED
+    shutil.move(tmp_path / "elsewhere", saved.path)
+    again = await run(shot(), vidu_home, clips)
+    assert (again.path, again.cost_usd) == (saved.path, 0)
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+async def test_a_file_that_comes_back_is_kept_again_by_looking(fal, vidu_home, clips, tmp_path):
+    saved = await run(shot(), vidu_home, clips)
+    shutil.move(saved.path, tmp_path / "elsewhere")
+    fal.set_faults("clip_gone")
+    with pytest.raises(errors.ClipGoneError):
+        await looked_at(vidu_home, clips)
+    shutil.move(tmp_path / "elsewhere", saved.path)
+    clip = await load_or_resume(row(vidu_home), vidu_home, numbered_names(clips, "clip"))
+    assert (clip.path, row(vidu_home).state) == (saved.path, State.SAVED)
+
+
+async def test_a_file_that_can_not_be_read_is_not_paid_for_anew(fal, vidu_home, clips):
+    saved = await run(shot(), vidu_home, clips)
+    saved.path.unlink()
+    saved.path.mkdir()  # for an administrator, too, it cannot be opened
+    fal.set_faults("clip_gone")
+    with pytest.raises(errors.ClipGoneError, match=r"cannot be read.*is paid for and not lost"):
+        await run(shot(), vidu_home, clips)
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+# How long a lost request may live.
+
+
+async def test_its_life_is_that_of_the_settings_it_was_made_with(fal, vidu_home, clips):
+    fal.set_faults("accepted_then_dropped:1,slow:1")
+    await interrupted(shot(), vidu_home, clips, Phase.SEARCHING, by_user=False)
+    assert row(vidu_home).max_lifetime_s == SHORT.max_lifetime_s > 2 * BRIEF.max_lifetime_s
+    clip = await run(shot(), vidu_home, clips, settings=BRIEF)
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_a_clock_that_is_set_forward_does_not_end_it(open_fal, tmp_path, clips):
+    fal = open_fal(generation_seconds=0.7)
+    fal.set_faults("accepted_then_dropped:1,slow:1")
+    searches = []
+
+    def on_progress(progress):
+        if progress.phase is Phase.SEARCHING:
+            searches.append(progress)
+
+    def now():
+        return time.time() + (86_400 if len(searches) > 1 else 0)
+
+    async with open_session(tmp_path, SHORT) as (provider, _):
+        with Ledger(tmp_path / "another", now=now) as ledger:
+            given = {
+                "names": numbered_names(clips, "clip"),
+                "settings": SHORT,
+                "on_progress": on_progress,
+            }
+            await generate(shot(), provider, ledger, **given)
+    assert len(searches) > 2
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_a_listing_without_inputs_proves_nothing(fal, vidu_home, clips):
+    fal.set_faults("accepted_then_dropped:1,listing_without_payloads")
+    with pytest.raises(errors.SubmissionUnknownError, match="without their inputs"):
+        while True:
+            await run(shot(), vidu_home, clips, settings=BRIEF)
+    fal.set_faults("")
+    clip = await run(shot(), vidu_home, clips)
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_a_receipt_is_written_down_as_soon_as_the_ledger_can_be(
+    fal, vidu_home, clips, monkeypatch
+):
+    monkeypatch.setattr("vidu.ledger.schema.LOCK_LIMIT_S", 0.2)
+    held_up = []
+
+    class Busy(Fal):
+        async def submit(self, endpoint, arguments):
+            handle = await super().submit(endpoint, arguments)
+            db = sqlite3.connect(vidu_home / LEDGER_FILE, isolation_level=None)
+            db.execute("BEGIN IMMEDIATE")
+            held_up.append(db)
+            asyncio.get_running_loop().call_later(0.5, db.close)
+            return handle
+
+    async with Busy(find_key(vidu_home).secret, SHORT) as busy:
+        with Ledger.open(vidu_home) as ledger:
+            names = numbered_names(clips, "clip")
+            clip = await generate(shot(), busy, ledger, names, settings=SHORT)
+    assert held_up
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert not any("by-endpoint" in asked["path"] for asked in fal.ledger()["requests"])
+
+
+async def test_a_second_cancel_leaves_no_reply_to_nobody(fal, vidu_home, clips):
+    class Late(Fal):
+        async def submit(self, endpoint, arguments):
+            handle = await super().submit(endpoint, arguments)
+            await asyncio.sleep(0.2)
+            return handle
+
+    async with Late(find_key(vidu_home).secret, SHORT) as late:
+        with Ledger.open(vidu_home) as ledger:
+            names = numbered_names(clips, "clip")
+            task = asyncio.create_task(generate(shot(), late, ledger, names, settings=SHORT))
+            await until(lambda: jobs_of(fal, shot()))
+            before = asyncio.all_tasks()
+            task.cancel()
+            await asyncio.sleep(0.05)
+            task.cancel()
+            await asyncio.wait({task})
+            assert task.cancelled()
+            assert asyncio.all_tasks() <= before - {task}
+    clip = await run(shot(), vidu_home, clips)
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_what_was_never_asked_for_reserves_nothing(fal, vidu_home, clips):
+    def broken_pipe(progress):
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        await run(shot(), vidu_home, clips, on_progress=broken_pipe)
+    with Ledger.open(vidu_home) as ledger:
+        assert (ledger.active(shot().fingerprint), ledger.spent_today()) == (None, 0)
+
+
+async def test_what_was_downloaded_stays_until_the_clip_is_written_down(fal, vidu_home, clips):
+    class Locked(Ledger):
+        def saved(self, entry, file):
+            raise errors.LedgerUnavailableError("The ledger is locked.")
+
+    async with Fal(find_key(vidu_home).secret, SHORT) as provider:
+        with Locked.open(vidu_home) as ledger, pytest.raises(errors.LedgerUnavailableError):
+            await generate(shot(), provider, ledger, numbered_names(clips, "clip"))
+    fal.set_faults("clip_gone")
+    clip = await run(shot(), vidu_home, clips)
+    assert jobs_of(fal, shot())[0]["request_id"] == clip.request_id
+    assert list(clips.glob(".*.part")) == []
+
+
+async def test_a_folder_lost_meanwhile_is_told_in_words(fal, vidu_home, clips):
+    def names(width, height):
+        raise PermissionError(13, "Permission denied", str(clips))
+
+    with pytest.raises(errors.SaveError, match=r"Permission denied.*paid for and not lost"):
+        await run(shot(), vidu_home, clips, names=names)
+    assert (await run(shot(), vidu_home, clips)).path.is_file()
+    assert len(jobs_of(fal, shot())) == 1
+
+
+# Whose request it is.
+
+
+async def test_another_accounts_listing_proves_nothing(open_fal, vidu_home, clips):
+    mine = open_fal()
+    mine.set_faults("accepted_then_dropped:1,slow:1")
+    options = {"by_user": False, "settings": BRIEF}
+    await interrupted(shot(), vidu_home, clips, Phase.SEARCHING, **options)
+    other = open_fal()
+    await asyncio.sleep(BRIEF.max_lifetime_s)
+    with pytest.raises(errors.SubmissionUnknownError, match="another fal key"):
+        await run(shot(), vidu_home, clips, settings=BRIEF)
+    assert (jobs_of(other, shot()), row(vidu_home).state) == ([], State.SUBMITTING)
+
+
+async def test_a_request_that_another_account_does_not_know_is_not_gone(open_fal, vidu_home, clips):
+    open_fal().set_faults("slow:1")
+    options = {"by_user": False, "settings": BRIEF}
+    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, **options)
+    other = open_fal()
+    with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
+        db.execute("UPDATE shots SET submitted_at = submitted_at - 9999")
+    with pytest.raises(errors.ClipGoneError, match=r"made with another.*Set the key"):
+        await run(shot(), vidu_home, clips, settings=BRIEF)
+    assert (jobs_of(other, shot()), row(vidu_home).state) == ([], State.SUBMITTED)
+
+
+async def test_the_key_goes_to_no_host_that_a_merged_row_names(fal, vidu_home, clips):
+    foreign = [f"https://evil.example/{name}" for name in ("status", "result", "cancel")]
+    with Ledger.open(vidu_home) as ledger:
+        entry = ledger.mark_submitting(ledger.reserve(shot(), Decimal(0)), {})
+        ledger.mark_submitted(entry, RequestHandle("r-1", *foreign))
+    with pytest.raises(errors.ApiStatusError, match="not fal's"):
+        await run(shot(), vidu_home, clips)
+    assert fal.ledger()["refused"] == []
+    async with open_session(vidu_home, SHORT) as (provider, _):
+        with pytest.raises(errors.ApiStatusError, match="not fal's"):
+            await provider.result(RequestHandle("r-1", *foreign), failed=False)
+        with pytest.raises(errors.ApiStatusError, match="not fal's"):
+            await asyncio.to_thread(provider.cancel, RequestHandle("r-1", *foreign))
+    assert fal.ledger()["refused"] == []
+
+
+# What is no verdict.
+
+
+async def test_a_cdn_that_refuses_has_not_lost_the_clip(fal, vidu_home, clips):
+    (await run(shot(), vidu_home, clips)).path.unlink()
+    fal.set_faults("clip_forbidden")
+    with pytest.raises(errors.DownloadError, match="403"):
+        await run(shot(), vidu_home, clips)
+    fal.set_faults("")
+    assert (await run(shot(), vidu_home, clips)).reused
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+async def test_a_result_asked_for_too_early_is_asked_for_again(fal, vidu_home, clips):
+    fal.set_faults("result_early:1")
+    clip = await run(shot(), vidu_home, clips)
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+
+
+async def test_a_clip_and_a_listing_out_of_reach_leave_a_way_out(fal, vidu_home, clips):
+    (await run(shot(), vidu_home, clips)).path.unlink()
+    fal.set_faults("clip_gone,listing_unavailable")
+    with pytest.raises(errors.ClipGoneError, match=r"is paid for and not lost.*vidu forget"):
+        await run(shot(), vidu_home, clips)
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+# What it says and how long it takes.
+
+
+async def test_a_drafts_errors_do_not_speak_of_money(tmp_path):
+    place = tmp_path / "a file"
+    place.write_text("where the folder should be")
+    async with open_session(tmp_path, SHORT, draft=True) as (provider, ledger):
+        with pytest.raises(errors.SaveError) as caught:
+            await generate(shot(), provider, ledger, numbered_names(place, "clip"))
+    assert caught.value.charge is Charge.NOT_SPENT
+
+
+async def test_a_cancel_ends_though_the_name_is_not_resolved(fal, vidu_home, clips, monkeypatch):
+    fal.set_faults("slow:1")
+    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=False)
+    over = threading.Event()
+
+    def unanswered(*_, **__):
+        over.wait()
+        raise socket.gaierror
+
+    async with open_session(vidu_home, SHORT) as (provider, ledger):
+        handle = ledger.active(shot().fingerprint).handle
+        monkeypatch.setenv("HTTPS_PROXY", fal.url.replace("127.0.0.1", "localhost"))
+        monkeypatch.setattr(socket, "getaddrinfo", unanswered)
+        with pytest.raises(errors.ConnectionFailedError, match="did not answer to the cancelling"):
+            await asyncio.to_thread(provider.cancel, handle)
+        over.set()

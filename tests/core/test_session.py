@@ -1,0 +1,51 @@
+"""The desk is opened beside other work: another process may hold the ledger for a while."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import psutil
+import pytest
+from filelock import FileLock
+
+from vidu.ledger.ledger import LEDGER_FILE
+from vidu.session import open_session
+from vidu.settings import Settings
+
+
+@pytest.fixture
+def held(vidu_home, monkeypatch) -> FileLock:
+    """What another process holds while it mends the ledger."""
+    monkeypatch.setenv("FAL_KEY", "11111111-1111-1111-1111-111111111111:2222222222222222")
+    vidu_home.mkdir()
+    lock = FileLock(vidu_home / f"{LEDGER_FILE}.opening")
+    lock.acquire()
+    return lock
+
+
+async def spent(home: Path) -> int:
+    async with open_session(home, Settings()) as (_, ledger):
+        return int(ledger.spent_today())
+
+
+async def test_other_work_goes_on_while_the_ledger_is_waited_for(held, vidu_home):
+    opening = asyncio.create_task(spent(vidu_home))
+    await asyncio.sleep(0.3)
+    assert not opening.done()
+    held.release()
+    assert await opening == 0
+
+
+async def test_a_cancel_leaves_no_ledger_open(held, vidu_home):
+    opening = asyncio.create_task(spent(vidu_home))
+    await asyncio.sleep(0.3)
+    opening.cancel()
+    await asyncio.sleep(0.1)
+    opening.cancel()
+    held.release()
+    await asyncio.wait({opening})
+    assert opening.cancelled()
+    assert (vidu_home / LEDGER_FILE).exists(), "it was opened after all"
+    names = {Path(file.path).name for file in psutil.Process().open_files()}
+    assert LEDGER_FILE not in names

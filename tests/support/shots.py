@@ -1,0 +1,213 @@
+"""A shot, one run of it, and what must be true of all books whatever has happened."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import httpx
+import numpy as np
+
+from local_fal import LocalFal
+from vidu.generate import Clip, generate
+from vidu.ledger.ledger import Ledger
+from vidu.media.video import check
+from vidu.models import State
+from vidu.progress import Phase, Progress
+from vidu.request import Request, image_to_video
+from vidu.session import open_session
+from vidu.settings import Settings
+from vidu.steps.context import numbered_names
+
+SHORT = Settings(
+    queue_limit_s=Decimal(4),
+    generation_limit_s=Decimal(4),
+    max_generation_s=Decimal(4),
+    read_timeout_s=Decimal("1.5"),
+    retry_timeout_s=Decimal(2),
+)
+"""Limits that a test can wait for; 9.5 s is the whole life of a request."""
+
+STEPS = (
+    *(
+        "reserve",
+        "mark_submitting",
+        "mark_submitted",
+        "mark_cancelled",
+        "mark_finished",
+        "mark_saved",
+        "mark_failed",
+    ),
+    *(
+        "upload",
+        "submit",
+        "status",
+        "result",
+        "cancel",
+        "find_lost_request",
+        "find_output",
+        "download",
+    ),
+)
+"""Each step of the ledger and each call of the provider: beside one a run may be killed."""
+
+
+def shot(seed: int = 1, prompt: str = "The tide comes in", **options: Any) -> Request:
+    ramp = np.linspace(0.1, 0.9, 64, dtype=np.float32)
+    return image_to_video(np.tile(ramp[None, :, None], (48, 1, 3)), prompt, seed=seed, **options)
+
+
+async def run(
+    request: Request, home: Path, folder: Path, *, settings: Settings = SHORT, **options: Any
+) -> Clip:
+    """One run as a program makes it: its own client, its own connection to the ledger."""
+    async with open_session(home, settings) as (provider, ledger):
+        given = {"names": numbered_names(folder, "clip"), "settings": settings} | options
+        return await generate(request, provider, ledger, **given)
+
+
+async def interrupting(
+    request: Request,
+    home: Path,
+    folder: Path,
+    phase: Phase,
+    *,
+    by_user: bool,
+    after_s: float = 0.0,
+    settings: Settings = SHORT,
+) -> asyncio.Task[Clip]:
+    """A run that was cancelled so long after it told of this phase, or was over before."""
+    reached = asyncio.Event()
+
+    def on_progress(progress: Progress) -> None:
+        if progress.phase is phase:
+            reached.set()
+
+    options = {
+        "on_progress": on_progress,
+        "cancelled_by_user": lambda: by_user,
+        "settings": settings,
+    }
+    task = asyncio.create_task(run(request, home, folder, **options))
+    waiting = asyncio.create_task(reached.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    await asyncio.sleep(after_s)
+    task.cancel()
+    await asyncio.wait({task})
+    return task
+
+
+async def interrupted(*shot_and_place: Any, **options: Any) -> None:
+    """A run that was cancelled in this phase, and ended as one that is cancelled."""
+    task = await interrupting(*shot_and_place, **options)
+    assert task.cancelled(), f"it ended otherwise: {task}"
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits for something that only fal's own ledger can tell."""
+    while not condition():  # noqa: ASYNC110 (it happens in another thread)
+        await asyncio.sleep(0.02)
+
+
+def switching_on(fal: LocalFal, faults: str, phase: Phase) -> Callable[[Progress], None]:
+    """Switches faults on when a run first tells of this phase."""
+    waiting = [faults]
+
+    def on_progress(progress: Progress) -> None:
+        if waiting and progress.phase is phase:
+            fal.set_faults(waiting.pop())
+
+    return on_progress
+
+
+# What must be true.
+
+
+def problems(fal: LocalFal, home: Path, folder: Path, request: Request, clip: Clip) -> list[str]:
+    """What is wrong in the books of fal and of the ledger, and on disk, after a run succeeded."""
+    jobs = jobs_of(fal, request)
+    return [
+        *job_problems(jobs),
+        *(["the clip is not the last job's"] if jobs[-1]["request_id"] != clip.request_id else []),
+        *ledger_problems(home, request, clip, jobs),
+        *file_problems(folder, clip),
+        *packet_problems(fal, clip.path, jobs[-1]),
+    ]
+
+
+def jobs_of(fal: LocalFal, request: Request) -> list[dict[str, Any]]:
+    """fal's jobs for this shot, as they came; a shot of a test is told by its seed and prompt."""
+    jobs = [
+        job
+        for job in fal.ledger()["jobs"]
+        if (job["input"].get("seed", 0), job["input"]["prompt"]) == (request.seed, request.prompt)
+    ]
+    return sorted(jobs, key=lambda job: job["sent_at"])
+
+
+def job_problems(jobs: list[dict[str, Any]]) -> Iterator[str]:
+    """The first promise: a new job only when the one before had ended, and unbilled."""
+    for job, following in pairwise(jobs):
+        if job["state"] != "COMPLETED" or job["ended_at"] > following["sent_at"]:
+            yield f"a second job was asked for while {job['request_id']} lived"
+        elif job["billed"]:
+            yield f"a second job was asked for after {job['request_id']} was billed"
+    if not jobs or not jobs[-1]["billed"]:
+        yield "the last job is not the billed one"
+
+
+def ledger_problems(
+    home: Path, request: Request, clip: Clip, jobs: list[dict[str, Any]]
+) -> Iterator[str]:
+    with Ledger.open(home) as ledger:
+        live = ledger.active(request.fingerprint)
+        rows = [row for row in ledger.entries() if row.fingerprint == request.fingerprint]
+    if live is None or live.state is not State.SAVED:
+        yield f"the ledger has it as {live and live.state}"
+    elif (live.request_id, live.file.path) != (clip.request_id, clip.path):
+        yield "the ledger has another clip"
+    known = {row.request_id for row in rows}
+    for job in jobs:
+        if job["billed"] and job["request_id"] not in known:
+            yield f"the ledger does not know {job['request_id']}, which was billed"
+
+
+def file_problems(folder: Path, clip: Clip) -> Iterator[str]:
+    if not clip.path.is_file():
+        yield "the clip is not on disk"
+    left = sorted(path.name for path in folder.iterdir() if path != clip.path)
+    if left:
+        yield f"beside the clip there is {left}"
+
+
+def packet_problems(fal: LocalFal, path: Path, job: dict[str, Any]) -> Iterator[str]:
+    probe = check(path)
+    require_fal_urls = ssl.create_default_context(cafile=str(fal.authority))
+    source = httpx.get(
+        job["output"]["video"]["url"], proxy=fal.url, verify=require_fal_urls
+    ).content
+    served = path.with_name("served")
+    served.write_bytes(source)
+    try:
+        if packets(path) != packets(served):
+            yield "its packets are not fal's"
+        if probe != check(served):
+            yield "it is not what fal made"
+    finally:
+        served.unlink()
+
+
+def packets(path: Path) -> list[tuple[str, int | None, int | None, bytes]]:
+    with av.open(str(path), format="mp4") as container:
+        return [
+            (packet.stream.type, packet.pts, packet.dts, bytes(packet))
+            for packet in container.demux()
+            if packet.size
+        ]

@@ -1,0 +1,107 @@
+"""Ctrl-C and SIGTERM: the user's cancel, and a shutdown that cancels nothing at fal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import LedgerUnavailableError
+from ..ledger.ledger import LEDGER_FILE, Ledger
+from ..models import State
+
+T = TypeVar("T")
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+OPEN_STATES = {
+    State.CANCELLED: "asked to cancel",
+    State.SUBMITTING: "perhaps arrived",
+    State.SUBMITTED: "being made",
+    State.FINISHED: "made, not yet fetched",
+}
+"""What may still cost or bring a clip after a command was stopped, in the user's words."""
+
+
+class TerminatedBySignal(Exception):
+    """A signal stopped the command.
+
+    Args:
+        words: What becomes of its shots.
+        number: The signal.
+    """
+
+    def __init__(self, words: str, number: int) -> None:
+        super().__init__(words)
+        self.exit_code = 128 + number
+
+
+def run_stoppable(
+    work: Callable[[Callable[[], bool]], Coroutine[Any, Any, T]], data_dir: Path | None
+) -> T:
+    """Run what makes clips to its end, or to its orderly end when a signal comes.
+
+    Args:
+        work: Given a function that tells whether the user pressed Ctrl-C.
+        data_dir: The ledger's folder; None when no clip is paid for.
+
+    Raises:
+        TerminatedBySignal: A signal came first.
+    """
+    told: list[int] = []
+
+    async def watched() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def stop(number: int, _: object) -> None:
+            if task.done():
+                raise SystemExit(128 + number)  # what is left to wait for is a thread that hangs
+            told.append(number)
+            loop.call_soon_threadsafe(task.cancel)
+
+        for each in SIGNALS:
+            if signal.getsignal(each) is not signal.SIG_IGN:  # as under nohup, or behind an &
+                signal.signal(each, stop)
+        return await work(lambda: signal.SIGINT in told)
+
+    with _handlers_restored():
+        try:
+            return asyncio.run(watched())
+        except asyncio.CancelledError:
+            if not told:
+                raise
+    verb = "interrupted" if told[0] == signal.SIGINT else "stopped"
+    raise TerminatedBySignal(f"{verb}.{_left_at_fal(data_dir) if data_dir else ''}", told[0])
+
+
+@contextlib.contextmanager
+def _handlers_restored() -> Iterator[None]:
+    before = {each: signal.getsignal(each) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _left_at_fal(data_dir: Path) -> str:
+    if not (data_dir / LEDGER_FILE).exists():
+        return ""
+    try:
+        with Ledger.open(data_dir) as ledger:
+            counts = Counter(entry.state for entry in ledger.unfinished())
+    except LedgerUnavailableError as problem:
+        return f" {problem.message}"
+    if not counts:
+        return " Nothing is left at fal."
+    told = ", ".join(
+        f"{counts[state]} {words}" for state, words in OPEN_STATES.items() if counts[state]
+    )
+    return (
+        f" At fal: {told}. Run the same again, or `python -m vidu resume --home "
+        f'"{data_dir}"`: what fal finishes is brought home and not paid for again.'
+    )

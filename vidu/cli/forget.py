@@ -1,0 +1,97 @@
+"""`python -m vidu forget`: rows out of the ledger, and their clips too when that is wanted."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidSettingError, SaveError
+from ..ledger.ledger import Ledger
+from ..models import Entry, SavedFile
+from ..steps.retrieve import is_intact
+from .ledger import line
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "forget",
+        parents=[shared],
+        help="remove rows",
+        description="Remove rows from the ledger: what they paid for is not known any more, and "
+        "is paid for again when it is asked for again.",
+    )
+    parser.add_argument(
+        "names",
+        metavar="ID",
+        nargs="+",
+        help="row, request id, or 8 or more digits of the fingerprint",
+    )
+    parser.add_argument("--files", action="store_true", help="remove the saved clips as well")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Remove rows; the clips stay unless --files is given."""
+    with Ledger.open(arguments.home) as ledger:
+        entries = _found(ledger, arguments.names)
+        asyncio.run(_forget_all(ledger, entries, with_files=arguments.files))
+    return 0
+
+
+def _found(ledger: Ledger, names: Sequence[str]) -> list[Entry]:
+    """Return each row once; all are found, or none is forgotten."""
+    found: dict[int, Entry] = {}
+    for name in names:
+        entries = ledger.get_by_prefix(name)
+        if not entries:
+            raise InvalidSettingError(f"The ledger has no row {name}.", "List them with `ledger`.")
+        found.update((entry.id, entry) for entry in entries)
+    return list(found.values())
+
+
+async def _forget_all(ledger: Ledger, entries: Sequence[Entry], *, with_files: bool) -> None:
+    for each in entries:
+        async with ledger.lock_shot(each.fingerprint, _telling_once(each)):
+            entry = ledger.get(each.id)  # as it is now that no run is at work on it
+            if entry is None:
+                continue
+            if with_files and entry.file:
+                await _remove(entry, entry.file)
+            ledger.delete(entry)
+        print(f"forgot {line(entry)}", flush=True)
+
+
+async def _remove(entry: Entry, file: SavedFile) -> None:
+    # A row may come from another machine's ledger, and its path may name anything here.
+    if file.path.suffix.lower() != ".mp4" or not await is_intact(entry):
+        _say(f"left alone: {file.path} is not there, or is not the clip that was saved")
+        return
+    try:
+        file.path.unlink()
+    except OSError as error:
+        raise SaveError(
+            f"{file.path} could not be removed ({error.strerror}), so row {entry.id} stays.",
+            "Close what has it open or repair its folder, or forget the row without --files.",
+        ) from error
+
+
+def _telling_once(entry: Entry) -> Callable[[], None]:
+    told: list[str] = []
+
+    def waiting() -> None:
+        if not told:
+            told.append(f"waiting for the run that is at work on row {entry.id}; Ctrl-C leaves it")
+            _say(told[0])
+
+    return waiting
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)

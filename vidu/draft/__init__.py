@@ -1,0 +1,1 @@
+"""A free local stand-in for fal."""

@@ -1,0 +1,1 @@
+"""fal.ai over HTTP."""

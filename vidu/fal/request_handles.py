@@ -1,0 +1,55 @@
+"""Request handles: parsed, and trusted only with fal's own addresses, where the key goes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+
+import httpx
+
+from ..errors import ApiStatusError
+from ..models import RequestHandle
+from .responses import json_body
+
+QUEUE_HOSTS = frozenset({"queue.fal.run", "queue.falrun.com"})
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def parse_request_handle(response: httpx.Response) -> RequestHandle | None:
+    """Return the handle in the answer to a submit, or `None` when it has no request id.
+
+    An address that is missing is empty: `has_fal_urls` tells, and the id alone leads to all three.
+    """
+    body = json_body(response)
+    values = (body.get(field.name) for field in fields(RequestHandle))
+    handle = RequestHandle(*(value if isinstance(value, str) else "" for value in values))
+    return handle if REQUEST_ID.fullmatch(handle.request_id) else None
+
+
+def require_fal_urls(handle: RequestHandle) -> RequestHandle:
+    """Return a ledger's handle; the ledger may have been merged from anyone's.
+
+    Raises:
+        ApiStatusError: Its addresses are not fal's, and nothing was sent there.
+    """
+    if not has_fal_urls(handle):
+        raise ApiStatusError(
+            f"The ledger has addresses for request {handle.request_id} that are not fal's.",
+            "Forget that row: whoever wrote it is after the key, or it is damaged.",
+            status_code=421,
+        )
+    return handle
+
+
+def has_fal_urls(handle: RequestHandle) -> bool:
+    """Return whether all three addresses are of fal's own queue."""
+    urls = (handle.status_url, handle.response_url, handle.cancel_url)
+    return all(_is_queue(url) for url in urls)
+
+
+def _is_queue(url: str) -> bool:
+    try:
+        parsed = httpx.URL(url)
+        return parsed.scheme == "https" and parsed.host in QUEUE_HOSTS and not parsed.userinfo
+    except (httpx.InvalidURL, TypeError, ValueError):
+        return False

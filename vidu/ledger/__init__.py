@@ -1,0 +1,1 @@
+"""The ledger: every paid request, on disk."""

@@ -1,0 +1,143 @@
+"""One row of the ledger, as values: a shot's state, handle, output and saved file."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+MICRO = 1_000_000
+"""Charge is stored in whole millionths of a dollar."""
+
+
+class State(str, Enum):
+    """Where a row is; the picture in `ledger.py` has the ways between them."""
+
+    RESERVED = "reserved"
+    SUBMITTING = "submitting"
+    SUBMITTED = "submitted"
+    CANCELLED = "cancelled"
+    FINISHED = "finished"
+    SAVED = "saved"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class RequestHandle:
+    """What fal answers to a submit: the request's id and its three addresses."""
+
+    request_id: str
+    status_url: str
+    response_url: str
+    cancel_url: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """What fal answers for a finished request.
+
+    Args:
+        video_url: Where the clip is.
+        video_size: Its size in bytes, when fal says it.
+        billable_units: fal's own count, from `x-fal-billable-units`, when it says it.
+    """
+
+    video_url: str
+    video_size: int | None = None
+    billable_units: float | None = None
+
+
+@dataclass(frozen=True)
+class SavedFile:
+    """The clip on disk: where, what, and what is in it."""
+
+    path: Path
+    size: int
+    sha256: str
+    width: int
+    height: int
+    fps: float
+    frame_count: int
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row: times are seconds since 1970, `None` for what has not happened.
+
+    `max_lifetime_s` is how long the request can live from `submitting_at` on, in seconds.
+    `account` names whose request it is (`Provider.account`).
+    """
+
+    id: int
+    fingerprint: str
+    endpoint: str
+    state: State
+    prompt: str
+    seed: int
+    options: Mapping[str, str]
+    price_usd: Decimal
+    reserved_at: float
+    arguments: Mapping[str, Any] | None = None
+    submitting_at: float | None = None
+    max_lifetime_s: float | None = None
+    account: str | None = None
+    handle: RequestHandle | None = None
+    submitted_at: float | None = None
+    cancelled_at: float | None = None
+    output: Output | None = None
+    finished_at: float | None = None
+    file: SavedFile | None = None
+    saved_at: float | None = None
+    failure: str | None = None
+    billed: bool | None = None
+    failed_at: float | None = None
+
+    @property
+    def request_id(self) -> str:
+        """fal's id, or the empty string before there is one."""
+        return self.handle.request_id if self.handle else ""
+
+
+FILE_COLUMNS = tuple(field.name for field in fields(SavedFile))
+
+
+def entry_of(row: sqlite3.Row) -> Entry:
+    """Read a row of the table `shots`."""
+    handle = output = file = None
+    if row["request_id"]:
+        handle = RequestHandle(*(row[field.name] for field in fields(RequestHandle)))
+    if row["video_url"]:
+        output = Output(*(row[field.name] for field in fields(Output)))
+    if row["path"]:
+        file = SavedFile(Path(row["path"]), *(row[name] for name in FILE_COLUMNS[1:]))
+    return Entry(
+        id=row["id"],
+        fingerprint=row["fingerprint"],
+        endpoint=row["endpoint"],
+        state=State(row["state"]),
+        prompt=row["prompt"],
+        seed=row["seed"],
+        options=json.loads(row["options"]),
+        price_usd=Decimal(row["price_micro_usd"]) / MICRO,
+        reserved_at=row["reserved_at"],
+        arguments=json.loads(row["arguments"]) if row["arguments"] else None,
+        submitting_at=row["submitting_at"],
+        max_lifetime_s=row["max_lifetime_s"],
+        account=row["account"],
+        handle=handle,
+        submitted_at=row["submitted_at"],
+        cancelled_at=row["cancelled_at"],
+        output=output,
+        finished_at=row["finished_at"],
+        file=file,
+        saved_at=row["saved_at"],
+        failure=row["failure"],
+        billed=None if row["billed"] is None else bool(row["billed"]),
+        failed_at=row["failed_at"],
+    )

@@ -1,0 +1,47 @@
+"""What clips are made at: a provider and the ledger that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+from .credentials import find_key
+from .ledger.ledger import Ledger
+from .provider import Provider
+from .settings import Settings
+from .threads import run_in_thread_until_done
+
+
+@asynccontextmanager
+async def open_session(
+    data_dir: Path, settings: Settings, *, draft: bool = False
+) -> AsyncIterator[tuple[Provider, Ledger]]:
+    """Open fal and the ledger in `data_dir`; for drafts a stand-in and a book that is thrown away.
+
+    Args:
+        data_dir: The folder of the ledger and the stored key.
+        settings: Limits.
+        draft: Whether to work without key, network and cost.
+
+    Raises:
+        CredentialError: There is no usable key.
+        LedgerUnavailableError: The ledger cannot be opened.
+    """
+    if draft:
+        from .draft.client import Draft
+
+        with Ledger(":memory:") as ledger:
+            yield Draft(), ledger
+        return
+    from .fal.client import Fal  # brings fal-client and httpx, which nobody waits for at start-up
+
+    with ExitStack() as closing:
+        async with Fal(find_key(data_dir).secret, settings) as fal:
+            # In a thread, for another process may hold the file, and a damaged one is mended.
+            yield (
+                fal,
+                await run_in_thread_until_done(
+                    lambda: closing.enter_context(Ledger.open(data_dir))
+                ),
+            )

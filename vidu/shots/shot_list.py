@@ -1,0 +1,163 @@
+"""A shot list as text: one shot a line, `prompt | seed | amplitude`.
+
+::
+
+    # The storm, morning
+    The waves roll in.
+    The lamp begins to turn. | 7
+    "Red | green | blue flags fly." | | large
+
+Seed and amplitude may be left out. Blank lines, and lines that begin with #, are passed over. A
+bar between double quotes does not divide; quotes around a whole field are taken off, and inside
+them "" stands for one quote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from ..errors import InvalidImageError, InvalidInputError, InvalidPromptError, InvalidSettingError
+from ..request import IMAGE_TO_VIDEO, SEED_MAX, check_seed, checked_options, checked_prompt
+
+LINE_BREAK = re.compile(r"\r\n|\r|\n")
+TOKEN = re.compile(r'"[^"]*"|[^"|]+|["|]')
+QUOTED = re.compile(r'"((?:[^"]|"")*)"')
+
+FORM = "Write prompt | seed | amplitude; put a prompt that has a bar in it between double quotes."
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One shot of a list.
+
+    Args:
+        line: Where it stands in the text, from 1; blank lines and comments count.
+        prompt: 1 to 1500 code points, trimmed.
+        seed: 0..2147483647; 0 lets Vidu choose.
+        movement_amplitude: auto, small, medium or large.
+    """
+
+    line: int
+    prompt: str
+    seed: int
+    movement_amplitude: str
+
+
+def read_shots(text: str, base_seed: int = 0) -> list[Shot]:
+    """Read a shot list.
+
+    A seed that is left out is made from the base seed and the prompt, so that the list gives the
+    same clips again, and a line keeps its seed, and its paid clip, when others are added, edited,
+    moved or removed. The same prompt once more in the list gets another seed: it is another take.
+
+    Args:
+        text: The list; see the module.
+        base_seed: What the seeds that are left out are made from.
+
+    Returns:
+        At least one shot.
+
+    Raises:
+        InvalidInputError: The list is empty, or lines of it cannot be used: all of them are named.
+    """
+    shots: list[Shot] = []
+    problems: list[str] = []
+    takes: Counter[str] = Counter()
+    for number, line in enumerate(LINE_BREAK.split(text), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            prompt, seed, movement_amplitude = _read_line(line)
+        except InvalidInputError as error:
+            problems.append(f"Line {number}: {error.message} {error.next_step}")
+            continue
+        takes[prompt] += 1
+        if seed is None:
+            seed = derive_seed(base_seed, prompt, takes[prompt])
+        shots.append(Shot(number, prompt, seed, movement_amplitude))
+    if problems:
+        raise InvalidInputError("\n".join(problems), "Mend the shot list, then run again.")
+    if not shots:
+        raise InvalidPromptError("The shot list is empty.", f"Write one shot a line. {FORM}")
+    return shots
+
+
+def derive_seed(base_seed: int, prompt: str, take: int) -> int:
+    """Return the seed, 1..2147483647, of the so-manieth take of a prompt."""
+    digest = hashlib.sha256(f"{base_seed} {take} {prompt}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % SEED_MAX + 1
+
+
+def read_seed(text: str) -> int:
+    """Return the seed that a text is.
+
+    Raises:
+        InvalidSettingError: It is not a whole number in 0..2147483647.
+    """
+    digits = text.strip()
+    seed = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 10 else text
+    check_seed(seed)
+    return int(seed)
+
+
+def parse_amplitude(text: str) -> str:
+    """Return the movement amplitude that a text is, in whatever case; auto when it is empty.
+
+    Raises:
+        InvalidSettingError: There is no such amplitude.
+    """
+    name = text.strip().lower()
+    options = {"movement_amplitude": name} if name else {}
+    return checked_options(options, IMAGE_TO_VIDEO)["movement_amplitude"]
+
+
+def assign_images(shots: list[Shot], image_count: int) -> list[int]:
+    """Return which image, from 0, each shot begins with: one for all, or one each.
+
+    Raises:
+        InvalidImageError: The counts differ; the first line or image without a partner is named.
+    """
+    if image_count == 1:
+        return [0] * len(shots)
+    if image_count == len(shots):
+        return list(range(image_count))
+    counted = f"{len(shots)} shots and {image_count} images"
+    if image_count > len(shots):
+        odd = f"image {len(shots) + 1} has no line; the last one is line {shots[-1].line}"
+    else:
+        odd = f"line {shots[image_count].line} has no image"
+    raise InvalidImageError(
+        f"There are {counted}: {odd}.", "Give one image for all lines, or one each."
+    )
+
+
+def _read_line(line: str) -> tuple[str, int | None, str]:
+    fields = _fields(line)
+    if len(fields) > 3:
+        raise InvalidSettingError(
+            f"There are {len(fields) - 1} bars, 2 at most have a meaning.", FORM
+        )
+    prompt, seed, movement_amplitude = (*fields, "", "")[:3]
+    return (
+        checked_prompt(prompt, IMAGE_TO_VIDEO),
+        read_seed(seed) if seed else None,
+        parse_amplitude(movement_amplitude),
+    )
+
+
+def _fields(line: str) -> list[str]:
+    fields = [""]
+    for token in TOKEN.findall(line):
+        if token == "|":
+            fields.append("")
+        else:
+            fields[-1] += token
+    return [_unquoted(field.strip()) for field in fields]
+
+
+def _unquoted(field: str) -> str:
+    quoted = QUOTED.fullmatch(field)
+    return quoted[1].replace('""', '"').strip() if quoted else field

@@ -1,0 +1,1 @@
+"""The steps of one shot, from submitting to the saved clip."""

@@ -1,0 +1,107 @@
+"""From SUBMITTED to FINISHED: asking once a second, and always fetching the result."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from ..errors import (
+    ApiStatusError,
+    Charge,
+    GenerationCancelledError,
+    GenerationError,
+    GenerationTimeoutError,
+    QueueTimeoutError,
+)
+from ..models import Entry, RequestHandle, State
+from ..progress import generating, queued
+from ..provider import Completed, JobStatus, Queued, Running
+from ..retry import retry
+from .context import Context
+from .retrieve import recover_from_history
+
+YOUNG_S = 10.0
+POLL_EVERY_S = 1.02
+"""From an answer to the next question: fal is asked no more than once a second."""
+
+
+async def poll(context: Context, entry: Entry) -> Entry:
+    """Move a SUBMITTED or CANCELLED row to FINISHED; to FAILED when it was cancelled indeed.
+
+    Raises:
+        QueueTimeoutError: It waited for longer than the limit; the row stays.
+        GenerationTimeoutError: It took longer than the limit; the row stays.
+        GenerationError: It ended with an error; the row is FAILED.
+        ViduError: fal could not be asked; the row stays.
+    """
+    try:
+        return await _collect(context, entry, await _poll_until_completed(context, entry))
+    except ApiStatusError as problem:
+        if problem.status_code != 404:
+            raise
+        return await recover_from_history(context, entry)
+
+
+async def _poll_until_completed(context: Context, entry: Entry) -> Completed:
+    assert entry.handle is not None
+    handle = entry.handle
+    queued_since, running_since = time.monotonic(), None
+    while True:
+        asked_at = time.monotonic()
+        status = await _poll_once(context, entry, handle)
+        if isinstance(status, Completed):
+            return status
+        if isinstance(status, Running):
+            running_since = running_since or asked_at
+            _check_generation(context, entry, asked_at - running_since)
+        if isinstance(status, Queued):
+            _check_queue(context, entry, status, asked_at - queued_since)
+        await asyncio.sleep(POLL_EVERY_S)
+
+
+async def _poll_once(context: Context, entry: Entry, handle: RequestHandle) -> JobStatus:
+    while True:
+        try:
+            return await retry(
+                lambda: context.provider.status(handle),
+                timeout_s=float(context.settings.retry_timeout_s),
+            )
+        except ApiStatusError as problem:
+            # Right after the submit, not every server of fal's knows the request yet.
+            age_s = context.ledger.now() - (entry.submitted_at or 0)
+            if problem.status_code != 404 or age_s > YOUNG_S:
+                raise
+            await asyncio.sleep(POLL_EVERY_S)
+
+
+def _check_queue(context: Context, entry: Entry, status: Queued, elapsed_s: float) -> None:
+    context.on_progress(queued(status.position, elapsed_s))
+    if elapsed_s > context.settings.queue_limit_s:
+        raise QueueTimeoutError(
+            f"The request has waited for {elapsed_s:.0f} s in fal's queue.",
+            request_id=entry.request_id,
+        )
+
+
+def _check_generation(context: Context, entry: Entry, elapsed_s: float) -> None:
+    context.on_progress(generating(elapsed_s))
+    if elapsed_s > context.settings.generation_limit_s:
+        raise GenerationTimeoutError(
+            f"The clip is not done after {elapsed_s:.0f} s.", request_id=entry.request_id
+        )
+
+
+async def _collect(context: Context, entry: Entry, status: Completed) -> Entry:
+    assert entry.handle is not None
+    try:
+        output = await context.provider.result(entry.handle, failed=status.failed)
+    except GenerationError as failure:
+        failed = context.ledger.mark_failed(entry, failure.message, billed=_billed(failure))
+        if entry.state is State.CANCELLED and isinstance(failure, GenerationCancelledError):
+            return failed  # as the user asked then; now the clip is wanted again
+        raise
+    return context.ledger.mark_finished(entry, output)
+
+
+def _billed(failure: GenerationError) -> bool | None:
+    return {Charge.NOT_SPENT: False, Charge.CHARGED: True}.get(failure.charge)
