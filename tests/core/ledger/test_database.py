@@ -263,7 +263,7 @@ book = Ledger.open(home)
 row = book.reserve(shot(100), Decimal(0))
 if not row.handle:
     row = book.mark_submitted(book.mark_submitting(row, {}), RequestHandle("r-100", "s", "r", "c"))
-book.cancelled(row)
+book.mark_cancelled(row)
 print("written")
 sys.stdin.readline()
 """
@@ -369,7 +369,7 @@ def test_a_locked_ledger_is_told_in_words_and_not_waited_for_without_end(tmp_pat
             for write in (
                 lambda: book.reserve(shot(1), FREE),
                 lambda: book.mark_submitting(row, {}),
-                lambda: book.forget(row),
+                lambda: book.delete(row),
             ):
                 with pytest.raises(LedgerUnavailableError, match="database is locked"):
                     write()

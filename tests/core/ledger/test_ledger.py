@@ -58,7 +58,7 @@ MOVES: dict[str, tuple[Callable[[Ledger, Entry], Entry], set[State]]] = {
         {State.RESERVED},
     ),
     "submitted": (lambda book, row: book.mark_submitted(row, RECEIPT), {State.SUBMITTING}),
-    "cancelled": (lambda book, row: book.cancelled(row), {State.SUBMITTED, State.CANCELLED}),
+    "cancelled": (lambda book, row: book.mark_cancelled(row), {State.SUBMITTED, State.CANCELLED}),
     "finished": (
         lambda book, row: book.mark_finished(row, OUTPUT),
         {State.SUBMITTED, State.CANCELLED, State.FINISHED, State.SAVED},
@@ -217,7 +217,7 @@ def test_a_row_that_another_process_moved_is_not_moved_again(home, book, name):
 
 def test_a_row_that_is_gone_is_not_moved(book):
     row = copy_into(State.SUBMITTED, book)
-    book.forget(row)
+    book.delete(row)
     assert book.get(row.id) is None
     with pytest.raises(LedgerUnavailableError):
         book.mark_finished(row, OUTPUT)
@@ -454,9 +454,9 @@ def test_unfinished_is_what_fal_may_owe_a_clip_for(book):
 def test_a_row_is_found_by_its_id_its_request_or_its_fingerprint(book):
     rows = [copy_into(State.SUBMITTED, book, shot(number)) for number in range(3)]
     for row in rows:
-        assert book.find(str(row.id)) == [row]
-        assert book.find(row.fingerprint) == book.find(row.fingerprint[:8]) == [row]
-    assert book.find("r-1") == rows
+        assert book.get_by_prefix(str(row.id)) == [row]
+        assert book.get_by_prefix(row.fingerprint) == book.get_by_prefix(row.fingerprint[:8]) == [row]
+    assert book.get_by_prefix("r-1") == rows
 
 
 @pytest.mark.parametrize(
@@ -465,13 +465,13 @@ def test_a_row_is_found_by_its_id_its_request_or_its_fingerprint(book):
 def test_nothing_is_found_by_a_pattern(book, name):
     """What is found may be forgotten, and what is forgotten is paid for again."""
     copy_into(State.SUBMITTED, book)
-    assert book.find(name) == []
+    assert book.get_by_prefix(name) == []
 
 
 @pytest.mark.parametrize("length", range(1, 8))
 def test_a_few_digits_of_a_fingerprint_are_not_enough(book, length):
     row = copy_into(State.SUBMITTED, book, shot(11))
-    assert book.find(row.fingerprint[:length]) == []
+    assert book.get_by_prefix(row.fingerprint[:length]) == []
 
 
 def test_the_command_to_forget_a_row_names_it_and_its_home(book, home):
@@ -483,7 +483,7 @@ def test_the_command_to_forget_a_row_names_it_and_its_home(book, home):
 
 def test_what_is_forgotten_may_be_intended_anew_under_a_new_id(book):
     row = copy_into(State.SAVED, book)
-    book.forget(row)
+    book.delete(row)
     assert book.active(row.fingerprint) is None
     assert book.reserve(shot(), FREE).id > row.id
 

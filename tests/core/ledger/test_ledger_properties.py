@@ -105,7 +105,7 @@ class Books(RuleBasedStateMachine):
     @rule(at=st.integers(0, 99))
     def forget(self, at: int) -> None:
         if self.rows:
-            self.book.forget(self.rows.pop(list(self.rows)[at % len(self.rows)]))
+            self.book.delete(self.rows.pop(list(self.rows)[at % len(self.rows)]))
 
     @rule()
     def restart(self) -> None:

@@ -45,7 +45,7 @@ from pathlib import Path
 from vidu.ledger.lock import hold_lock
 
 async def main():
-    async with turn(Path(sys.argv[1]), lambda: None):
+    async with hold_lock(Path(sys.argv[1]), lambda: None):
         print("inside", flush=True)
         await asyncio.sleep(3600)
 
