@@ -455,7 +455,9 @@ def test_a_row_is_found_by_its_id_its_request_or_its_fingerprint(book):
     rows = [copy_into(State.SUBMITTED, book, shot(number)) for number in range(3)]
     for row in rows:
         assert book.get_by_prefix(str(row.id)) == [row]
-        assert book.get_by_prefix(row.fingerprint) == book.get_by_prefix(row.fingerprint[:8]) == [row]
+        assert (
+            book.get_by_prefix(row.fingerprint) == book.get_by_prefix(row.fingerprint[:8]) == [row]
+        )
     assert book.get_by_prefix("r-1") == rows
 
 
