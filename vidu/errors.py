@@ -8,6 +8,7 @@
     |   +-- InvalidImageError
     |   +-- TooManyClipsError
     |   +-- InvalidSettingError
+    |       +-- InvalidProxyError       the proxy of this system cannot be used
     +-- CredentialError
     |   +-- MissingKeyError
     |   +-- MalformedKeyError
@@ -16,17 +17,21 @@
     +-- BudgetExceededError             our own limit, before anything was sent
     +-- LedgerUnavailableError          the paid work cannot be written down, so none is begun
     +-- ServiceError
-    |   +-- ConnectionFailedError       no answer from fal
+    |   +-- ConnectionFailedError       no response from fal
+    |   |   +-- CertificateError        its certificate is not trusted
+    |   +-- UnreadableResponseError     a response of fal's that cannot be understood
+    |   |   +-- ResponseTooLargeError
     |   +-- RateLimitedError            fal answered 429
-    |   +-- ApiStatusError              any other answer of fal's that is not a success
+    |   +-- ApiStatusError              any other response of fal's that is not a success
     |   +-- UploadError
     +-- SubmissionUnknownError          the paid request may or may not have arrived
     +-- QueueTimeoutError               waited too long for a runner
     +-- GenerationTimeoutError          waited too long for the clip
     +-- GenerationError                 fal took the request and ended it with an error
     |   +-- ContentPolicyError
-    |   +-- ImageRejectedError
-    |   +-- PromptRejectedError
+    |   +-- InputRejectedError
+    |   |   +-- ImageRejectedError
+    |   |   +-- PromptRejectedError
     |   +-- GenerationCancelledError
     +-- ClipUnavailableError
     |   +-- UnsafeUrlError              an address that is not fetched at all
@@ -43,9 +48,12 @@ Every error says three things: what happened, whether money was spent, and what 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
+
+E = TypeVar("E", bound="ViduError")
 
 
 class Charge(str, Enum):
@@ -63,10 +71,12 @@ class ViduError(Exception):
     """The root of the tree.
 
     Args:
-        message: What message, one or two whole sentences.
+        message: What happened, one or two whole sentences.
         next_step: What to do next, a whole sentence.
         charge: Whether money was spent; each class has its usual answer.
         request_id: fal's id of the request, when there is one.
+        retryable: Whether the same call may succeed later; each class has its usual answer.
+        status_code: The HTTP status with which fal answered, when it is what went wrong.
     """
 
     # ComfyUI shows a class with its module, which for a pack is a path of the user's disk.
@@ -77,6 +87,7 @@ class ViduError(Exception):
 
     charge: Charge = Charge.NOT_SPENT
     next_step: str = "Run again."
+    retryable: bool = False
 
     def __init__(
         self,
@@ -85,12 +96,23 @@ class ViduError(Exception):
         *,
         charge: Charge | None = None,
         request_id: str | None = None,
+        retryable: bool | None = None,
+        status_code: int | None = None,
     ) -> None:
         self.message = message if message.endswith((".", "!", "?", "\n")) else f"{message}."
         self.next_step = next_step or type(self).next_step
         self.charge = charge or type(self).charge
         self.request_id = request_id
+        self.retryable = type(self).retryable if retryable is None else retryable
+        self.status_code = status_code
         super().__init__(message, self.next_step)
+
+    def with_charge(self: E, charge: Charge, request_id: str | None = None) -> E:
+        """Return a copy that says this of the money, and names the request if none is named."""
+        twin = copy.copy(self)
+        twin.charge = charge
+        twin.request_id = self.request_id or request_id
+        return twin
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).__new__, (type(self), *self.args), self.__dict__
@@ -100,7 +122,7 @@ class ViduError(Exception):
 
 
 class InvalidInputError(ViduError):
-    """ApiStatusError here, before anything was sent."""
+    """Refused here, before anything was sent."""
 
 
 class InvalidPromptError(InvalidInputError):
@@ -117,6 +139,10 @@ class TooManyClipsError(InvalidInputError):
 
 class InvalidSettingError(InvalidInputError):
     """A setting, seed or amplitude outside its range."""
+
+
+class InvalidProxyError(InvalidSettingError):
+    """The proxy that the environment or the system names cannot be used."""
 
 
 class CredentialError(ViduError):
@@ -163,26 +189,45 @@ class ServiceError(ViduError):
 
 
 class ConnectionFailedError(ServiceError):
-    """No answer: connection, TLS, proxy or time-out."""
+    """No response: connection, TLS, proxy or timeout."""
 
     next_step = "Check the network (and the proxy, if there is one), then run again."
+    retryable = True
+
+
+class CertificateError(ConnectionFailedError):
+    """The server's certificate is not trusted."""
+
+    next_step = (
+        "A proxy or virus scanner that inspects connections needs its certificate authority in "
+        "this system's list, or SSL_CERT_FILE set to it (a PEM file). Check the clock, too."
+    )
+    retryable = False
+
+
+class UnreadableResponseError(ServiceError):
+    """fal answered, and the response cannot be understood."""
+
+    next_step = "Run again in a few minutes; status.fal.ai tells of outages."
+    retryable = True
+
+
+class ResponseTooLargeError(UnreadableResponseError):
+    """A response is larger than anything that fal sends."""
 
 
 class RateLimitedError(ServiceError):
     """fal answered 429; `retry_after_s` is how long it asks to wait, when it says so."""
 
     next_step = "Wait a minute, then run again."
+    retryable = True
     retry_after_s: float | None = None
 
 
 class ApiStatusError(ServiceError):
-    """Any other answer of fal's that is not a success."""
+    """Any other response of fal's that is not a success."""
 
     next_step = "Run again in a few minutes; status.fal.ai tells of outages."
-
-    def __init__(self, message: str, next_step: str | None = None, *, status_code: int) -> None:
-        super().__init__(message, next_step)
-        self.status_code = status_code
 
 
 class UploadError(ServiceError):
@@ -224,13 +269,19 @@ class ContentPolicyError(GenerationError):
     next_step = "Change the prompt or the image, then run again."
 
 
-class ImageRejectedError(GenerationError):
-    """The endpoint could not use the image."""
+class InputRejectedError(GenerationError):
+    """The endpoint could not use one of the inputs."""
+
+    next_step = "Change this input, then run again."
+
+
+class ImageRejectedError(InputRejectedError):
+    """The endpoint could not use an image."""
 
     next_step = "Use another image (PNG, JPEG or WebP, aspect 1:4 to 4:1), then run again."
 
 
-class PromptRejectedError(GenerationError):
+class PromptRejectedError(InputRejectedError):
     """The endpoint could not use the prompt."""
 
     next_step = "Change the prompt, then run again."

@@ -22,7 +22,7 @@ KINDS = list(descendants(ViduError))
 
 def made(kind: type[ViduError]) -> ViduError:
     if kind is ApiStatusError:
-        return ApiStatusError("The sea is closed.", status_code=418)
+        return ApiStatusError("The sea is closed.", status_code=418, retryable=True)
     if kind is ShotsFailedError:
         return ShotsFailedError({2: ViduError("The sea is closed.")}, ["rain", "sea", "sun"])
     return kind("The sea is closed.")
@@ -121,3 +121,19 @@ def test_one_error_for_many_shots_tells_each():
     assert "\nshot 1 of 4: Empty. Nothing was charged." in text
     assert "\nshot 3 of 4: Truncated. This clip" in text
     assert "What succeeded is saved." in text
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_with_charge_returns_a_copy_that_says_it(kind):
+    error = made(kind)
+    twin = error.with_charge(Charge.MAYBE_SPENT, "r-1")
+    assert type(twin) is kind
+    assert (twin.charge, twin.request_id) == (Charge.MAYBE_SPENT, "r-1")
+    assert (error.charge, error.request_id) == (kind.charge, None)
+    assert (twin.message, twin.next_step) == (error.message, error.next_step)
+    assert (twin.retryable, twin.status_code) == (error.retryable, error.status_code)
+
+
+def test_with_charge_keeps_the_request_that_is_named():
+    error = ViduError("The sea is closed.", request_id="r-1")
+    assert error.with_charge(Charge.SPENT, "r-2").request_id == "r-1"

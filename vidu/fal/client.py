@@ -27,6 +27,7 @@ from ..errors import (
     RateLimitedError,
     ServiceError,
     SubmissionUnknownError,
+    UnreadableResponseError,
     UploadError,
 )
 from ..media.image import EncodedImage
@@ -40,7 +41,8 @@ from .download import download
 from .history import RequestHistory
 from .http import NoRetryClient, RequestSentTrace, cdn_client
 from .request_handles import has_fal_urls, parse_request_handle, require_fal_urls
-from .responses import error_from_response, failure, is_final, read_output
+from .responses import error_from_response, json_body
+from .results import billable_units, error_from_result, is_final, parse_output
 from .uploads import Storage
 
 QUEUE = "https://queue.fal.run"
@@ -87,8 +89,11 @@ class Fal:
                 lambda: self._storage.put(still),
                 timeout_s=min(UPLOAD_TIMEOUT_S, float(self._settings.retry_timeout_s)),
             )
-        except (ApiStatusError, ConnectionFailedError) as problem:
-            raise UploadError(f"The image could not be uploaded: {problem.message}") from problem
+        except ServiceError as problem:
+            raise UploadError(
+                f"The image could not be uploaded: {problem.message}",
+                status_code=problem.status_code,
+            ) from problem
 
     async def submit(self, endpoint: Endpoint, arguments: Mapping[str, Any]) -> RequestHandle:
         """Make the paid POST, once.
@@ -136,7 +141,7 @@ class Fal:
         """Ask once what the request is doing.
 
         Raises:
-            ServiceError: It could not be asked; `retry.is_retryable` tells whether it may be later.
+            ServiceError: It could not be asked; `retryable` tells whether it may be later.
             ViduError: The key or the account is refused.
         """
         try:
@@ -144,7 +149,7 @@ class Fal:
         except fal_client.FalClientHTTPError as error:
             raise error_from_response(error.response) from error
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ApiStatusError("fal's status cannot be read.", status_code=502) from error
+            raise UnreadableResponseError("fal's status cannot be read.") from error
         if isinstance(status, fal_client.Queued):
             return Queued(status.position if isinstance(status.position, int) else None)
         if isinstance(status, fal_client.Completed):
@@ -168,7 +173,7 @@ class Fal:
         try:
             return await retry(lambda: self._result_once(handle, failed), timeout_s=timeout_s)
         except ApiStatusError as problem:
-            if failed and problem.status_code >= 500:
+            if failed and (problem.status_code or 0) >= 500:
                 raise GenerationError(
                     f"fal could not generate the clip: {problem.message}",
                     charge=Charge.NOT_SPENT,
@@ -245,7 +250,7 @@ class Fal:
     async def _result_once(self, handle: RequestHandle, failed: bool) -> Output:
         response = await self._http.get(require_fal_urls(handle).response_url)
         if response.is_success:
-            output = read_output(response)
+            output = parse_output(json_body(response), billable_units(response))
             if output is None:
                 raise DownloadError(
                     "fal says the clip is finished but names no video.",
@@ -255,7 +260,7 @@ class Fal:
                 )
             return output
         if is_final(response, failed=failed):
-            raise failure(response, handle.request_id)
+            raise error_from_result(response, handle.request_id)
         raise error_from_response(response)
 
     async def _cancel_apart(self, handle: RequestHandle) -> None:

@@ -7,8 +7,6 @@ that each frame decodes is `clip.check`'s to say.
 
 from __future__ import annotations
 
-import asyncio
-import random
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -18,8 +16,8 @@ from typing import IO
 import httpx
 
 from ..errors import (
-    ApiStatusError,
     ClipGoneError,
+    ConnectionFailedError,
     CorruptClipError,
     DownloadError,
     SaveError,
@@ -28,13 +26,13 @@ from ..errors import (
     ViduError,
 )
 from ..progress import ProgressCallback, downloading
-from ..retry import delay_s, is_retryable
+from ..retry import retry
 from ..settings import Settings
 from .http import to_connection_error
 from .responses import error_from_response
 from .safe_url import check_peer, check_url
 
-MOST_TRIES = 6
+MAX_ATTEMPTS = 6
 MOST_HOPS = 5
 TELL_EVERY_S = 0.25
 GONE_STATUSES = frozenset({404, 410})
@@ -71,17 +69,15 @@ async def download(
     """
     on_progress(downloading(0, size))
     transfer = _Transfer(url, part, size, settings, on_progress)
-    started = time.monotonic()
-    for attempt in range(1, MOST_TRIES + 1):
-        try:
-            await transfer.attempt(http)
-            return
-        except ServiceError as problem:
-            wait_s = delay_s(attempt, problem, random.random)
-            over = time.monotonic() - started + wait_s > settings.retry_timeout_s
-            if over or attempt == MOST_TRIES or not _may_pass(problem):
-                raise _final(problem) from problem
-        await asyncio.sleep(wait_s)
+    try:
+        await retry(
+            lambda: transfer.attempt(http),
+            timeout_s=float(settings.retry_timeout_s),
+            attempts=MAX_ATTEMPTS,
+            retry_if=lambda error: error.retryable or error.status_code in LATE_STATUSES,
+        )
+    except ServiceError as error:
+        raise _final(error) from error
 
 
 class _Transfer:
@@ -111,13 +107,13 @@ class _Transfer:
         async with _opened(http, self._url, headers) as response:
             if response.status_code == 416:
                 self._etag = None
-                raise ApiStatusError("The transfer cannot be resumed.", status_code=503)
+                raise ConnectionFailedError("The transfer cannot be resumed.")
             if response.status_code not in (200, 206):
                 raise error_from_response(response)
             resumed = response.status_code == 206 and _starts_at(response, held)
             if response.status_code == 206 and not resumed:
                 self._etag = None
-                raise ApiStatusError("The transfer cannot be resumed.", status_code=503)
+                raise ConnectionFailedError("The transfer cannot be resumed.")
             self._etag = _strong_etag(response)
             await self._write(response, held if resumed else 0)
         self._check()
@@ -136,7 +132,7 @@ class _Transfer:
                     self._on_progress(downloading(received, self._size or total))
                     told_at = time.monotonic()
         if total is not None and received != total:
-            raise ApiStatusError("The transfer ended early.", status_code=503)
+            raise ConnectionFailedError("The transfer ended early.")
 
     def _check(self) -> None:
         received = self._part.stat().st_size
@@ -199,19 +195,12 @@ def _strong_etag(response: httpx.Response) -> str | None:
     return etag if etag and not etag.startswith("W/") else None
 
 
-def _may_pass(problem: ServiceError) -> bool:
-    late = isinstance(problem, ApiStatusError) and problem.status_code in LATE_STATUSES
-    return late or is_retryable(problem)
-
-
-def _final(problem: ServiceError) -> ViduError:
-    if isinstance(problem, ApiStatusError) and problem.status_code in GONE_STATUSES:
-        return ClipGoneError(
-            f"fal no longer serves the clip (it api_handler {problem.status_code})."
-        )
-    if isinstance(problem, ApiStatusError) and problem.status_code in LATE_STATUSES:
+def _final(error: ServiceError) -> ViduError:
+    if error.status_code in GONE_STATUSES:
+        return ClipGoneError(f"fal no longer serves the clip (HTTP {error.status_code}).")
+    if error.status_code in LATE_STATUSES:
         return DownloadError(
-            f"fal does not hand out the clip (it api_handler {problem.status_code}).",
+            f"fal refused the download (HTTP {error.status_code}).",
             "Run the same shot again later, free; if that never helps, ask fal's support about it.",
         )
-    return DownloadError(f"The clip could not be downloaded: {problem.message}")
+    return DownloadError(f"The clip could not be downloaded: {error.message}")

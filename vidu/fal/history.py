@@ -12,10 +12,11 @@ from typing import Any
 
 import httpx
 
-from ..errors import ApiStatusError
+from ..errors import UnreadableResponseError
 from ..models import Output
 from .request_handles import REQUEST_ID
-from .responses import error_from_response, output_of
+from .responses import error_from_response
+from .results import parse_output
 
 URL = "https://api.fal.ai/v1/models/requests/by-endpoint"
 CLOCK_SKEW_S = 86_400.0
@@ -62,9 +63,9 @@ class RequestHistory:
                 return str(request_id)
             hidden += not isinstance(item.get("json_input"), dict)
         if hidden:
-            raise ApiStatusError(
+            raise UnreadableResponseError(
                 f"It has {hidden} requests without their inputs, and any may be the lost one.",
-                status_code=403,
+                retryable=False,
             )
         return None
 
@@ -76,7 +77,7 @@ class RequestHistory:
         """
         async for item in self._items({"endpoint_id": endpoint_id, "request_id": request_id}):
             if item.get("request_id") == request_id:
-                return output_of(item.get("json_output"))
+                return parse_output(item.get("json_output"))
         return None
 
     async def _items(self, query: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
@@ -90,7 +91,9 @@ class RequestHistory:
             if not page.get("has_more") or not page.get("next_cursor"):
                 return
             cursor = {"cursor": str(page["next_cursor"])}
-        raise ApiStatusError("fal's listing of requests is too long to be read.", status_code=413)
+        raise UnreadableResponseError(
+            "fal's listing of requests is too long to be read.", retryable=False
+        )
 
 
 def _page(response: httpx.Response) -> dict[str, Any]:
@@ -101,7 +104,7 @@ def _page(response: httpx.Response) -> dict[str, Any]:
     except ValueError:
         page = None
     if not isinstance(page, dict) or not isinstance(page.get("items"), list):
-        raise ApiStatusError("fal's listing of requests cannot be read.", status_code=502)
+        raise UnreadableResponseError("fal's listing of requests cannot be read.")
     return page
 
 

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import httpx
 
-from ..errors import ApiStatusError
+from ..errors import ServiceError
 from ..models import RequestHandle
 from .responses import json_body
 
@@ -30,13 +30,12 @@ def require_fal_urls(handle: RequestHandle) -> RequestHandle:
     """Return a ledger's handle; the ledger may have been merged from anyone's.
 
     Raises:
-        ApiStatusError: Its addresses are not fal's, and nothing was sent there.
+        ServiceError: Its addresses are not fal's, and nothing was sent there.
     """
     if not has_fal_urls(handle):
-        raise ApiStatusError(
+        raise ServiceError(
             f"The ledger has addresses for request {handle.request_id} that are not fal's.",
             "Forget that row: whoever wrote it is after the key, or it is damaged.",
-            status_code=421,
         )
     return handle
 

@@ -6,7 +6,7 @@ import fal_client
 import httpx
 
 from ..credentials import Secret
-from ..errors import ApiStatusError, ConnectionFailedError
+from ..errors import ConnectionFailedError, UnreadableResponseError
 from ..media.image import EncodedImage
 from .http import to_connection_error
 from .responses import error_from_response
@@ -29,7 +29,7 @@ class Storage:
         """Upload a first frame and return its URL, which is new each time.
 
         Raises:
-            ServiceError: It did not arrive; `retry.is_retryable` tells whether it may later.
+            ServiceError: It did not arrive; `retryable` tells whether it may later.
             ViduError: The key or the account is refused.
         """
         name = f"frame.{still.media_type.removeprefix('image/')}"
@@ -59,5 +59,5 @@ class Storage:
         return fal_client.AsyncClient(key=self._key.reveal(), default_timeout=self._read_timeout_s)
 
 
-def _no_address() -> ApiStatusError:
-    return ApiStatusError("fal's storage answered without an address.", status_code=502)
+def _no_address() -> UnreadableResponseError:
+    return UnreadableResponseError("fal's storage returned no address.")

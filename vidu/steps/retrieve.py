@@ -14,6 +14,7 @@ from ..errors import (
     ClipGoneError,
     CorruptClipError,
     SaveError,
+    UnreadableResponseError,
     UnsafeUrlError,
 )
 from ..media.mux import save_clip
@@ -127,7 +128,7 @@ async def _find_in_history(context: Context, entry: Entry, charge: Charge) -> Ou
     assert entry.handle is not None
     try:
         return await context.provider.find_output(entry.endpoint, entry.handle)
-    except ApiStatusError as problem:
+    except (ApiStatusError, UnreadableResponseError) as problem:
         raise ClipGoneError(
             f"fal no longer serves request {entry.request_id}, and its listing of requests, which "
             f"may have the clip, cannot be read: {problem.message}",

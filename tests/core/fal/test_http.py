@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from vidu.credentials import Secret
-from vidu.errors import ApiStatusError, ConnectionFailedError
+from vidu.errors import ConnectionFailedError, UnreadableResponseError
 from vidu.fal.http import NoRetryClient
 from vidu.fal.uploads import Storage
 from vidu.media.image import EncodedImage
@@ -45,5 +45,5 @@ async def test_storage_without_an_address_has_not_taken_the_image(url):
         async def upload(self, *_, **__):
             return url
 
-    with pytest.raises(ApiStatusError, match="without an address"):
+    with pytest.raises(UnreadableResponseError, match="no address"):
         await Addressless(KEY, 5).put(EncodedImage(b"", "image/png", 1, 1, "0"))

@@ -16,22 +16,14 @@ from vidu.errors import (
     GenerationCancelledError,
     GenerationError,
     ImageRejectedError,
+    InputRejectedError,
     PromptRejectedError,
     RateLimitedError,
     RejectedKeyError,
 )
 from vidu.fal.request_handles import has_fal_urls, parse_request_handle
-from vidu.fal.responses import (
-    WORDS_LIMIT,
-    billable_units,
-    error_from_response,
-    error_message,
-    failure,
-    is_final,
-    output_of,
-    read_output,
-    retry_after_s,
-)
+from vidu.fal.responses import error_from_response, error_message, json_body, retry_after_s
+from vidu.fal.results import billable_units, error_from_result, is_final, parse_output
 from vidu.models import Output, RequestHandle
 
 NGINX = "<html>\r\n<head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
@@ -101,7 +93,7 @@ def test_any_other_status_is_a_refusal(status):
     error = error_from_response(reply(status, {"detail": "As fal says."}))
     assert type(error) is ApiStatusError
     assert error.status_code == status
-    assert f"fal api_handler {status} (As fal says.)" in str(error)
+    assert f"fal answered {status} (As fal says.)" in str(error)
 
 
 def test_429_is_a_rate_limit():
@@ -157,7 +149,9 @@ IMAGE_FAILURES = {
 
 @pytest.mark.parametrize("kind", IMAGE_FAILURES)
 def test_each_image_error_is_a_rejected_image_in_fals_words(kind):
-    error = failure(reply(422, model_error(kind, IMAGE_FAILURES[kind], "image_url")), "r-1")
+    error = error_from_result(
+        reply(422, model_error(kind, IMAGE_FAILURES[kind], "image_url")), "r-1"
+    )
     assert type(error) is ImageRejectedError
     assert IMAGE_FAILURES[kind] in str(error)
     assert error.request_id == "r-1"
@@ -165,59 +159,96 @@ def test_each_image_error_is_a_rejected_image_in_fals_words(kind):
 
 def test_the_type_decides_where_no_field_is_blamed():
     assert (
-        type(failure(reply(422, model_error("image_load_error", "x")), "r")) is ImageRejectedError
+        type(error_from_result(reply(422, model_error("image_load_error", "x")), "r"))
+        is ImageRejectedError
     )
 
 
 def test_content_policy_goes_before_the_field_it_blames():
     for field in ("prompt", "image_url"):
         body = model_error("content_policy_violation", "Flagged by a content checker.", field)
-        error = failure(reply(422, body), "r")
+        error = error_from_result(reply(422, body), "r")
         assert type(error) is ContentPolicyError
         assert "Flagged by a content checker." in str(error)
 
 
 @pytest.mark.parametrize("kind", ["string_too_long", "value_error.missing", "sequence_too_long"])
 def test_a_blamed_prompt_is_a_rejected_prompt(kind):
-    error = failure(reply(422, model_error(kind, "At most 1500 characters", "prompt")), "r")
+    error = error_from_result(
+        reply(422, model_error(kind, "At most 1500 characters", "prompt")), "r"
+    )
     assert type(error) is PromptRejectedError
     assert "prompt: At most 1500 characters" in str(error)
 
 
 def test_a_blamed_image_is_a_rejected_image():
-    error = failure(reply(422, model_error("missing", "Field required", "image_url")), "r")
+    error = error_from_result(
+        reply(422, model_error("missing", "Field required", "image_url")), "r"
+    )
     assert type(error) is ImageRejectedError
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"),
+    ("status", "kind", "place"),
     [
-        (422, "no_media_generated"),
-        (422, "feature_not_supported"),
-        (422, "literal_error"),
-        (422, "of_a_later_year"),
-        (400, "downstream_service_error"),
-        (500, "internal_server_error"),
-        (500, "downstream_service_unavailable"),
-        (504, "generation_timeout"),
+        (422, "no_media_generated", ()),
+        (422, "of_a_later_year", ()),
+        (400, "downstream_service_error", ("image_url",)),
+        (500, "internal_server_error", ("prompt",)),
+        (500, "downstream_service_unavailable", ("seed",)),
+        (504, "generation_timeout", ("seed",)),
     ],
 )
-def test_any_other_error_keeps_fals_words(status, kind):
-    error = failure(reply(status, model_error(kind, "As the model says.", "seed")), "r")
+def test_error_from_result_error_that_is_no_refusal_keeps_fals_words(status, kind, place):
+    error = error_from_result(reply(status, model_error(kind, "As the model says.", *place)), "r")
     assert type(error) is GenerationError
     assert "As the model says." in str(error)
+    assert error.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "words"),
+    [
+        (("image_url",), ImageRejectedError, "the image"),
+        (("start_image_url",), ImageRejectedError, "the first frame"),
+        (("end_image_url",), ImageRejectedError, "the last frame"),
+        (("input_image_urls", 0), ImageRejectedError, "the image"),
+        (("reference_image_urls", 2), ImageRejectedError, "the reference image"),
+        (("reference_video_urls", 1), InputRejectedError, "the reference video"),
+        (("reference_audio_urls", 0), InputRejectedError, "the reference voice"),
+        (("video_url",), InputRejectedError, "the video"),
+        (("prompt",), PromptRejectedError, "the prompt"),
+        (("duration",), InputRejectedError, "an input"),
+        (("resolution",), InputRejectedError, "an input"),
+        (("field_of_next_year",), InputRejectedError, "an input"),
+    ],
+)
+@pytest.mark.parametrize("type_", ["missing", "literal_error", "file_download_error", "any"])
+def test_error_from_result_refused_input_is_named(place, kind, words, type_):
+    error = error_from_result(reply(422, model_error(type_, "Not this.", *place)), "r")
+    named = place[0] if len(place) == 1 else f"{place[0]} {place[1] + 1}"
+    assert type(error) is kind
+    assert f"fal could not use {words}: {named}: Not this." in str(error)
+
+
+def test_error_from_result_several_refusals_name_the_file_first():
+    details = model_error("missing", "Field required", "prompt")["detail"]
+    details += model_error("missing", "Field required", "end_image_url")["detail"]
+    error = error_from_result(reply(422, {"detail": details}), "r")
+    assert type(error) is ImageRejectedError
+    assert "the last frame: prompt: Field required; end_image_url: Field required" in str(error)
 
 
 @pytest.mark.parametrize("kind", ["client_cancelled", "client_disconnected"])
 def test_a_cancelled_request_is_told_as_one(kind):
     body = {"detail": "Request cancelled by the client.", "error_type": kind}
-    assert type(failure(reply(499, body), "r")) is GenerationCancelledError
+    assert type(error_from_result(reply(499, body), "r")) is GenerationCancelledError
     header = reply(400, {"detail": "Cancelled."}, x_fal_error_type=kind)
-    assert type(failure(header, "r")) is GenerationCancelledError
+    assert type(error_from_result(header, "r")) is GenerationCancelledError
 
 
 def test_the_client_closed_status_alone_is_a_cancelled_request():
-    error = failure(reply(499, {"detail": "Request cancelled by the client."}), "r")
+    error = error_from_result(reply(499, {"detail": "Request cancelled by the client."}), "r")
     assert type(error) is GenerationCancelledError
 
 
@@ -236,7 +267,7 @@ def test_the_client_closed_status_alone_is_a_cancelled_request():
 )
 def test_money_is_what_fal_says_of_it(status, units, money):
     headers = {} if units is None else {"x_fal_billable_units": units}
-    assert failure(reply(status, {"detail": "x"}, **headers), "r").charge is money
+    assert error_from_result(reply(status, {"detail": "x"}, **headers), "r").charge is money
 
 
 # -- is it the request's own error, or one on the way --------------------------------------------
@@ -347,16 +378,16 @@ def test_a_status_nobody_knows_has_words_too():
 
 
 def test_half_a_character_can_be_written_down():
-    assert output_of({"video": {"url": "https://x/\ud83d.mp4"}}) is None
+    assert parse_output({"video": {"url": "https://x/\ud83d.mp4"}}) is None
     assert (
         error_message(httpx.Response(422, content=rb'{"detail": "Not this \ud83d"}'))
         == "Not this ?"
     )
 
 
-def test_long_words_are_cut():
+def test_error_message_long_words_are_cut_at_300_characters():
     words = error_message(reply(422, {"detail": "a" * 10_000}))
-    assert len(words) == WORDS_LIMIT
+    assert len(words) == 300
     assert words.endswith("a...")
 
 
@@ -379,17 +410,17 @@ def test_whatever_fal_answers_it_is_read(status, body, failed):
     response = reply(status, body)
     assert "\n" not in error_message(response)
     assert str(error_from_response(response))
-    assert str(failure(response, "r"))
+    assert str(error_from_result(response, "r"))
     assert is_final(response, failed=failed) in (True, False)
     parse_request_handle(response)
-    read_output(response)
+    parse_output(json_body(response), billable_units(response))
 
 
 @given(st.lists(st.fixed_dictionaries({"msg": st.just("No."), "input": anything}), min_size=1))
 def test_what_was_sent_is_never_told(details):
     response = reply(422, {"detail": details})
     assert error_message(response) == "; ".join("No." for _ in details)
-    assert SENT not in str(failure(reply(422, model_error("x", "No.", "prompt")), "r"))
+    assert SENT not in str(error_from_result(reply(422, model_error("x", "No.", "prompt")), "r"))
 
 
 # -- request handles and outputs
@@ -438,12 +469,14 @@ def test_a_receipt_in_a_broken_body_is_none():
 def test_an_output_is_read_with_what_fal_bills():
     body = {"video": {"url": "https://x/1.mp4", "file_size": 1234, "content_type": "video/mp4"}}
     response = reply(200, body, x_fal_billable_units="1")
-    assert read_output(response) == Output("https://x/1.mp4", 1234, 1.0)
+    assert parse_output(json_body(response), billable_units(response)) == Output(
+        "https://x/1.mp4", 1234, 1.0
+    )
 
 
 @pytest.mark.parametrize("size", [None, 0, -1, True, "1234", 12.5, {}, 2**63])
 def test_a_size_that_is_none_is_not_believed(size):
-    assert output_of({"video": {"url": "u", "file_size": size}}) == Output("u")
+    assert parse_output({"video": {"url": "u", "file_size": size}}) == Output("u")
 
 
 @pytest.mark.parametrize(
@@ -452,7 +485,7 @@ def test_a_size_that_is_none_is_not_believed(size):
     + [{"video": {"url": url}} for url in (None, 7, "", ["u"])],
 )
 def test_a_result_without_a_video_is_none(body):
-    assert read_output(reply(200, body)) is None
+    assert parse_output(body) is None
 
 
 @pytest.mark.parametrize(("value", "units"), [("1", 1.0), ("0.5", 0.5), ("", None), ("x", None)])

@@ -326,13 +326,13 @@ async def test_the_key_goes_to_no_host_that_a_merged_row_names(fal, vidu_home, c
     with Ledger.open(vidu_home) as ledger:
         entry = ledger.mark_submitting(ledger.reserve(shot(), Decimal(0)), {})
         ledger.mark_submitted(entry, RequestHandle("r-1", *foreign))
-    with pytest.raises(errors.ApiStatusError, match="not fal's"):
+    with pytest.raises(errors.ServiceError, match="not fal's"):
         await run(shot(), vidu_home, clips)
     assert fal.ledger()["refused"] == []
     async with open_session(vidu_home, SHORT) as (provider, _):
-        with pytest.raises(errors.ApiStatusError, match="not fal's"):
+        with pytest.raises(errors.ServiceError, match="not fal's"):
             await provider.result(RequestHandle("r-1", *foreign), failed=False)
-        with pytest.raises(errors.ApiStatusError, match="not fal's"):
+        with pytest.raises(errors.ServiceError, match="not fal's"):
             await asyncio.to_thread(provider.cancel, RequestHandle("r-1", *foreign))
     assert fal.ledger()["refused"] == []
 

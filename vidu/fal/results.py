@@ -1,0 +1,176 @@
+"""The result of a completed request: an output, or the error with which it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+import httpx
+
+from ..errors import (
+    Charge,
+    ContentPolicyError,
+    GenerationCancelledError,
+    GenerationError,
+    ImageRejectedError,
+    InputRejectedError,
+    PromptRejectedError,
+)
+from ..models import Output
+from .responses import error_message, is_not_ready, json_body, refused_place
+
+LARGEST_INTEGER = 2**63
+"""Of what the ledger can hold, one more."""
+
+IMAGE_TYPES = frozenset(
+    {
+        "image_load_error",
+        "image_too_small",
+        "image_too_large",
+        "image_aspect_ratio_error",
+        "unsupported_image_format",
+        "face_detection_error",
+    }
+)
+FILE_TYPES = frozenset({"file_download_error", "file_too_large"})
+CANCELLED_TYPES = frozenset({"client_cancelled", "client_disconnected"})
+
+FIELD_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "prompt": "the prompt",
+        "image_url": "the image",
+        "start_image_url": "the first frame",
+        "end_image_url": "the last frame",
+        "input_image_urls": "the image",
+        "reference_image_urls": "the reference image",
+        "reference_video_urls": "the reference video",
+        "reference_audio_urls": "the reference voice",
+        "video_url": "the video",
+    }
+)
+"""What a user calls an input of fal's."""
+
+
+def error_from_result(
+    response: httpx.Response, request_id: str, *, never_ran: bool = False
+) -> GenerationError:
+    """Return the error with which a request ended.
+
+    Args:
+        response: The result, which is no success.
+        request_id: fal's id of the request.
+        never_ran: Whether it is known that no runner ever had it.
+    """
+    words, types = error_message(response), set(_types(response))
+    charge = Charge.NOT_SPENT if never_ran else _charge(response)
+    kind, what = GenerationError, f"fal could not generate this: {words}"
+    field = _refused_field(response) if response.status_code == 422 else ""
+    if response.status_code == 499 or types & CANCELLED_TYPES:
+        kind, what = GenerationCancelledError, f"The request was cancelled at fal: {words}"
+    elif "content_policy_violation" in types:
+        kind, what = ContentPolicyError, f"fal's content checker refused this shot: {words}"
+    elif field or types & (IMAGE_TYPES | FILE_TYPES):
+        kind = _rejection(field)
+        what = f"fal could not use {_words_for(field)}: {words}"
+    elif "user" in response.headers.get("x-fal-request-timeout-type", ""):
+        return GenerationError(
+            "fal ended the request because it waited for a runner longer than the queue limit.",
+            "Run again when fal is less busy, or raise VIDU_QUEUE_LIMIT_S.",
+            charge=charge,
+            request_id=request_id,
+            status_code=response.status_code,
+        )
+    return kind(what, charge=charge, request_id=request_id, status_code=response.status_code)
+
+
+def error_from_listing(status_code: int, body: object, request_id: str) -> GenerationError:
+    """Return the error for a request that the listing shows as ended with this status."""
+    return error_from_result(httpx.Response(status_code, json=body), request_id)
+
+
+def is_final(response: httpx.Response, *, failed: bool) -> bool:
+    """Return whether a result that is no success is the request's own error.
+
+    fal replays what the model answered: a 422, another 4xx that names its type, and, when the
+    status told of an error, any 4xx and a 5xx that names its type. All else comes from a server
+    on the way, and a 401, 403 or 404 from fal's gateway.
+
+    Args:
+        response: The result.
+        failed: Whether the request's status told of an error.
+    """
+    code = response.status_code
+    if code in (401, 403, 404, 408, 409, 425, 429) or is_not_ready(response):
+        return False
+    if failed:
+        return response.is_client_error or any(_types(response))
+    return code == 422 or (response.is_client_error and any(_types(response)))
+
+
+def parse_output(body: object, units: float | None = None) -> Output | None:
+    """Return the output in the JSON `body`, or `None` when it names no file.
+
+    Args:
+        body: A result: `video`, `image` or `images`.
+        units: fal's count of what it bills.
+    """
+    if not isinstance(body, dict):
+        return None
+    images = body.get("images")
+    stills = [body.get("image"), *(images if isinstance(images, list) else [])]
+    for file in (body.get("video"), *stills):
+        url = file.get("url") if isinstance(file, dict) else None
+        if isinstance(file, dict) and isinstance(url, str) and url and url.isprintable():
+            return Output(url, _whole(file.get("file_size"), 1), units)
+    return None
+
+
+def billable_units(response: httpx.Response) -> float | None:
+    """Return `x-fal-billable-units`, when it is there and a number."""
+    try:
+        return float(response.headers["x-fal-billable-units"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _whole(value: object, least: int) -> int | None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if least <= value < LARGEST_INTEGER else None
+
+
+def _charge(response: httpx.Response) -> Charge:
+    units = billable_units(response)
+    if response.status_code >= 500 or units == 0:
+        return Charge.NOT_SPENT  # fal never bills a server error (fal.ai/docs pricing page)
+    return Charge.MAYBE_SPENT if units is None else Charge.CHARGED
+
+
+def _rejection(field: str) -> type[GenerationError]:
+    if field == "prompt":
+        return PromptRejectedError
+    return ImageRejectedError if not field or "image" in field else InputRejectedError
+
+
+def _words_for(field: str) -> str:
+    return FIELD_WORDS.get(field, "an input") if field else "the image"
+
+
+def _refused_field(response: httpx.Response) -> str:
+    """Return the name of the input that was refused, a file before a text, else ""."""
+    detail = json_body(response).get("detail")
+    items = detail if isinstance(detail, list) else []
+    places = [refused_place(item) for item in items if isinstance(item, dict)]
+    fields = [place.partition(" ")[0] for place in places if place]
+    files = [field for field in fields if field.endswith(("_url", "_urls"))]
+    return next(iter([*files, *fields]), "")
+
+
+def _types(response: httpx.Response) -> Iterator[str]:
+    body = json_body(response)
+    yield str(body.get("error_type") or "")
+    yield response.headers.get("x-fal-error-type", "")
+    detail = body.get("detail")
+    for item in detail if isinstance(detail, list) else [detail]:
+        if isinstance(item, dict):
+            yield str(item.get("type") or "")
