@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("vidu", "local_fal")
+PACKAGES = ("vidu", "local_fal", "tasks")
 SCRUBBED = ("FAL_", "VIDU_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_")
 
 

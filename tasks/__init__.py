@@ -1,0 +1,1 @@
+"""The commands of dev.py, which uses the standard library only."""

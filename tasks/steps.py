@@ -1,0 +1,50 @@
+"""A run of several commands, each told with its result and its time at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .shell import run, say
+
+NOTHING_COLLECTED = 5
+"""pytest's exit code where -k or -m chose no test of a layer."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the run.
+
+    Args:
+        name: What the summary calls it.
+        command: The program and its arguments.
+        environment: The whole environment it gets.
+        may_be_empty: Whether pytest may find no test in it.
+    """
+
+    name: str
+    command: Sequence[object]
+    environment: Mapping[str, str]
+    may_be_empty: bool = False
+
+    def passed(self, code: int) -> bool:
+        """Return whether this exit code is a success."""
+        return code == 0 or (code == NOTHING_COLLECTED and self.may_be_empty)
+
+
+def run_steps(steps: Sequence[Step]) -> int:
+    """Run all steps in order, whatever becomes of one; return 0 when all passed."""
+    codes, lines = [], []
+    for step in steps:
+        say(step.name)
+        began = time.monotonic()
+        code = run(*step.command, env=dict(step.environment))
+        seconds = time.monotonic() - began
+        codes.append(code)
+        result = "passed" if step.passed(code) else f"FAILED ({code})"
+        lines.append(f"{seconds:7.1f} s  {result:<12}  {step.name}")
+    say("summary")
+    print("\n".join(lines), flush=True)
+    passed = all(step.passed(code) for step, code in zip(steps, codes, strict=True))
+    return 0 if passed and 0 in codes else 1
