@@ -19,6 +19,7 @@ from statistics import median
 
 from benchmarks._measure import table
 from benchmarks._table import print_figure
+from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from vidu.ledger.ledger import LEDGER_FILE, Ledger
 from vidu.library import search_entries
 from vidu.media.image import EncodedImage
@@ -41,7 +42,9 @@ numbers = count(1)
 
 
 def claim(book: Ledger) -> Entry:
-    return book.reserve(Request((STILL,), f"{PROMPT} {next(numbers)}"), BUDGET)
+    return book.reserve(
+        Request(VIDU_IMAGE_TO_VIDEO, f"{PROMPT} {next(numbers)}", media={"image": (STILL,)}), BUDGET
+    )
 
 
 def post(book: Ledger, row: Entry) -> Entry:

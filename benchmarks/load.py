@@ -21,7 +21,7 @@ import psutil
 from benchmarks._local_fal import behind, ledger
 from benchmarks._measure import race
 from benchmarks._table import print_ratio
-from vidu import IMAGE_TO_VIDEO, Settings, find_key, image_to_video
+from vidu import Settings, find_key, image_to_video
 from vidu.fal.client import Fal
 from vidu.progress import silent
 from vidu.provider import Completed
@@ -53,8 +53,8 @@ async def serve_all(count: int) -> dict[str, float]:
 async def one(fal: Fal, index: int, folder: Path) -> None:
     picture = np.full((48, 64, 3), index % 256, np.uint8)
     shot = image_to_video(picture, "The waves roll in.", seed=index + 1)
-    urls = [await fal.upload(still) for still in shot.stills]
-    handle = await fal.submit(IMAGE_TO_VIDEO, shot.arguments(urls))
+    urls = {"image": [await fal.upload(medium) for medium in shot.media["image"]]}
+    handle = await fal.submit(shot.endpoint, shot.arguments(urls))
     status = None
     while not isinstance(status, Completed):
         await asyncio.sleep(POLL_EVERY_S)

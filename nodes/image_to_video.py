@@ -6,23 +6,18 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from ..vidu.builders import image_to_video
 from ..vidu.credentials import find_key
-from ..vidu.errors import InvalidImageError, InvalidInputError, ViduError
-from ..vidu.request import (
-    IMAGE_TO_VIDEO,
-    MOVEMENT_AMPLITUDES,
-    SEED_MAX,
-    Request,
-    check_clip_count,
-    checked_prompt,
-    image_to_video,
-)
+from ..vidu.endpoints import AMPLITUDE, VIDU_IMAGE_TO_VIDEO
+from ..vidu.errors import InvalidImageError, InvalidInputError, TooManyClipsError, ViduError
+from ..vidu.pricing import format_usd
+from ..vidu.request import SEED_MAX, Request, check_prompt
 from . import host
 from .generation import CLIP_OUTPUTS, FRAME_INPUTS, FrameSelection, generate_clips, outputs
 from .host import io
 from .input_lists import broadcast_inputs, shot_labels, single_value
 
-PRICE = f"${IMAGE_TO_VIDEO.price.usd:.2f}"
+PRICE = str(VIDU_IMAGE_TO_VIDEO.quote({}, {}))
 
 SHOT_INPUTS = [
     io.Image.Input(
@@ -47,7 +42,7 @@ SHOT_INPUTS = [
     ),
     io.Combo.Input(
         "movement_amplitude",
-        options=list(MOVEMENT_AMPLITUDES),
+        options=list(AMPLITUDE.values),
         default="auto",
         tooltip="How much the things in the frame move.",
     ),
@@ -133,7 +128,7 @@ class FalViduImageToVideo(io.ComfyNode):
             return f"mode is {mode[0]!r}: choose live or draft."
         try:
             if prompt[0] is not None:
-                checked_prompt(prompt[0], IMAGE_TO_VIDEO)
+                check_prompt(prompt[0], VIDU_IMAGE_TO_VIDEO)
             if mode[0] == "live":
                 find_key(host.data_dir())
         except ViduError as error:
@@ -169,7 +164,7 @@ class FalViduImageToVideo(io.ComfyNode):
         if not shots:
             raise InvalidImageError("The image input holds no image.", "Connect one that does.")
         if len(shots) > len(prompt):
-            check_clip_count(len(shots), single_value("max_clips", max_clips), IMAGE_TO_VIDEO)
+            _check_clip_count(len(shots), single_value("max_clips", max_clips))
         called = shot_labels([shot["prompt"] for shot in shots])
         takes = await generate_clips(
             await asyncio.to_thread(_requests, shots, called),
@@ -202,3 +197,13 @@ def _requests(shots: Sequence[dict[str, Any]], called: Sequence[str]) -> list[Re
                 raise
             raise type(error)(f"Shot {title}: {error.message}", error.next_step) from error
     return requests
+
+
+def _check_clip_count(count: int, limit: int) -> None:
+    if count > limit:
+        usd = format_usd(count * VIDU_IMAGE_TO_VIDEO.quote({}, {}).usd)
+        raise TooManyClipsError(
+            f"The image input holds {count} images: {count} clips for {usd}, and max_clips is "
+            f"{limit}.",
+            "Pick the frames you want, or raise max_clips (an advanced input of this node).",
+        )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..vidu.endpoints import AMPLITUDE
 from ..vidu.errors import ViduError
-from ..vidu.request import MOVEMENT_AMPLITUDES, SEED_MAX
+from ..vidu.request import SEED_MAX
 from ..vidu.shots.shot_list import assign_images, read_shots
 from . import host
 from .host import io
@@ -60,7 +61,7 @@ class FalViduShots(io.ComfyNode):
                 io.Int.Output("seed", is_output_list=True, tooltip="The seed of each."),
                 io.Combo.Output(
                     "movement_amplitude",
-                    options=list(MOVEMENT_AMPLITUDES),
+                    options=list(AMPLITUDE.values),
                     is_output_list=True,
                     tooltip="The movement amplitude of each.",
                 ),

@@ -20,7 +20,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .builders import (
+    extend_video,
+    image,
+    image_to_video,
+    reference_to_video,
+    template_to_video,
+    text_to_video,
+)
 from .credentials import FoundKey, Secret, find_key, forget_key, parse_key, store_key
+from .endpoint import Endpoint
+from .endpoints import ENDPOINTS
 from .errors import (
     AccountLockedError,
     ApiStatusError,
@@ -70,7 +80,7 @@ from .media.image import load_image
 from .models import Entry, Output, RequestHandle, SavedFile, State
 from .progress import Phase, Progress
 from .provider import Provider
-from .request import ENDPOINTS, IMAGE_TO_VIDEO, Endpoint, Price, Request, image_to_video
+from .request import Request
 from .session import open_session
 from .settings import Settings, default_data_dir
 from .steps.context import Names, numbered_names
@@ -81,7 +91,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENDPOINTS",
-    "IMAGE_TO_VIDEO",
     "AccountLockedError",
     "ApiStatusError",
     "BudgetExceededError",
@@ -118,7 +127,6 @@ __all__ = [
     "Names",
     "Output",
     "Phase",
-    "Price",
     "Progress",
     "PromptRejectedError",
     "Provider",
@@ -143,16 +151,21 @@ __all__ = [
     "UploadError",
     "ViduError",
     "default_data_dir",
+    "extend_video",
     "find_key",
     "forget_key",
     "generate",
+    "image",
     "image_to_video",
     "load_image",
     "numbered_names",
     "open_session",
     "parse_key",
+    "reference_to_video",
     "resume",
     "store_key",
+    "template_to_video",
+    "text_to_video",
 ]
 
 

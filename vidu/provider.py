@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from .media.image import EncodedImage
+from .endpoint import Endpoint
+from .media.medium import Medium
 from .models import Output, RequestHandle
 from .progress import ProgressCallback
-from .request import Endpoint
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Provider(Protocol):
     account: str
     """Whose requests it sees: the same for the same key, and nothing that tells the key."""
 
-    async def upload(self, still: EncodedImage) -> str:
+    async def upload(self, still: Medium) -> str:
         """Upload one first frame and return its URL."""
 
     async def submit(self, endpoint: Endpoint, arguments: Mapping[str, Any]) -> RequestHandle:

@@ -11,9 +11,9 @@ from typing import Any
 from aiohttp import web
 
 from ...vidu.credentials import KEY_FILE, find_key, forget_key, parse_key, store_key
+from ...vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from ...vidu.errors import MissingKeyError, ViduError
 from ...vidu.ledger.ledger import Ledger
-from ...vidu.request import IMAGE_TO_VIDEO
 from ...vidu.settings import Settings, store_daily_budget
 from .http import MOST_TEXT, api_handler, bad_request, json_response, read_json
 
@@ -77,7 +77,7 @@ class AccountRoutes:
             today, month = ledger.spent_today(), ledger.spent_this_month()
         return {
             "key": self._key_state(),
-            "price_usd": float(IMAGE_TO_VIDEO.price.usd),
+            "price_usd": float(VIDU_IMAGE_TO_VIDEO.quote({}, {}).usd),
             "today_usd": float(today),
             "month_usd": float(month),
             "daily_budget_usd": float(Settings.load(self._data_dir).daily_budget_usd),

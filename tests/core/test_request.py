@@ -1,3 +1,5 @@
+"""Requests: what is refused when one is built, what is sent, and what names it."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -8,29 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vidu import builders
+from vidu.endpoint import Intention
+from vidu.endpoints import AMPLITUDE, ENDPOINTS, VIDU_IMAGE_TO_VIDEO
 from vidu.errors import (
     InvalidImageError,
+    InvalidInputError,
     InvalidPromptError,
     InvalidSettingError,
-    TooManyClipsError,
 )
+from vidu.fields import Text
 from vidu.media.image import EncodedImage
-from vidu.request import (
-    ENDPOINTS,
-    IMAGE_TO_VIDEO,
-    MOVEMENT_AMPLITUDES,
-    SEED_MAX,
-    Endpoint,
-    Price,
-    Request,
-    check_aspect,
-    check_clip_count,
-    check_seed,
-    checked_prompt,
-    image_to_video,
-)
+from vidu.prompts import normalize_prompt
+from vidu.request import SEED_MAX, Request, check_seed, fold_seed
 
-LIMIT = IMAGE_TO_VIDEO.prompt_limit
+LIMITS = Text(1500)
+LIMIT = LIMITS.max_length
 GRINNING = "\N{GRINNING FACE}"
 
 stills = st.builds(
@@ -41,239 +36,318 @@ stills = st.builds(
     height=st.just(64),
     pixels_sha256=st.binary(min_size=32, max_size=32).map(bytes.hex),
 )
-prompts = st.text(st.characters(codec="utf-8"), max_size=40).filter(str.strip)
+prompts = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=40)
 seeds = st.integers(0, SEED_MAX)
-options = st.fixed_dictionaries({"movement_amplitude": st.sampled_from(MOVEMENT_AMPLITUDES)})
-requests = st.builds(Request, st.tuples(stills), prompts, seeds, options)
+options = st.fixed_dictionaries({"movement_amplitude": st.sampled_from(AMPLITUDE.values)})
+media = st.fixed_dictionaries({"image": st.tuples(stills)})
+requests = st.builds(Request, st.just(VIDU_IMAGE_TO_VIDEO), prompts, seeds, options, media)
 
 
-def still(width: int = 64, height: int = 64) -> EncodedImage:
-    return EncodedImage(b"", "image/png", width, height, "ab" * 32)
+@dataclasses.dataclass(frozen=True)
+class Film:
+    """A video that was encoded elsewhere."""
+
+    content_sha256: str = "cd" * 32
+    duration_s: float = 5.0
+    data: bytes = b""
+    media_type: str = "video/mp4"
+    suffix: str = ".mp4"
+    width: int = 640
+    height: int = 360
+    size: int = 0
+
+
+def still(width: int = 64, height: int = 64, pixels: str = "ab") -> EncodedImage:
+    return EncodedImage(b"", "image/png", width, height, pixels * 32)
 
 
 def shot(prompt: str = "waves", seed: int = 0, **options: str) -> Request:
-    return Request((still(),), prompt, seed, options)
+    return Request(VIDU_IMAGE_TO_VIDEO, prompt, seed, options, {"image": (still(),)})
 
 
 # -- the prompt ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("prompt", ["", " ", "\n\t ", "\u3000\u2003\u00a0"])
-def test_an_empty_prompt_is_refused(prompt):
+@pytest.mark.parametrize("prompt", ["", " ", "\n\t ", "\u3000\u2003\u00a0", "\ufeff", "\ufeff \n"])
+def test_prompt_that_is_blank_is_refused(prompt):
     with pytest.raises(InvalidPromptError, match="empty"):
         shot(prompt)
 
 
+@pytest.mark.parametrize(
+    "prompt", ["\u200b", "\u200b\u200d \u2060", "\u3164", "\u2800\u2800", "\u0301", "a\x00b"[1:2]]
+)
+def test_prompt_with_nothing_visible_is_refused(prompt):
+    with pytest.raises(InvalidPromptError):
+        shot(prompt)
+
+
+@pytest.mark.parametrize("prompt", ["wa\x00ves", "\x00"])
+def test_prompt_with_a_nul_is_refused(prompt):
+    with pytest.raises(InvalidPromptError, match=r"position \d+ \(a NUL\)"):
+        shot(prompt)
+
+
+@pytest.mark.parametrize("prompt", ["\ud83d", "waves \ude00", "\ude00\ud83d"])
+def test_prompt_with_an_unpaired_surrogate_is_refused(prompt):
+    with pytest.raises(InvalidPromptError, match=r"position \d+ \(an unpaired surrogate\)"):
+        shot(prompt)
+
+
 @pytest.mark.parametrize("letter", ["a", "\N{LATIN SMALL LETTER E WITH ACUTE}", GRINNING])
-def test_a_prompt_is_counted_in_code_points(letter):
+def test_prompt_is_counted_in_code_points(letter):
     assert shot(letter * LIMIT).prompt == letter * LIMIT
     with pytest.raises(InvalidPromptError, match=f"{LIMIT + 1} characters long, 1 more"):
         shot(letter * (LIMIT + 1))
 
 
-def test_a_family_emoji_is_as_many_as_its_code_points():
+def test_prompt_of_an_emoji_family_counts_each_code_point():
     family = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
     assert shot(family * (LIMIT // 5)).prompt == family * (LIMIT // 5)
     with pytest.raises(InvalidPromptError):
         shot(family * (LIMIT // 5) + "a")
 
 
-def test_a_prompt_is_trimmed_before_it_is_counted():
+def test_prompt_is_trimmed_before_it_is_counted():
     assert shot(f"\n  {'a' * LIMIT}\t ").prompt == "a" * LIMIT
 
 
-def test_what_is_inside_a_prompt_is_left_alone():
-    assert shot(" two  words\nand a line ").prompt == "two  words\nand a line"
-
-
-@pytest.mark.parametrize("prompt", ["\ud83d", "waves \ude00", "\ude00\ud83d"])
-def test_half_a_character_pair_is_refused(prompt):
-    with pytest.raises(InvalidPromptError, match=r"Character \d+ of the prompt is half"):
-        shot(prompt)
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        (" two  words\nand a line ", "two  words\nand a line"),
+        ("one\r\ntwo\rthree", "one\ntwo\nthree"),
+        ("one  \t\n two", "one\n two"),
+        ("\ufeffwaves", "waves"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("{a|b} // c", "{a|b} // c"),
+    ],
+)
+def test_prompt_is_sent_in_one_form(typed, sent):
+    assert shot(typed).prompt == sent
+    assert shot(typed).fingerprint == shot(sent).fingerprint
 
 
 @given(st.text())
-def test_what_passes_is_trimmed_and_can_be_sent(prompt):
+def test_prompt_that_passes_can_be_sent_and_passes_unchanged_again(prompt):
     try:
-        checked = checked_prompt(prompt, IMAGE_TO_VIDEO)
+        checked = normalize_prompt(prompt, LIMITS)
     except InvalidPromptError:
         return
-    assert checked == prompt.strip()
+    assert normalize_prompt(checked, LIMITS) == checked
     assert checked.encode().decode() == checked
 
 
-# -- seed, options, aspect -----------------------------------------------------------------------
+def test_prompt_that_is_optional_may_be_blank_and_is_not_sent():
+    request = builders.image_to_video(still(), " ", model="Q3")
+    assert "prompt" not in request.arguments({"image": ["https://x/1"]})
 
 
-@pytest.mark.parametrize("seed", [0, 1, SEED_MAX])
-def test_a_seed_in_range_passes(seed):
-    check_seed(seed)
+def test_prompt_where_none_is_taken_is_refused():
+    with pytest.raises(InvalidPromptError, match="takes no prompt"):
+        builders.build_request(Intention.TEMPLATE, "Vidu", prompt="hi", media={"images": [still()]})
 
 
-@pytest.mark.parametrize("seed", [-1, SEED_MAX + 1, 1.0, "1", True, None])
-def test_any_other_seed_is_refused(seed):
+# -- seed, options, media ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 1, SEED_MAX, 7.0, np.int64(7), np.float32(7)])
+def test_check_seed_in_range_returns_a_plain_int(seed):
+    assert check_seed(seed) == int(seed)
+    assert type(shot(seed=seed).seed) is int
+
+
+@pytest.mark.parametrize("seed", [-1, SEED_MAX + 1, 1.5, "1", True, None, float("nan")])
+def test_check_seed_of_anything_else_is_refused(seed):
     with pytest.raises(InvalidSettingError, match="The seed is"):
         check_seed(seed)
 
 
-def test_a_choice_left_out_takes_its_default():
+@pytest.mark.parametrize(
+    ("seed", "folded"),
+    [(0, 0), (7.0, 7), (SEED_MAX, SEED_MAX), (SEED_MAX + 1, 1), (2**64 - 1, 3), (2**32, 2)],
+)
+def test_fold_seed_above_the_range_is_always_the_same(seed, folded):
+    assert fold_seed(seed) == folded
+
+
+@given(st.integers(1, 2**64))
+def test_fold_seed_is_never_0_and_in_range(seed):
+    assert 1 <= fold_seed(seed) <= SEED_MAX
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "7"])
+def test_fold_seed_of_what_is_no_seed_is_refused(seed):
+    with pytest.raises(InvalidSettingError):
+        fold_seed(seed)
+
+
+def test_option_left_out_takes_its_default():
     assert shot().options == {"movement_amplitude": "auto"}
 
 
-def test_an_unknown_amplitude_is_refused_with_those_there_are():
+def test_option_out_of_range_is_refused_with_those_there_are():
     with pytest.raises(InvalidSettingError, match=r"'huge'.*auto, small, medium, large"):
         shot(movement_amplitude="huge")
 
 
-def test_an_unknown_option_is_refused_with_those_there_are():
-    with pytest.raises(
-        InvalidSettingError, match=r"no option 'duration'.*It has movement_amplitude"
-    ):
+def test_option_of_another_model_is_refused_with_those_there_are():
+    with pytest.raises(InvalidSettingError, match=r"no option 'duration'.*movement_amplitude"):
         shot(duration="8")
 
 
-def test_a_request_can_not_be_changed():
+def test_request_cannot_be_changed():
     request = shot()
     with pytest.raises(dataclasses.FrozenInstanceError):
         request.seed = 7
     with pytest.raises(TypeError):
         request.options["movement_amplitude"] = "large"
+    with pytest.raises(TypeError):
+        request.media["image"] = ()
 
 
 @pytest.mark.parametrize("size", [(400, 100), (100, 400), (4, 1), (1, 4), (4001, 1001), (1, 1)])
-def test_an_aspect_up_to_the_limit_passes(size):
-    check_aspect(*size, IMAGE_TO_VIDEO)
+def test_image_of_an_aspect_up_to_the_limit_passes(size):
+    Request(VIDU_IMAGE_TO_VIDEO, "waves", media={"image": (still(*size),)})
 
 
 @pytest.mark.parametrize("size", [(401, 100), (100, 401), (4001, 1000), (5, 1), (0, 8), (8, 0)])
-def test_an_aspect_beyond_the_limit_is_refused(size):
+def test_image_of_an_aspect_beyond_the_limit_is_refused(size):
     with pytest.raises(InvalidImageError, match=f"{size[0]} x {size[1]} pixels"):
-        check_aspect(*size, IMAGE_TO_VIDEO)
-    with pytest.raises(InvalidImageError):
-        Request((still(*size),), "waves")
+        Request(VIDU_IMAGE_TO_VIDEO, "waves", media={"image": (still(*size),)})
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_a_wrong_number_of_images_is_refused(count):
-    with pytest.raises(InvalidImageError, match=rf"takes 1 image\(s\), {count} given"):
-        Request((still(),) * count, "waves")
+def test_wrong_number_of_images_is_refused(count):
+    with pytest.raises(InvalidSettingError, match=f"image holds {count}"):
+        Request(VIDU_IMAGE_TO_VIDEO, "waves", media={"image": (still(),) * count})
 
 
-def test_bad_words_are_refused_before_pixels_are_touched():
-    """Compressing a large image takes seconds; an array without one stands for it here."""
-    nothing = np.empty((0, 0, 3), np.uint8)
+def test_bad_words_are_refused_before_pixels_are_encoded(monkeypatch):
+    """Compressing a large image takes seconds."""
+    monkeypatch.setattr(builders, "encode", lambda pixels: pytest.fail("encoded"))
+    picture = np.zeros((32, 64, 3), np.uint8)
     with pytest.raises(InvalidPromptError):
-        image_to_video(nothing, " ")
+        builders.image_to_video(picture, " ")
     with pytest.raises(InvalidSettingError):
-        image_to_video(nothing, "waves", seed=-1)
+        builders.image_to_video(picture, "waves", seed=-1)
     with pytest.raises(InvalidSettingError):
-        image_to_video(nothing, "waves", movement_amplitude="huge")
-    with pytest.raises(InvalidImageError):
-        image_to_video(nothing, "waves")
+        builders.image_to_video(picture, "waves", movement_amplitude="huge")
     with pytest.raises(InvalidImageError, match="aspect"):
-        image_to_video(np.zeros((1, 5, 3), np.uint8), "waves")
+        builders.image_to_video(np.zeros((1, 5, 3), np.uint8), "waves")
+    with pytest.raises(InvalidSettingError, match="Q3"):
+        builders.image_to_video(picture, "waves", end_image=picture, model="Q4")
 
 
-def test_pixels_become_a_request():
-    request = image_to_video(
+@pytest.mark.parametrize("shape", [(0, 0, 3), (8,), (1, 2, 3, 4), (4, 4, 2)])
+def test_pixels_that_are_no_image_are_refused(shape):
+    with pytest.raises(InvalidImageError):
+        builders.image_to_video(np.zeros(shape, np.uint8), "waves")
+
+
+# -- the builders --------------------------------------------------------------------------------
+
+PICTURE = np.zeros((256, 256, 3), np.uint8)
+
+
+def test_image_to_video_encodes_pixels():
+    request = builders.image_to_video(
         np.zeros((32, 64, 3), np.uint8), " waves ", seed=7, movement_amplitude="large"
     )
     assert (request.prompt, request.seed) == ("waves", 7)
     assert request.options == {"movement_amplitude": "large"}
-    assert [(each.width, each.height) for each in request.stills] == [(64, 32)]
+    assert [(each.width, each.height) for each in request.media["image"]] == [(64, 32)]
     assert request.price == Decimal("0.20")
 
 
-# -- a batch -------------------------------------------------------------------------------------
-
-
-def test_a_batch_within_the_limit_passes():
-    check_clip_count(4, 4, IMAGE_TO_VIDEO)
-
-
-def test_a_batch_too_large_is_refused_with_the_sum():
-    with pytest.raises(TooManyClipsError) as refused:
-        check_clip_count(81, 4, IMAGE_TO_VIDEO)
-    assert "81 clips for $16.20" in str(refused.value)
-    assert "max_clips is 4" in str(refused.value)
-    assert "Nothing was charged." in str(refused.value)
+@pytest.mark.parametrize(
+    ("request_", "sent"),
+    [
+        (
+            builders.image_to_video(PICTURE, "waves", end_image=PICTURE),
+            {"start_image_url": "image0", "end_image_url": "end_image0"},
+        ),
+        (
+            builders.image_to_video(PICTURE, "waves", model="q3", duration=8, audio=False),
+            {"image_url": "image0", "duration": 8, "audio": False, "resolution": "720p"},
+        ),
+        (
+            builders.text_to_video("waves", model="q4", duration=3),
+            {"duration": 3, "resolution": "720p", "aspect_ratio": "16:9", "audio": False},
+        ),
+        (
+            builders.reference_to_video("waves", images=[PICTURE, PICTURE], model="Q1", bgm=True),
+            {"reference_image_urls": ["images0", "images1"], "bgm": True, "aspect_ratio": "16:9"},
+        ),
+        (
+            builders.reference_to_video("waves", videos=[Film()], model="Q2 Pro"),
+            {"reference_video_urls": ["videos0"], "bgm": False},
+        ),
+        (builders.extend_video(Film(), duration=6), {"video_url": "video0", "duration": 6}),
+        (
+            builders.template_to_video([PICTURE], "kiss", aspect_ratio="9:16"),
+            {"input_image_urls": ["images0"], "template": "kiss", "aspect_ratio": "9:16"},
+        ),
+        (builders.image("a lamp"), {"aspect_ratio": "16:9"}),
+        (builders.image("a lamp", images=[PICTURE]), {"reference_image_urls": ["images0"]}),
+    ],
+    ids=lambda value: value.endpoint.id if isinstance(value, Request) else "",
+)
+def test_builders_send_what_was_given(request_, sent):
+    urls = {
+        role: [f"{role}{index}" for index in range(len(given))]
+        for role, given in request_.media.items()
+    }
+    arguments = request_.arguments(urls)
+    assert {name: arguments[name] for name in sent} == sent
+    known = {field.name for field in (*request_.endpoint.fields, *request_.endpoint.media)}
+    assert arguments.keys() <= known | {"prompt", "seed"}
 
 
 # -- what is sent --------------------------------------------------------------------------------
 
 
-def test_a_seed_of_0_is_not_sent():
-    assert shot().arguments(["https://x/1.png"]) == {
+def test_arguments_leave_out_a_seed_of_0():
+    assert shot().arguments({"image": ["https://x/1.png"]}) == {
         "prompt": "waves",
         "image_url": "https://x/1.png",
         "movement_amplitude": "auto",
     }
 
 
-def test_any_other_seed_is_sent():
-    assert shot(seed=7).arguments(["https://x/1.png"])["seed"] == 7
+def test_arguments_send_any_other_seed():
+    assert shot(seed=7).arguments({"image": ["https://x/1.png"]})["seed"] == 7
 
 
 @pytest.mark.parametrize("urls", [[], ["https://x/1.png", "https://x/2.png"]])
-def test_each_still_needs_its_url(urls):
-    with pytest.raises(ValueError, match="zip"):
-        shot().arguments(urls)
-
-
-def test_a_sibling_endpoint_is_only_a_value():
-    between = Endpoint(
-        id="fal-ai/vidu/start-end-to-video",
-        image_fields=("start_image_url", "end_image_url"),
-        prompt_limit=10,
-        choices={"style": ("general", "anime")},
-        aspect_limit=2.0,
-        price=Price(Decimal("0.40"), "2026-06-11", "fal.ai"),
-    )
-    request = Request((still(), still()), "waves", 0, {"style": "anime"}, between)
-    assert request.arguments(["https://x/1", "https://x/2"]) == {
-        "prompt": "waves",
-        "start_image_url": "https://x/1",
-        "end_image_url": "https://x/2",
-        "style": "anime",
-    }
-    with pytest.raises(InvalidPromptError, match="1 more"):
-        Request((still(), still()), "eleven char", 0, {}, between)
-    with pytest.raises(InvalidImageError):
-        Request((still(), still(3, 1)), "waves", 0, {}, between)
-    with pytest.raises(TooManyClipsError, match=r"\$1\.20"):
-        check_clip_count(3, 2, between)
-
-
-def test_every_price_says_since_when_and_from_where():
-    for endpoint in ENDPOINTS.values():
-        assert endpoint.price.usd > 0
-        assert endpoint.price.date
-        assert endpoint.price.source
+def test_arguments_need_one_address_for_each_medium(urls):
+    with pytest.raises(ValueError, match="addresses"):
+        shot().arguments({"image": urls})
 
 
 # -- the fingerprint -----------------------------------------------------------------------------
 
 
 @given(requests)
-def test_equal_inputs_have_equal_fingerprints(request):
+def test_fingerprint_of_equal_inputs_is_equal(request):
     again = Request(
-        tuple(dataclasses.replace(each) for each in request.stills),
+        request.endpoint,
         f"  {request.prompt}\n",
         request.seed,
         dict(reversed(request.options.items())),
+        {"image": tuple(dataclasses.replace(each) for each in request.media["image"])},
     )
     assert again.fingerprint == request.fingerprint
     assert len(bytes.fromhex(request.fingerprint)) == 32
 
 
 @given(requests, st.data())
-def test_any_changed_input_changes_the_fingerprint(request, data):
-    name = data.draw(st.sampled_from(["stills", "prompt", "seed", "options"]))
+def test_fingerprint_of_any_changed_input_differs(request, data):
+    name = data.draw(st.sampled_from(["media", "prompt", "seed", "options"]))
+    pixels = request.media["image"][0].pixels_sha256
     strategy = {
-        "stills": st.tuples(stills).filter(
-            lambda other: other[0].pixels_sha256 != request.stills[0].pixels_sha256
-        ),
-        "prompt": prompts.filter(lambda other: other.strip() != request.prompt),
+        "media": media.filter(lambda other: other["image"][0].pixels_sha256 != pixels),
+        "prompt": prompts.filter(lambda other: other != request.prompt),
         "seed": seeds.filter(lambda other: other != request.seed),
         "options": options.filter(lambda other: other != request.options),
     }[name]
@@ -281,19 +355,54 @@ def test_any_changed_input_changes_the_fingerprint(request, data):
     assert changed.fingerprint != request.fingerprint
 
 
-def test_the_endpoint_is_part_of_the_fingerprint():
-    other = dataclasses.replace(IMAGE_TO_VIDEO, id="fal-ai/vidu/q1/image-to-video")
+def test_fingerprint_covers_the_endpoint():
+    other = ENDPOINTS["fal-ai/vidu/q1/image-to-video"]
     assert dataclasses.replace(shot(), endpoint=other).fingerprint != shot().fingerprint
 
 
-def test_how_the_pixels_were_compressed_is_no_part_of_the_fingerprint():
+def test_fingerprint_covers_the_role_and_the_order_of_media():
+    first, second = still(256, 256, "ab"), still(256, 256, "cd")
+    prints = {
+        builders.image_to_video(first, "waves", end_image=second).fingerprint,
+        builders.image_to_video(second, "waves", end_image=first).fingerprint,
+        builders.reference_to_video("waves", images=[first, second]).fingerprint,
+        builders.reference_to_video("waves", images=[second, first]).fingerprint,
+    }
+    assert len(prints) == 4
+
+
+def test_fingerprint_covers_a_video_by_its_content():
+    assert (
+        builders.extend_video(Film(data=b"one")).fingerprint
+        == builders.extend_video(Film(data=b"two")).fingerprint
+        != builders.extend_video(Film("ef" * 32)).fingerprint
+    )
+
+
+def test_fingerprint_ignores_how_pixels_were_compressed():
     png = EncodedImage(b"png", "image/png", 64, 64, "ab" * 32)
     jpeg = EncodedImage(b"jpeg", "image/jpeg", 64, 64, "ab" * 32)
-    assert Request((png,), "waves").fingerprint == Request((jpeg,), "waves").fingerprint
+    made = [Request(VIDU_IMAGE_TO_VIDEO, "waves", media={"image": (each,)}) for each in (png, jpeg)]
+    assert made[0].fingerprint == made[1].fingerprint
 
 
-def test_a_fingerprint_outlives_this_version():
+def test_likeness_key_covers_everything_but_the_pixels():
+    def key(prompt: str = "waves", *, seed: int = 1, picture: EncodedImage | None = None) -> str:
+        return builders.image_to_video(picture or still(), prompt, seed=seed).likeness_key
+
+    assert key() == key(picture=still(pixels="cd"))
+    others = [key("wind"), key(seed=2), key(picture=still(65, 64))]
+    others.append(builders.image_to_video(still(), "waves", seed=1, model="Q1").likeness_key)
+    assert len({key(), *others}) == 5
+
+
+def test_fingerprint_outlives_this_version():
     """It is in every ledger: were it to change, each clip would be paid for again."""
     assert shot(seed=7, movement_amplitude="small").fingerprint == (
-        "9c5f53924ceccbf860579d66a0685d186e689850018378583710bc692d5e302d"
+        "6c997d61ab42e5197ee7052bf4b49998eb00cdd2a2be194e3e993b8212a6a6a5"
     )
+
+
+def test_every_refusal_says_that_nothing_was_charged():
+    with pytest.raises(InvalidInputError, match=r"Nothing was charged\."):
+        shot("")

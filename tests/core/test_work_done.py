@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import vidu
+from vidu.builders import image_to_video
 from vidu.generate import generate
 from vidu.media.color import Scratch, write_rgb
 from vidu.media.image import encode
 from vidu.media.video import WORKING_SHARE, decode
-from vidu.request import image_to_video
 from vidu.session import open_session
 from vidu.steps.context import numbered_names
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vidu.request import IMAGE_TO_VIDEO
+from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 
 ROOT = Path(__file__).resolve().parents[2]
 WIDGETS = {"BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"}
@@ -101,7 +101,7 @@ def test_the_key_is_never_an_input(name):
 
 def test_the_price_on_the_badge_is_the_one_that_is_paid():
     script = (ROOT / "web" / "nodes.mjs").read_text(encoding="utf-8")
-    assert f"PRICE_USD = {IMAGE_TO_VIDEO.price.usd.normalize()};" in script
+    assert f"PRICE_USD = {VIDU_IMAGE_TO_VIDEO.quote({}, {}).usd.normalize()};" in script
 
 
 def test_translations_name_only_what_exists():

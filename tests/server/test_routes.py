@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vidu.builders import image_to_video
 from vidu.draft.client import render_clip
 from vidu.ledger.ledger import Ledger
 from vidu.models import Output, RequestHandle, SavedFile
-from vidu.request import image_to_video
 
 ROOT = Path(__file__).resolve().parents[2]
 READS = ("state", "live", "clips", "clips/1/poster", "clips/1/file", "clips/1/workflow")

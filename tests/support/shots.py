@@ -15,12 +15,13 @@ import httpx
 import numpy as np
 
 from local_fal import LocalFal
+from vidu.builders import image_to_video
 from vidu.generate import Clip, generate
 from vidu.ledger.ledger import Ledger
 from vidu.media.video import check
 from vidu.models import State
 from vidu.progress import Phase, Progress
-from vidu.request import Request, image_to_video
+from vidu.request import Request
 from vidu.session import open_session
 from vidu.settings import Settings
 from vidu.steps.context import numbered_names

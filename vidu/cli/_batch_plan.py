@@ -10,11 +10,12 @@ from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 
+from ..builders import image_to_video
 from ..errors import InvalidInputError
 from ..ledger.ledger import Ledger
 from ..media.image import load_image
 from ..models import State
-from ..request import Request, image_to_video
+from ..request import Request
 from ..shots.manifest import ManifestShot, read_manifest
 from ._output import stem
 

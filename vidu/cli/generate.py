@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..builders import image_to_video
+from ..endpoints import AMPLITUDE
 from ..errors import InvalidImageError, ViduError
 from ..generate import Clip, generate
 from ..media.image import load_image
-from ..request import MOVEMENT_AMPLITUDES, Request, image_to_video
+from ..request import Request
 from ..session import open_session
 from ..settings import Settings
 from ..steps.context import numbered_names
@@ -32,7 +34,7 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
     parser.add_argument("--prompt", required=True, help="what should happen, 1 to 1500 characters")
     parser.add_argument("--seed", type=int, default=0, help="0 (default) lets Vidu choose")
-    parser.add_argument("--movement-amplitude", choices=MOVEMENT_AMPLITUDES, default="auto")
+    parser.add_argument("--movement-amplitude", choices=AMPLITUDE.values, default="auto")
     parser.add_argument("--out", type=Path, default=Path(), help="folder for the clips")
     parser.add_argument("--draft", action="store_true", help="free, local, no key, no network")
     parser.add_argument("--frames", choices=("png", "jpg"), help="write each frame as a picture")

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..builders import image_to_video
+from ..endpoints import AMPLITUDE
 from ..errors import InvalidPromptError, InvalidSettingError, ViduError
 from ..generate import generate
 from ..ledger.ledger import Ledger
@@ -18,7 +20,7 @@ from ..media.image import load_image
 from ..models import State
 from ..progress import Phase, Progress, ProgressCallback
 from ..provider import Provider
-from ..request import MOVEMENT_AMPLITUDES, Request, image_to_video
+from ..request import Request
 from ..session import open_session
 from ..settings import Settings
 from ._gather import unexpected
@@ -50,7 +52,7 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
         "--prompt-from", choices=("sidecar",), default="sidecar", help="fox.txt for fox.png"
     )
     parser.add_argument("--seed", type=int, default=0, help="0 (default) lets Vidu choose")
-    parser.add_argument("--movement-amplitude", choices=MOVEMENT_AMPLITUDES, default="auto")
+    parser.add_argument("--movement-amplitude", choices=AMPLITUDE.values, default="auto")
     parser.add_argument("--out", type=Path, required=True, help="folder for the clips")
     parser.add_argument(
         "--interval", metavar="S", type=_seconds, default=1.0, help="seconds between looks (1)"

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from ..endpoint import Endpoint
 from ..errors import ViduError
-from ..media.image import EncodedImage
+from ..media.medium import Medium
 from ..media.video import DecodeCancelledError, never
 from ..models import Output, RequestHandle
 from ..progress import Phase, Progress, ProgressCallback
 from ..provider import Completed, JobStatus
-from ..request import Endpoint
 from ..threads import run_in_thread_until_done
 from .ken_burns import Move, render_frames
 
@@ -59,10 +59,10 @@ class Draft:
     account = ""
 
     def __init__(self) -> None:
-        self._stills: dict[str, EncodedImage] = {}
+        self._stills: dict[str, Medium] = {}
         self._requests: dict[str, Mapping[str, Any]] = {}
 
-    async def upload(self, still: EncodedImage) -> str:
+    async def upload(self, still: Medium) -> str:
         """Keep the first frame."""
         url = f"draft:{uuid.uuid4().hex}"
         self._stills[url] = still
@@ -71,7 +71,8 @@ class Draft:
     async def submit(self, endpoint: Endpoint, arguments: Mapping[str, Any]) -> RequestHandle:
         """Take the request."""
         request_id = f"draft-{uuid.uuid4().hex}"
-        self._requests[request_id] = {"image": arguments[endpoint.image_fields[0]], **arguments}
+        image = next(field.name for field in endpoint.media if field.name in arguments)
+        self._requests[request_id] = {"image": arguments[image], **arguments}
         return RequestHandle(request_id, "", "", "")
 
     async def status(self, handle: RequestHandle) -> JobStatus:
@@ -116,7 +117,7 @@ class Draft:
             raise
 
 
-def _pixels(still: EncodedImage) -> NDArray[np.uint8]:
+def _pixels(still: Medium) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(still.data)) as image:
         return np.asarray(image.convert("RGB"))
 

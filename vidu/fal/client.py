@@ -18,6 +18,7 @@ from uuid import uuid4
 import fal_client
 
 from ..credentials import Secret
+from ..endpoint import Endpoint
 from ..errors import (
     ApiStatusError,
     Charge,
@@ -30,11 +31,10 @@ from ..errors import (
     UnreadableResponseError,
     UploadError,
 )
-from ..media.image import EncodedImage
+from ..media.medium import Medium
 from ..models import Output, RequestHandle
 from ..progress import ProgressCallback
 from ..provider import Completed, JobStatus, Queued, Running
-from ..request import Endpoint
 from ..retry import retry
 from ..settings import Settings
 from .download import download
@@ -77,7 +77,7 @@ class Fal:
         await self._cdn.aclose()
         await self._http.aclose()
 
-    async def upload(self, still: EncodedImage) -> str:
+    async def upload(self, still: Medium) -> str:
         """Upload one first frame and return its URL, which is new each time.
 
         Raises:

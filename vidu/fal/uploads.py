@@ -7,7 +7,7 @@ import httpx
 
 from ..credentials import Secret
 from ..errors import ConnectionFailedError, UnreadableResponseError
-from ..media.image import EncodedImage
+from ..media.medium import Medium
 from .http import to_connection_error
 from .responses import error_from_response
 
@@ -25,14 +25,14 @@ class Storage:
         self._read_timeout_s = read_timeout_s
         self._client = self._new_client()
 
-    async def put(self, still: EncodedImage) -> str:
+    async def put(self, still: Medium) -> str:
         """Upload a first frame and return its URL, which is new each time.
 
         Raises:
             ServiceError: It did not arrive; `retryable` tells whether it may later.
             ViduError: The key or the account is refused.
         """
-        name = f"frame.{still.media_type.removeprefix('image/')}"
+        name = f"medium{still.suffix}"
         try:
             url = await self._client.upload(
                 still.data, still.media_type, name, fallback_repository=[]

@@ -49,6 +49,23 @@ class EncodedImage:
     height: int
     pixels_sha256: str
 
+    duration_s = 0.0
+
+    @property
+    def suffix(self) -> str:
+        """The ending of the file's name."""
+        return ".png" if self.media_type == "image/png" else ".jpg"
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return len(self.data)
+
+    @property
+    def content_sha256(self) -> str:
+        """The pixels' name; see `pixels_sha256`."""
+        return self.pixels_sha256
+
 
 def encode(pixels: NDArray[Any]) -> EncodedImage:
     """Return an image as upload bytes: PNG, or where that is over 10 MB, JPEG.

@@ -15,8 +15,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from ..endpoints import VIDU_IMAGE_TO_VIDEO
 from ..errors import InvalidInputError, InvalidSettingError
-from ..request import IMAGE_TO_VIDEO, check_seed, checked_prompt
+from ..request import check_prompt, check_seed
 from .shot_list import parse_amplitude, read_seed
 
 FIELDS = ("image", "prompt", "seed", "movement_amplitude", "out")
@@ -92,7 +93,7 @@ def _row(number: int, shot: object, folder: Path) -> ManifestShot:
     return ManifestShot(
         number=number,
         image=folder / _text(given, "image"),
-        prompt=checked_prompt(_text(given, "prompt"), IMAGE_TO_VIDEO),
+        prompt=check_prompt(_text(given, "prompt"), VIDU_IMAGE_TO_VIDEO),
         seed=_seed(given.get("seed", 0)),
         movement_amplitude=parse_amplitude(_text(given, "movement_amplitude", "auto")),
         out=_name(_text(given, "out", "")),

@@ -19,12 +19,18 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from ..endpoints import AMPLITUDE
 from ..errors import InvalidImageError, InvalidInputError, InvalidPromptError, InvalidSettingError
-from ..request import IMAGE_TO_VIDEO, SEED_MAX, check_seed, checked_options, checked_prompt
+from ..fields import Text
+from ..prompts import normalize_prompt
+from ..request import SEED_MAX, check_seed
 
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 TOKEN = re.compile(r'"[^"]*"|[^"|]+|["|]')
 QUOTED = re.compile(r'"((?:[^"]|"")*)"')
+
+LONGEST_PROMPT = Text(5000)
+"""What Q4 takes; the node that makes the clip knows its model's own limit."""
 
 FORM = "Write prompt | seed | amplitude; put a prompt that has a bar in it between double quotes."
 
@@ -109,9 +115,7 @@ def parse_amplitude(text: str) -> str:
     Raises:
         InvalidSettingError: There is no such amplitude.
     """
-    name = text.strip().lower()
-    options = {"movement_amplitude": name} if name else {}
-    return checked_options(options, IMAGE_TO_VIDEO)["movement_amplitude"]
+    return AMPLITUDE.parse(text.lower()) if text.strip() else AMPLITUDE.default
 
 
 def assign_images(shots: list[Shot], image_count: int) -> list[int]:
@@ -142,7 +146,7 @@ def _read_line(line: str) -> tuple[str, int | None, str]:
         )
     prompt, seed, movement_amplitude = (*fields, "", "")[:3]
     return (
-        checked_prompt(prompt, IMAGE_TO_VIDEO),
+        normalize_prompt(prompt, LONGEST_PROMPT),
         read_seed(seed) if seed else None,
         parse_amplitude(movement_amplitude),
     )

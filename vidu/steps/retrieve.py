@@ -20,8 +20,8 @@ from ..errors import (
 from ..media.mux import save_clip
 from ..media.video import Probe, check
 from ..models import Entry, Output, SavedFile
+from ..pricing import format_usd
 from ..progress import Phase
-from ..request import ENDPOINTS
 from ..threads import run_in_thread_until_done
 from .context import Context
 
@@ -116,11 +116,11 @@ async def _handle_missing_clip(context: Context, entry: Entry, gone: ClipGoneErr
     if not context.may_pay:
         raise ClipGoneError(
             f"{what}.",
-            f"Run its shot to make it anew for ${entry.price_usd:.2f}.",
+            f"Run its shot to make it again for {format_usd(entry.price_usd)}.",
             charge=Charge.CHARGED,
         )
-    price = ENDPOINTS[entry.endpoint].price.usd  # known, for this shot has just been asked for
-    context.warn(Phase.UPLOADING, f"{what}: making it again for ${price:.2f}", 0.0)
+    price = format_usd(entry.price_usd)
+    context.warn(Phase.UPLOADING, f"{what}: making it again for {price}", 0.0)
     return context.ledger.mark_failed(entry, what, billed=True)
 
 

@@ -7,10 +7,11 @@ import logging
 import time
 from contextlib import suppress
 
+from ..endpoint import Endpoint
 from ..errors import Charge, LedgerUnavailableError, ServiceError, SubmissionUnknownError, ViduError
 from ..models import Entry, RequestHandle
 from ..progress import Phase
-from ..request import Endpoint, Request
+from ..request import Request
 from ..retry import retry
 from .context import Context
 
@@ -29,8 +30,11 @@ async def upload_and_submit(context: Context, entry: Entry, request: Request) ->
         ViduError: Nothing was asked for, and the row is FAILED.
     """
     try:
-        context.report(Phase.UPLOADING, "Uploading the first frame", 0.02)
-        urls = [await context.provider.upload(still) for still in request.stills]
+        context.report(Phase.UPLOADING, "Uploading", 0.02)
+        urls = {
+            role: [await context.provider.upload(medium) for medium in media]
+            for role, media in request.media.items()
+        }
         context.report(Phase.SUBMITTING, "Asking for the clip", 0.08)
     except BaseException as error:
         context.ledger.mark_failed(entry, _reason(error), billed=False)

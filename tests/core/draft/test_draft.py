@@ -8,11 +8,11 @@ import av
 import numpy as np
 import pytest
 
+from vidu.builders import image_to_video
 from vidu.draft.client import clip_size, render_clip
 from vidu.generate import Clip, generate
 from vidu.media.video import DecodeCancelledError, check, decode
 from vidu.progress import Phase, Progress, silent
-from vidu.request import image_to_video
 from vidu.session import open_session
 from vidu.settings import Settings
 from vidu.steps.context import numbered_names

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from vidu import ledger_file
+from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from vidu.errors import Charge, LedgerUnavailableError
 from vidu.ledger.ledger import LEDGER_FILE, Ledger
 from vidu.media.image import EncodedImage
@@ -35,18 +36,27 @@ from pathlib import Path
 from vidu.models import RequestHandle
 from vidu.errors import LedgerUnavailableError
 from vidu.ledger.ledger import LEDGER_FILE, Ledger
+from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from vidu.request import Request
 from vidu.media.image import EncodedImage
 
 def shot(number):
-    return Request((EncodedImage(b"", "image/png", 64, 64, "ab" * 32),), f"shot {{number}}")
+    return Request(
+        VIDU_IMAGE_TO_VIDEO,
+        f"shot {{number}}",
+        media={{"image": (EncodedImage(b"", "image/png", 64, 64, "ab" * 32),)}},
+    )
 
 home = Path(sys.argv[1])
 """
 
 
 def shot(number: int) -> Request:
-    return Request((EncodedImage(b"", "image/png", 64, 64, "ab" * 32),), f"shot {number}")
+    return Request(
+        VIDU_IMAGE_TO_VIDEO,
+        f"shot {number}",
+        media={"image": (EncodedImage(b"", "image/png", 64, 64, "ab" * 32),)},
+    )
 
 
 def handle(number: int) -> RequestHandle:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from vidu.errors import BudgetExceededError, LedgerUnavailableError
 from vidu.ledger.ledger import LEDGER_FILE, Ledger
 from vidu.ledger.schema import MIGRATIONS
@@ -41,11 +42,16 @@ from decimal import Decimal
 from pathlib import Path
 from vidu.errors import BudgetExceededError, LedgerUnavailableError
 from vidu.ledger.ledger import Ledger
+from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from vidu.request import Request
 from vidu.media.image import EncodedImage
 
 def shot(number):
-    return Request((EncodedImage(b"", "image/png", 64, 64, "ab" * 32),), f"shot {{number}}")
+    return Request(
+        VIDU_IMAGE_TO_VIDEO,
+        f"shot {{number}}",
+        media={{"image": (EncodedImage(b"", "image/png", 64, 64, "ab" * 32),)}},
+    )
 
 home = Path(sys.argv[1])
 print("ready", flush=True)
@@ -90,8 +96,11 @@ class Clock:
         return self.now
 
 
+STILL = EncodedImage(b"", "image/png", 64, 64, "ab" * 32)
+
+
 def shot(number: int = 0, *, seed: int = 0) -> Request:
-    return Request((EncodedImage(b"", "image/png", 64, 64, "ab" * 32),), f"shot {number}", seed)
+    return Request(VIDU_IMAGE_TO_VIDEO, f"shot {number}", seed, media={"image": (STILL,)})
 
 
 def copy_into(state: State, book: Ledger, request: Request | None = None) -> Entry:
@@ -145,7 +154,9 @@ def test_each_step_is_written_down_with_its_time(home):
     moments = iter(range(100, 900, 100))
     home.mkdir()
     with Ledger(home / LEDGER_FILE, now=lambda: next(moments)) as book:
-        request = Request(shot().stills, "waves", 7, {"movement_amplitude": "large"})
+        request = Request(
+            VIDU_IMAGE_TO_VIDEO, "waves", 7, {"movement_amplitude": "large"}, {"image": (STILL,)}
+        )
         book.reserve(request, FREE)
         row = book.active(request.fingerprint)
         for move in ("mark_submitting", "submitted", "cancelled", "finished", "saved"):

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from vidu.errors import BudgetExceededError, LedgerUnavailableError
 from vidu.ledger.ledger import LEDGER_FILE, Ledger
 from vidu.media.image import EncodedImage
@@ -20,7 +21,9 @@ from vidu.request import Request
 
 PRICE = Decimal("0.20")
 STILL = EncodedImage(b"", "image/png", 64, 64, "ab" * 32)
-SHOTS = [Request((STILL,), "waves", seed) for seed in range(3)]
+SHOTS = [
+    Request(VIDU_IMAGE_TO_VIDEO, "waves", seed, media={"image": (STILL,)}) for seed in range(3)
+]
 ALIVE = frozenset(State) - {State.FAILED}
 OWED = frozenset({State.SUBMITTING, State.SUBMITTED, State.CANCELLED, State.FINISHED})
 MOVES = {

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vidu.builders import image_to_video
 from vidu.errors import InvalidSettingError, LedgerUnavailableError
 from vidu.ledger.ledger import LEDGER_FILE, Ledger
 from vidu.ledger.merge import Outcome, merge
 from vidu.ledger.schema import MIGRATIONS
 from vidu.models import Entry, Output, RequestHandle, SavedFile, State
-from vidu.request import Request, image_to_video
+from vidu.request import Request
 
 PRICE = Decimal("0.20")
 PIXELS = np.zeros((8, 8, 3), np.uint8)

@@ -283,7 +283,7 @@ async def test_a_cancelled_error_from_within_does_not_get_out(pack, fal):
         raise asyncio.CancelledError
 
     takes = pack.nodes.takes
-    request = pack.vidu.request.image_to_video(clips(1)[0], "The waves roll in.")
+    request = pack.vidu.builders.image_to_video(clips(1)[0], "The waves roll in.")
     with pytest.raises(RuntimeError, match="stopped from within"):
         await takes.generate_clips(
             [request],

@@ -12,8 +12,9 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from vidu.endpoints import AMPLITUDE
 from vidu.errors import InvalidInputError, ViduError
-from vidu.request import MOVEMENT_AMPLITUDES, SEED_MAX
+from vidu.request import SEED_MAX
 from vidu.shots.manifest import FIELDS, read_manifest
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), min_size=1)
@@ -22,7 +23,7 @@ SHOTS = st.lists(
         {"image": st.just("a.png"), "prompt": WORDS.map(str.strip)},
         optional={
             "seed": st.integers(0, SEED_MAX),
-            "movement_amplitude": st.sampled_from(MOVEMENT_AMPLITUDES),
+            "movement_amplitude": st.sampled_from(AMPLITUDE.values),
         },
     ),
     min_size=1,

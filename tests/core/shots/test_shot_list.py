@@ -6,16 +6,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from vidu.endpoints import AMPLITUDE
 from vidu.errors import InvalidImageError, InvalidInputError, InvalidPromptError
-from vidu.request import MOVEMENT_AMPLITUDES, SEED_MAX
+from vidu.request import SEED_MAX
 from vidu.shots.shot_list import Shot, assign_images, derive_seed, read_shots
 
-BREAKS = {"\r", "\n"}
 PROMPTS = st.text(
-    st.characters(exclude_categories=["Cs"], exclude_characters=BREAKS), min_size=1, max_size=200
+    st.characters(codec="latin-1", exclude_categories=["Cc", "Cf"]), min_size=1, max_size=200
 ).map(str.strip)
 SEEDS = st.integers(0, SEED_MAX)
-AMPLITUDES = st.sampled_from(MOVEMENT_AMPLITUDES)
+AMPLITUDES = st.sampled_from(AMPLITUDE.values)
 
 
 def quoted(prompt: str) -> str:
