@@ -1,4 +1,4 @@
-"""A fal on the desk: queue, storage, CDN and platform API on one local port, for free.
+"""A local fake fal: queue, storage, CDN and request listing on one local port, for free.
 
 An unmodified fal-client reaches it with three environment variables and nothing else::
 
@@ -32,7 +32,7 @@ __all__ = ["FAULTS", "LocalFal", "running"]
 
 @dataclass(frozen=True)
 class LocalFal:
-    """A fal that runs.
+    """A local fal that is running.
 
     Args:
         port: Where it listens on 127.0.0.1, as a proxy and for `/__ledger`.
@@ -63,12 +63,12 @@ class LocalFal:
         }
 
     def ledger(self) -> dict[str, Any]:
-        """Return what was asked of it.
+        """Return its record of jobs and requests.
 
         Returns:
             jobs: Each accepted submit: request_id, endpoint, input, state, status_code, output,
-                image_sha256, billed, faults, sent_at, started_at, ended_at, polls (their times),
-                cancels, results.
+                media_sha256 (by field), billed, price_usd, faults, sent_at, started_at, ended_at,
+                polls (their times), cancels, results.
             counts: jobs, polls, results, cancels, uploads, downloads, listings, and submits by
                 host; all but jobs count requests, api_handler well or not.
             most_running: How many jobs ran at once at most.
@@ -92,8 +92,15 @@ class LocalFal:
         """
         self._ask("POST", "/__faults", {"faults": faults})
 
+    def set_clock_skew(self, seconds: float) -> None:
+        """Set how far fal's clock is ahead of this machine's; negative is behind.
+
+        Its Date headers and the times in its listing follow it.
+        """
+        self._ask("POST", "/__clock", {"skew_s": seconds})
+
     def reset(self) -> None:
-        """Forget all jobs, counts and faults."""
+        """Forget all jobs, counts and faults, and set the clock right."""
         self._ask("POST", "/__reset")
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
@@ -117,7 +124,8 @@ def running(
     concurrency: int = 2,
     faults: str = "",
     clip_size: tuple[int, int] | None = None,
-    clip_frames: int = 96,
+    clip_frames: int | None = None,
+    scale: float = 1.0,
 ) -> Iterator[LocalFal]:
     """Run a fal in a thread of its own.
 
@@ -126,16 +134,17 @@ def running(
         generation_seconds: How long a job runs at least; rendering its clip may take longer.
         concurrency: How many jobs run at once; a new account has 2.
         faults: "name[:times],..." with names of FAULTS.
-        clip_size: Width and height of the clips; by default as Vidu does.
-        clip_frames: How many frames a clip has, at 24 a second.
+        clip_size: Width and height of all clips and stills; by default as asked.
+        clip_frames: How many frames a clip has, at 24 a second; by default as asked.
+        scale: Factor for the sides of clips and stills without a fixed size; 0.1 is faster.
 
     Raises:
         OSError: The port is taken.
         ValueError: A fault is unknown.
     """
     key = f"{uuid.uuid4()}:{secrets.token_hex(16)}"
-    shape = ClipSpec(clip_size, clip_frames)
-    options = Options(key, port, generation_seconds, concurrency, faults, shape)
+    spec = ClipSpec(clip_size, clip_frames, scale)
+    options = Options(key, port, generation_seconds, concurrency, faults, spec)
     with (
         tempfile.TemporaryDirectory(prefix="local_fal-", ignore_cleanup_errors=True) as folder,
         _thread(options, Path(folder)) as bound,

@@ -21,7 +21,7 @@ def main() -> int:
     if arguments.list_faults:
         print(_table())
         return 0
-    width, height, frames = arguments.clip or (0, 0, 96)
+    width, height, frames = arguments.clip or (0, 0, None)
     try:
         with running(
             port=arguments.port,
@@ -30,6 +30,7 @@ def main() -> int:
             faults=arguments.faults,
             clip_size=(width, height) if arguments.clip else None,
             clip_frames=frames,
+            scale=arguments.scale,
         ) as fal:
             return _execute(fal, arguments.exec) if arguments.exec else _serve(fal)
     except (OSError, ValueError) as problem:
@@ -50,7 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--concurrency", type=int, default=2, metavar="N")
     parser.add_argument("--faults", default="", metavar="NAME[:TIMES],...")
     parser.add_argument(
-        "--clip", type=_clip, metavar="WxHxN", help="size and frames; default: as Vidu does, 96"
+        "--clip", type=_clip, metavar="WxHxN", help="size and frames; default: as asked"
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.0, metavar="F", help="factor for the sides of clips"
     )
     parser.add_argument("--list-faults", action="store_true")
     parser.add_argument("--exec", nargs=argparse.REMAINDER, metavar="COMMAND")

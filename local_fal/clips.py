@@ -1,154 +1,137 @@
-"""The clip a job makes from its image, and the odd forms it can come in."""
+"""The clips and stills that jobs make, at the size, length and sound their input asks for."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Collection
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
-from av.audio import AudioStream
-from av.bitstream import BitStreamFilterContext
-from av.container import OutputContainer
 from numpy.typing import NDArray
+from PIL import Image
 
 from vidu.draft.client import clip_size, render_clip
 
+from .containers import CHANGES, add_tone
+
 WATERMARK = "LOCAL FAL"
-UNTAGGED = "h264_metadata=color_primaries=2:transfer_characteristics=2:matrix_coefficients=2"
-INDEX_FIRST = {"movflags": "faststart"}
-AUDIO_RATE = 48000
-QUARTER_TURN = (0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30)
+AREAS = {
+    "360p": 640 * 360,
+    "520p": 924 * 520,
+    "540p": 960 * 540,
+    "720p": 1280 * 720,
+    "1080p": 1920 * 1080,
+    "2K": 2560 * 1440,
+    "4K": 3840 * 2160,
+}
+"""Pixels of a frame: Vidu keeps the area, and the sides follow the aspect ratio (fal.md 5.4)."""
+
+FPS, SLOW_FPS = 24, 16
 
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """What a clip looks like.
+    """How clips differ from what was asked for, to be made faster.
 
     Args:
-        size: Width and height in pixels; None as Vidu does, 0.92 megapixels in the image's ratio.
-        frame_count: How many frames.
+        size: Width and height in pixels of every clip and still; None as asked.
+        frame_count: How many frames every clip has; None as asked.
+        scale: Factor for the sides of what has no fixed size.
     """
 
     size: tuple[int, int] | None = None
-    frame_count: int = 96
+    frame_count: int | None = None
+    scale: float = 1.0
+
+    def size_of(self, resolution: str, ratio: tuple[int, int]) -> tuple[int, int]:
+        """Return width and height in pixels.
+
+        Args:
+            resolution: A key of AREAS.
+            ratio: Width and height, of which only the ratio counts.
+        """
+        if self.size:
+            return self.size
+        if resolution == "720p":
+            width, height = clip_size(*ratio)
+        else:
+            step = 8 if resolution == "1080p" else 16
+            width = math.isqrt(AREAS[resolution] * ratio[0] // ratio[1]) // step * step
+            height = math.isqrt(AREAS[resolution] * ratio[1] // ratio[0]) // step * step
+        return _even(width * self.scale), _even(height * self.scale)
 
 
 def make_clip(
     path: Path,
     first_frame: NDArray[np.uint8],
+    *,
+    size: tuple[int, int],
+    frame_count: int,
     seed: int,
     movement_amplitude: str,
-    shape: ClipSpec,
+    has_sound: bool,
     faults: Collection[str],
-) -> None:
-    """Write an H.264 mp4 made from the image.
+) -> Path:
+    """Write a clip made from the image, an H.264 mp4 unless a fault says otherwise.
 
     Args:
         path: Where to; it must not exist.
         first_frame: uint8 [H, W, 3].
+        size: Width and height in pixels.
+        frame_count: How many frames, at 24 a second.
         seed: Chooses the movement.
         movement_amplitude: auto, small, medium or large.
-        shape: Its usual size and length.
+        has_sound: Whether there is a sound track, a tone.
         faults: Names in `faults.CLIP` that apply; others are passed over.
+
+    Returns:
+        The file; its suffix tells its kind.
     """
-    height, width = first_frame.shape[:2]
-    size = shape.size or clip_size(width, height)
+    if "still_instead" in faults:
+        return make_still(path.with_suffix(".png"), first_frame, size=size)
     if "odd_size" in faults:
         size = (size[0] - 1 + size[0] % 2, size[1] - 1 + size[1] % 2)
-    slower = "fps_16" in faults
+    is_slow = "fps_16" in faults
     render_clip(
         path,
         first_frame,
         seed=seed,
         movement_amplitude=movement_amplitude,
         size=size,
-        fps=16 if slower else 24,
+        fps=SLOW_FPS if is_slow else FPS,
         # 62 of 96: 3.875 s at 16 frames a second.
-        frame_count=max(1, shape.frame_count * 62 // 96) if slower else shape.frame_count,
+        frame_count=max(1, frame_count * 62 // 96) if is_slow else frame_count,
         watermark=WATERMARK,
     )
+    if (has_sound or "with_audio" in faults) and "without_audio" not in faults:
+        add_tone(path)
     for name, change in CHANGES.items():
         if name in faults:
-            change(path)
+            path = change(path)
+    return path
 
 
-def _remux(
-    path: Path,
-    *,
-    options: dict[str, str] = INDEX_FIRST,
-    retime: Callable[[int, int], int] = lambda time, _: time,
-    audio: bool = False,
-    bitstream_filter: str = "null",
-) -> None:
-    """Write the file anew, its packets as they are but for what is asked."""
-    changed = path.with_suffix(".new.mp4")
-    with av.open(str(path)) as source, av.open(str(changed), "w", options=options) as target:
-        stream = source.streams.video[0]
-        copy = target.add_stream_from_template(stream)
-        sound = target.add_stream("aac", AUDIO_RATE, layout="stereo") if audio else None
-        bitstream = BitStreamFilterContext(bitstream_filter, stream, copy)
-        for read in source.demux(stream):
-            for packet in bitstream.filter(read if read.size else None):
-                assert packet.pts is not None and packet.dts is not None and packet.duration
-                packet.pts = retime(packet.pts, packet.duration)
-                packet.dts = retime(packet.dts, packet.duration)
-                packet.stream = copy
-                target.mux(packet)
-        if sound is not None:
-            assert stream.duration is not None and stream.time_base is not None
-            _add_tone(target, sound, float(stream.duration * stream.time_base))
-    changed.replace(path)
+def make_still(path: Path, image: NDArray[np.uint8], *, size: tuple[int, int]) -> Path:
+    """Write a PNG of the image, scaled to the size."""
+    Image.fromarray(image).resize(size).save(path)
+    return path
 
 
-def _add_tone(target: OutputContainer, sound: AudioStream, seconds: float) -> None:
-    samples = np.sin(np.arange(round(seconds * AUDIO_RATE)) * (440 * 2 * np.pi / AUDIO_RATE))
-    tone = np.repeat(samples[np.newaxis].astype(np.float32) * 0.2, 2, axis=0)
-    frame = av.AudioFrame.from_ndarray(tone, format="fltp", layout="stereo")
-    frame.sample_rate = AUDIO_RATE
-    for part in (frame, None):
-        target.mux(sound.encode(part))
+def make_card(seed: int, ratio: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return a picture for a request that has none: a gradient that the seed chooses.
+
+    Args:
+        seed: Chooses the colors.
+        ratio: Width and height, of which only the ratio counts.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    width, height = 64 * ratio[0] // max(ratio), 64 * ratio[1] // max(ratio)
+    corners = np.random.default_rng(seed).integers(0, 256, (2, 2, 3), np.uint8)
+    return np.asarray(Image.fromarray(corners).resize((max(1, width), max(1, height))))
 
 
-def _with_audio(path: Path) -> None:
-    _remux(path, audio=True)
-
-
-def _index_last(path: Path) -> None:
-    _remux(path, options={})
-
-
-def _variable_frame_rate(path: Path) -> None:
-    _remux(path, retime=lambda time, frame: time + time // (3 * frame) * frame)
-
-
-def _untagged_color(path: Path) -> None:
-    _remux(path, bitstream_filter=UNTAGGED)
-    # The container says it a second time; "free" is the box that says nothing.
-    path.write_bytes(path.read_bytes().replace(b"colr", b"free", 1))
-
-
-def _rotated(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    # ISO/IEC 14496-12, 8.3.2: a version 0 tkhd has its matrix 40 bytes into the box.
-    header = data.index(b"tkhd") + len(b"tkhd")
-    data[header + 40 : header + 76] = struct.pack(">9i", *QUARTER_TURN)
-    path.write_bytes(data)
-
-
-def _cut(path: Path) -> None:
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2])
-
-
-CHANGES: dict[str, Callable[[Path], None]] = {
-    "with_audio": _with_audio,
-    "variable_frame_rate": _variable_frame_rate,
-    "untagged_color": _untagged_color,
-    "rotated": _rotated,
-    "index_last": _index_last,
-    "cut_clip": _cut,
-}
-"""What is done to the finished file, in this order."""
+def _even(side: float) -> int:
+    return max(16, round(side) // 2 * 2)

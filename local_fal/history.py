@@ -1,4 +1,4 @@
-"""The query of fal's listing of requests, and what it shows of each (fal.md 1.9)."""
+"""The query of fal's listing of requests (fal.md 1.9)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 from .jobs import Job
 
@@ -15,13 +14,13 @@ DEFAULT_LIMIT, MOST_LIMIT = 50, 100
 MOST_IDS = 50
 
 
-class BadQuery(Exception):
+class BadQueryError(Exception):
     """The query is not one the platform takes; its text says why."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """What of the listing is asked for."""
+    """Which requests the listing is asked for."""
 
     endpoints: list[str]
     request_ids: list[str]
@@ -34,19 +33,22 @@ class Query:
     offset: int
 
     @classmethod
-    def read(cls, query: Mapping[str, str]) -> Query:
+    def read(cls, query: Mapping[str, str], now: datetime) -> Query:
         """Read it from the query string.
 
+        Args:
+            query: Its parameters.
+            now: The server's time.
+
         Raises:
-            BadQuery: It is not one.
+            BadQueryError: It is not one.
         """
         endpoints, request_ids = id_list(query, "endpoint_id"), id_list(query, "request_id")
         limit = query.get("limit", str(DEFAULT_LIMIT))
         if not 1 <= len(endpoints) <= MOST_IDS or len(request_ids) > MOST_IDS:
-            raise BadQuery("endpoint_id: between 1 and 50 ids; request_id: up to 50")
+            raise BadQueryError("endpoint_id: between 1 and 50 ids; request_id: up to 50")
         if not limit.isdecimal() or not 1 <= int(limit) <= MOST_LIMIT:
-            raise BadQuery("limit: between 1 and 100")
-        now = datetime.now(timezone.utc)
+            raise BadQueryError("limit: between 1 and 100")
         window = timedelta(days=90) if request_ids else timedelta(hours=24)
         end = _moment(query, "end", now + timedelta(seconds=1))
         return cls(
@@ -61,11 +63,13 @@ class Query:
             offset=_offset(query.get("cursor")),
         )
 
-    def matches(self, job: Job, shows_running: bool) -> bool:
-        """Return whether a job is among what is asked for; by its end, as the listing is sorted."""
-        if job.answer is None and not shows_running:
-            return False
-        moment = _time(job.ended_at or job.sent_at)
+    def matches(self, job: Job, moment: datetime) -> bool:
+        """Return whether a job is among what is asked for.
+
+        Args:
+            job: The job.
+            moment: When it ended by the server's clock, or was sent if it has not ended.
+        """
         return (
             job.endpoint in self.endpoints
             and (not self.request_ids or job.request_id in self.request_ids)
@@ -78,28 +82,10 @@ class Query:
         return job.duration_s if self.by_duration else job.ended_at or job.sent_at
 
 
-def item(job: Job, with_payloads: bool) -> dict[str, Any]:
-    """Return what the listing shows of a job."""
-    shown = {
-        "request_id": job.request_id,
-        "endpoint_id": job.endpoint,
-        "sent_at": _iso(job.sent_at),
-        "started_at": _iso(job.started_at),
-        "ended_at": _iso(job.ended_at),
-        "status_code": job.answer.status if job.answer else None,
-        "duration": job.duration_s if job.answer else None,
-    }
-    if not with_payloads:
-        return shown
-    output = job.answer.body if job.answer else None
-    kept = {"json_input": job.input, "json_output": output}
-    return shown | (kept if job.keeps_payload else dict.fromkeys(kept))
-
-
 def _status_of(job: Job) -> str | None:
-    if job.answer is None:
+    if job.response is None:
         return None
-    return {2: "success", 4: "user_error"}.get(job.answer.status // 100, "error")
+    return {2: "success", 4: "user_error"}.get(job.response.status // 100, "error")
 
 
 def id_list(query: Mapping[str, str], name: str) -> list[str]:
@@ -114,7 +100,7 @@ def _moment(query: Mapping[str, str], name: str, default: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        raise BadQuery(f"{name}: an ISO 8601 date and time") from None
+        raise BadQueryError(f"{name}: an ISO 8601 date and time") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
@@ -129,12 +115,4 @@ def _offset(cursor: str | None) -> int:
     try:
         return int(base64.urlsafe_b64decode(cursor).decode().removeprefix("offset:"))
     except (binascii.Error, ValueError):
-        raise BadQuery("cursor: not one of ours") from None
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, timezone.utc)
-
-
-def _iso(seconds: float | None) -> str | None:
-    return None if seconds is None else _time(seconds).isoformat()
+        raise BadQueryError("cursor: not one of ours") from None

@@ -1,4 +1,4 @@
-"""The job book: who waits, who runs, how each ended."""
+"""The job queue: which jobs wait, which run, how each ended."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from .responses import Answer, infrastructure_error
+from .responses import CannedResponse, infrastructure_error
 
-PRICE_USD = 0.2
 LOGGER = logging.getLogger(__name__)
 USER_TIMEOUT = {"X-Fal-Request-Timeout-Type": "user"}
 
@@ -37,15 +37,15 @@ class Job:
     start_timeout_s: float | None = None
     keeps_payload: bool = True
     state: str = "IN_QUEUE"
-    answer: Answer | None = None
+    response: CannedResponse | None = None
+    price_usd: Decimal = Decimal(0)
     sent_at: float = field(default_factory=time.time)
     started_at: float | None = None
     ended_at: float | None = None
-    image_sha256: str | None = None
+    media_sha256: dict[str, list[str]] = field(default_factory=dict)
     polls: list[float] = field(default_factory=list)
     cancels: int = 0
     results: int = 0
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def app(self) -> str:
@@ -55,7 +55,7 @@ class Job:
     @property
     def billed(self) -> bool:
         """Whether it costs: only successful output does."""
-        return self.answer is not None and self.answer.status == 200
+        return self.response is not None and self.response.status == 200
 
     @property
     def duration_s(self) -> float:
@@ -67,11 +67,12 @@ class Job:
     def entry(self) -> dict[str, Any]:
         """Return what the ledger shows of it."""
         shown = ("request_id", "endpoint", "input", "state", "sent_at", "started_at", "ended_at")
-        counted = ("image_sha256", "polls", "cancels", "results", "billed")
+        counted = ("media_sha256", "polls", "cancels", "results", "billed")
         return {
             **{name: getattr(self, name) for name in shown + counted},
-            "status_code": self.answer.status if self.answer else None,
-            "output": self.answer.body if self.answer else None,
+            "status_code": self.response.status if self.response else None,
+            "output": self.response.body if self.response else None,
+            "price_usd": float(self.price_usd),
             "faults": sorted(self.faults),
         }
 
@@ -84,18 +85,15 @@ class JobQueue:
         concurrency: How many run at once.
     """
 
-    def __init__(self, run: Callable[[Job], Coroutine[Any, Any, Answer]], concurrency: int) -> None:
+    def __init__(
+        self, run: Callable[[Job], Coroutine[Any, Any, CannedResponse]], concurrency: int
+    ) -> None:
         self._run = run
         self._concurrency = concurrency
         self._waiting: list[Job] = []
-        self._running: dict[Job, asyncio.Task[Answer]] = {}
+        self._running: dict[Job, asyncio.Task[CannedResponse]] = {}
         self.jobs: dict[str, Job] = {}
         self.most_running = 0
-
-    @property
-    def is_full(self) -> bool:
-        """Whether a job accepted now has to wait."""
-        return len(self._running) >= self._concurrency
 
     @property
     def waiting(self) -> int:
@@ -133,7 +131,7 @@ class JobQueue:
 
     def _dispatch(self) -> None:
         for job in [job for job in self._waiting if "stuck_in_queue" not in job.faults]:
-            if self.is_full:
+            if len(self._running) >= self._concurrency:
                 return
             self._waiting.remove(job)
             job.state, job.started_at = "IN_PROGRESS", time.time()
@@ -142,7 +140,7 @@ class JobQueue:
             self.most_running = max(self.most_running, len(self._running))
             task.add_done_callback(partial(self._finish, job))
 
-    def _finish(self, job: Job, task: asyncio.Task[Answer]) -> None:
+    def _finish(self, job: Job, task: asyncio.Task[CannedResponse]) -> None:
         del self._running[job]
         self._end(job, _outcome(task))
         self._dispatch()
@@ -152,12 +150,11 @@ class JobQueue:
             self._waiting.remove(job)
             self._end(job, infrastructure_error("request_timeout", **USER_TIMEOUT))
 
-    def _end(self, job: Job, answer: Answer) -> None:
-        job.state, job.answer, job.ended_at = "COMPLETED", answer, time.time()
-        job.ended.set()
+    def _end(self, job: Job, response: CannedResponse) -> None:
+        job.state, job.response, job.ended_at = "COMPLETED", response, time.time()
 
 
-def _outcome(task: asyncio.Task[Answer]) -> Answer:
+def _outcome(task: asyncio.Task[CannedResponse]) -> CannedResponse:
     if task.cancelled():
         return infrastructure_error("client_cancelled")
     problem = task.exception()

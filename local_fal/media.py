@@ -11,6 +11,8 @@ from pathlib import Path
 from yarl import URL
 
 CDN_HOSTS = ("v3b.fal.media", "v3.fal.media", "fal.media")
+FREE_BOX = b"\x00\x00\x00\x10free" + bytes(8)
+"""A box that means nothing (ISO/IEC 14496-12, 8.1.2)."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,12 @@ class Media:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._media: dict[str, Medium] = {}
-        self._promised: set[str] = set()
 
     def new_path(self, suffix: str) -> Path:
         """Return a new name in the folder."""
         return self._folder / f"{secrets.token_hex(12)}{suffix}"
 
-    def keep(self, data: bytes, name: str, content_type: str) -> str:
+    def store(self, data: bytes, name: str, content_type: str) -> str:
         """Write a file and return its address."""
         path = self.new_path(".bin")
         path.write_bytes(data)
@@ -46,27 +47,19 @@ class Media:
 
     def publish(self, path: Path, name: str, content_type: str) -> str:
         """Return the address under which a file in the folder can be fetched from now on."""
-        place = _new_place(name)
+        safe = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
+        place = f"/files/b/{secrets.token_hex(4)}/{secrets.token_urlsafe(16)[:21]}_{safe}"
         self._media[place] = _medium(path, content_type)
-        return _address(place)
+        return f"https://{CDN_HOSTS[0]}{place}"
 
-    def promise(self, name: str) -> str:
-        """Return an address whose file will follow."""
-        place = _new_place(name)
-        self._promised.add(place)
-        return _address(place)
+    def grow(self, place: str) -> None:
+        """Replace the file at this path of the CDN by a longer one that plays the same."""
+        old = self._media[place]
+        path = self.new_path(old.path.suffix)
+        path.write_bytes(old.path.read_bytes() + FREE_BOX)
+        self._media[place] = _medium(path, old.content_type)
 
-    def fulfil(self, place: str, data: bytes, content_type: str) -> bool:
-        """Write the file that was promised for this path; False when none was."""
-        if place not in self._promised:
-            return False
-        self._promised.remove(place)
-        path = self.new_path(".bin")
-        path.write_bytes(data)
-        self._media[place] = _medium(path, content_type)
-        return True
-
-    def find(self, place: str) -> Medium | None:
+    def get(self, place: str) -> Medium | None:
         """Return the file at this path of the CDN, on whichever of its hosts."""
         return self._media.get(place)
 
@@ -79,17 +72,8 @@ class Media:
             address = URL(url)
         except ValueError:
             return None
-        medium = self.find(address.path) if address.host in CDN_HOSTS else None
+        medium = self.get(address.path) if address.host in CDN_HOSTS else None
         return medium.path.read_bytes() if medium else None
-
-
-def _new_place(name: str) -> str:
-    safe = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
-    return f"/files/b/{secrets.token_hex(4)}/{secrets.token_urlsafe(16)[:21]}_{safe}"
-
-
-def _address(place: str) -> str:
-    return f"https://{CDN_HOSTS[0]}{place}"
 
 
 def _medium(path: Path, content_type: str) -> Medium:

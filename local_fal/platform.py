@@ -1,127 +1,95 @@
-"""api.fal.ai: the listing of requests, prices, the balance."""
+"""api.fal.ai: the listing of requests."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from aiohttp import web
 
-from .auth import key_problem
+from .auth import key_error
+from .clock import ServerClock
 from .faults import Faults, Handler
-from .history import MOST_IDS, BadQuery, Query, cursor_at, id_list, item
-from .jobs import PRICE_USD, JobQueue
-from .responses import Answer, platform_error
-from .runner import SCHEMAS
-
-USERNAME = "local-fal"
-FIRST_BALANCE_USD = 100.0
-CALLS = "historical_api_price"
+from .history import BadQueryError, Query, cursor_at
+from .history_items import SHAPES, describe
+from .jobs import Job, JobQueue
+from .responses import CannedResponse, platform_error
 
 
 class Platform:
     """The platform API.
 
     Args:
-        book: The jobs it tells of.
+        jobs: The jobs it lists.
         faults: What goes wrong.
+        clock: The server's clock.
         key: The account's key.
     """
 
-    def __init__(self, book: JobQueue, faults: Faults, key: str) -> None:
-        self._book = book
+    def __init__(self, jobs: JobQueue, faults: Faults, clock: ServerClock, key: str) -> None:
+        self._jobs = jobs
         self._faults = faults
+        self._clock = clock
         self._key = key
 
     def app(self) -> web.Application:
         """Return what answers at api.fal.ai."""
         app = web.Application()
-        guard = self._faults.guard
-        listing = guard("listing", self._checked(self._history))
-        pricing = guard("pricing", self._checked(self._pricing))
-        app.add_routes(
-            [
-                web.get("/v1/models/requests/by-endpoint", listing),
-                web.get("/v1/models/pricing", pricing),
-                web.post("/v1/models/pricing/estimate", self._checked(self._estimate)),
-                web.get("/v1/account/billing", self._checked(self._billing)),
-            ]
-        )
+        listing = self._faults.guard("listing", self._checked(self._list))
+        app.add_routes([web.get("/v1/models/requests/by-endpoint", listing)])
         return app
 
     def _checked(self, handler: Handler) -> Handler:
         async def checked(request: web.Request) -> web.StreamResponse:
-            if key_problem(request, self._key, "missing"):
-                return _error(401, "authorization_error", "Authentication required").response()
+            if key_error(request, self._key, "missing"):
+                return _error(401, "authorization_error", "Authentication required").build()
             try:
                 return await handler(request)
-            except BadQuery as problem:
-                return _error(400, "validation_error", str(problem)).response()
+            except BadQueryError as problem:
+                return _error(400, "validation_error", str(problem)).build()
 
         return checked
 
-    async def _history(self, request: web.Request) -> web.StreamResponse:
-        if self._faults.take("listing_unavailable"):
-            return _error(403, "authorization_error", "Access denied").response()
-        query = Query.read(request.query)
-        shows_payloads = query.with_payloads and not self._faults.take("listing_without_payloads")
-        shows_running = self._faults.take("listing_shows_running")
-        jobs = [job for job in self._book.jobs.values() if query.matches(job, shows_running)]
-        jobs.sort(key=query.order, reverse=True)
-        page = jobs[query.offset : query.offset + query.limit]
-        after = query.offset + len(page)
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        take = self._faults.take
+        if take("listing_unavailable"):
+            return _error(403, "authorization_error", "Access denied").build()
+        query = Query.read(request.query, self._clock.to_datetime())
+        if take("listing_more_without_cursor"):
+            return _page([], has_more=True, next_cursor=None)
+        if "cursor" not in request.query and take("listing_cursor_without_more"):
+            return _page([], has_more=False, next_cursor=cursor_at(0))
+        jobs = self._matching_jobs(query)
+        shown = jobs[query.offset : query.offset + query.limit]
+        after = query.offset + len(shown)
         has_more = after < len(jobs)
-        body = {
-            "items": [item(job, shows_payloads) for job in page],
-            "next_cursor": cursor_at(after) if has_more else None,
-            "has_more": has_more,
-        }
-        return web.json_response(body)
+        with_payloads = query.with_payloads and not take("listing_without_payloads")
+        items = [describe(job, self._clock, with_payloads) for job in shown]
+        shapes = [change for fault, change in SHAPES.items() if with_payloads and take(fault)]
+        for change in shapes:
+            for item in items:
+                change(item)
+        return _page(items, has_more=has_more, next_cursor=cursor_at(after) if has_more else None)
 
-    async def _pricing(self, request: web.Request) -> web.StreamResponse:
-        endpoints = id_list(request.query, "endpoint_id")
-        if not endpoints or len(endpoints) > MOST_IDS:
-            raise BadQuery("endpoint_id: between 1 and 50 ids")
-        unknown = _unknown(endpoints)
-        if unknown:
-            return unknown.response()
-        prices = [
-            {"endpoint_id": name, "unit_price": PRICE_USD, "unit": "videos", "currency": "USD"}
-            for name in endpoints
+    def _matching_jobs(self, query: Query) -> list[Job]:
+        shows_running = self._faults.take("listing_shows_running")
+        if self._faults.take("request_removed"):
+            return []
+        jobs = [
+            job
+            for job in self._jobs.jobs.values()
+            if (shows_running or job.response) and query.matches(job, self._moment(job))
         ]
-        return web.json_response({"prices": prices, "next_cursor": None, "has_more": False})
+        return sorted(jobs, key=query.order, reverse=True)
 
-    async def _estimate(self, request: web.Request) -> web.StreamResponse:
-        try:
-            body = await request.json()
-            kind, endpoints = body["estimate_type"], body["endpoints"]
-            counted = "call_quantity" if kind == CALLS else "unit_quantity"
-            total = sum(asked[counted] for asked in endpoints.values()) * PRICE_USD
-        except (ValueError, KeyError, TypeError, AttributeError) as problem:
-            raise BadQuery("estimate_type and endpoints are required") from problem
-        unknown = _unknown(list(endpoints))
-        if unknown:
-            return unknown.response()
-        estimate = {"estimate_type": kind, "total_cost": total, "currency": "USD"}
-        return web.json_response(estimate)
-
-    async def _billing(self, request: web.Request) -> web.StreamResponse:
-        if self._faults.take("billing_forbidden"):
-            return _error(403, "authorization_error", "Admin API key required").response()
-        account: dict[str, Any] = {"username": USERNAME}
-        if "credits" in id_list(request.query, "expand"):
-            spent = PRICE_USD * sum(job.billed for job in self._book.jobs.values())
-            balance = round(FIRST_BALANCE_USD - spent, 6)
-            account["credits"] = {"current_balance": balance, "currency": "USD"}
-        return web.json_response(account)
+    def _moment(self, job: Job) -> datetime:
+        return self._clock.to_datetime(job.ended_at or job.sent_at)
 
 
-def _unknown(endpoints: list[str]) -> Answer | None:
-    unknown = [name for name in endpoints if name not in SCHEMAS]
-    if not unknown:
-        return None
-    return _error(404, "not_found", f"Endpoint not found: {', '.join(unknown)}")
+def _page(items: list[dict[str, Any]], *, has_more: bool, next_cursor: str | None) -> web.Response:
+    return web.json_response({"items": items, "has_more": has_more, "next_cursor": next_cursor})
 
 
-def _error(status: int, kind: str, message: str) -> Answer:
+def _error(status: int, kind: str, message: str) -> CannedResponse:
     return platform_error(status, kind, message, f"req_{uuid4().hex}")

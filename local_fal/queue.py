@@ -1,28 +1,27 @@
-"""queue.fal.run and fal.run: submit, status, result, cancel; and the call that waits."""
+"""queue.fal.run: submit, status, result, cancel."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from typing import Any, NoReturn
+from typing import NoReturn
 from uuid import uuid4
 
 from aiohttp import web
 
-from .auth import key_problem, lock
+from .auth import key_error, locked_account_error
+from .catalog import APP
+from .connection import drip, drop, hang
 from .faults import Faults
 from .jobs import Job, JobQueue
-from .responses import Answer, detail, drop, infrastructure_error, nginx, silence
-from .status import QUEUE_HOST, receipt_of, status_of
+from .responses import CannedResponse, error_detail, infrastructure_error, nginx_page
+from .status import QUEUE_HOST, status_of, submit_reply
 
-APP = "fal-ai/vidu"
-ASKED = ("1", "true")
-NOT_FOUND = Answer(404, {"status": "NOT_FOUND"})
-TOO_EARLY = detail(400, "Request is still in progress")
-KEEP_ALIVE_S = 15.0
-LOOK_S = 0.1
-SLOW_ACCEPT_S = 3.0
+TRUE = ("1", "true")
+NOT_FOUND = CannedResponse(404, {"status": "NOT_FOUND"})
+TOO_EARLY = error_detail(400, "Request is still in progress")
+SLOW_S = 3.0
 LEAST_TIMEOUT_S = 0.1
 
 
@@ -30,13 +29,13 @@ class Queue:
     """The queue.
 
     Args:
-        book: Where accepted jobs go.
+        jobs: Where accepted jobs go.
         faults: What goes wrong.
         key: The account's key.
     """
 
-    def __init__(self, book: JobQueue, faults: Faults, key: str) -> None:
-        self._book = book
+    def __init__(self, jobs: JobQueue, faults: Faults, key: str) -> None:
+        self._jobs = jobs
         self._faults = faults
         self._key = key
 
@@ -52,7 +51,6 @@ class Queue:
                 web.get(request, result),
                 web.get(f"{request}/response", result),
                 web.get(f"{request}/status", guard("status", self._status)),
-                web.get(f"{request}/status/stream", self._stream),
                 web.put(f"{request}/cancel", guard("cancel", self._cancel)),
                 # Only owner and app: with the rest of the endpoint's path fal answers 405.
                 web.route("*", "/{owner}/{app}/{path:.+}/requests/{rest:.+}", _not_allowed),
@@ -62,39 +60,33 @@ class Queue:
         )
         return app
 
-    def direct_app(self) -> web.Application:
-        """Return what answers at fal.run."""
-        app = web.Application(client_max_size=100 * 1024**2)
-        app.add_routes([web.post("/{owner}/{app}{path:.*}", self._run_and_wait)])
-        return app
-
     async def _submit(self, request: web.Request) -> web.StreamResponse:
         problem = self._refusal(request)
         if problem:
-            return problem.response()
+            return problem.build()
         if self._faults.take("submit_307"):
             raise web.HTTPTemporaryRedirect(f"https://queue.falrun.com{request.path_qs}")
         longest = request.query.get("fal_max_queue_length", "")
-        if longest.isdecimal() and self._book.waiting > int(longest):
-            return detail(429, "The queue is too long.").response()
-        job = await self._job(request)
-        if isinstance(job, Answer):
-            return job.response()
-        ahead = self._book.waiting
-        self._book.accept(job)
-        return await self._receipt(request, job, ahead)
+        if longest.isdecimal() and self._jobs.waiting > int(longest):
+            return error_detail(429, "The queue is too long.").build()
+        job = await self._read_job(request)
+        if isinstance(job, CannedResponse):
+            return job.build()
+        ahead = self._jobs.waiting
+        self._jobs.accept(job)
+        return await self._reply(request, job, ahead)
 
-    def _refusal(self, request: web.Request) -> Answer | None:
+    def _refusal(self, request: web.Request) -> CannedResponse | None:
         owner, app = request.match_info["owner"], request.match_info["app"]
         missing = f'Cannot access application "{owner}/{app}"'
-        problem = key_problem(request, self._key, missing) or lock(self._faults)
+        problem = key_error(request, self._key, missing) or locked_account_error(self._faults)
         if problem:
             return problem
         if f"{owner}/{app}" != APP:
-            return detail(404, f'Application "{app}" not found')
+            return error_detail(404, f'Application "{app}" not found')
         return None
 
-    async def _job(self, request: web.Request) -> Job | Answer:
+    async def _read_job(self, request: web.Request) -> Job | CannedResponse:
         timeout = request.headers.get("X-Fal-Request-Timeout")
         try:
             given = await request.json()
@@ -112,115 +104,77 @@ class Queue:
             keeps_payload=request.headers.get("X-Fal-Store-IO") != "0",
         )
 
-    async def _receipt(self, request: web.Request, job: Job, ahead: int) -> web.StreamResponse:
+    async def _reply(self, request: web.Request, job: Job, ahead: int) -> web.StreamResponse:
         take = self._faults.take
         if take("accepted_then_dropped"):
             await drop(request)
         if take("accepted_but_silent"):
-            await silence()
+            await hang()
         if take("accepted_then_500"):
-            return infrastructure_error("internal_error").response()
+            return infrastructure_error("internal_error").build()
         if take("accepted_then_502"):
-            return nginx(502, "Bad Gateway").response()
+            return nginx_page(502, "Bad Gateway").build()
         if take("accepted_then_504"):
-            return nginx(504, "Gateway Time-out").response()
+            return nginx_page(504, "Gateway Time-out").build()
         if take("slow_accept"):
-            await asyncio.sleep(SLOW_ACCEPT_S)
+            await asyncio.sleep(SLOW_S)
         host = "queue.example.com" if take("accepted_strange_urls") else QUEUE_HOST
-        body = receipt_of(job, ahead, host)
+        body = submit_reply(job, ahead, host)
         if take("accepted_unreadable"):
             text = json.dumps(body)
             return web.Response(text=text[: len(text) // 2], content_type="application/json")
-        return web.json_response(body, headers={"x-fal-request-id": job.request_id})
+        response = web.json_response(body, headers={"x-fal-request-id": job.request_id})
+        return await drip(request, response) if take("accepted_drip") else response
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
         job = self._find(request)
-        if isinstance(job, Answer):
-            return job.response()
+        if isinstance(job, CannedResponse):
+            return job.build()
         if self._faults.take("status_expired"):
-            return NOT_FOUND.response()
+            return NOT_FOUND.build()
         job.polls.append(time.time())
         code = 200 if job.state == "COMPLETED" else 202
-        body = self._status_of(job, request)
+        ahead = self._jobs.position(job) if job.state == "IN_QUEUE" else None
+        body = status_of(job, ahead, request.query.get("logs") in TRUE)
         return web.json_response(body, status=code, headers={"x-fal-request-id": job.request_id})
-
-    def _status_of(self, job: Job, request: web.Request) -> dict[str, Any]:
-        wants_logs = request.query.get("logs") in ASKED
-        ahead = self._book.position(job) if job.state == "IN_QUEUE" else None
-        return status_of(job, ahead, wants_logs)
-
-    async def _stream(self, request: web.Request) -> web.StreamResponse:
-        job = self._find(request)
-        if isinstance(job, Answer):
-            return job.response()
-        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await stream.prepare(request)
-        sent, quiet = None, 0.0
-        while True:
-            body = self._status_of(job, request)
-            if body != sent:
-                await stream.write(b"data: " + json.dumps(body).encode() + b"\n\n")
-                sent, quiet = body, 0.0
-            if job.state == "COMPLETED":
-                return stream
-            if quiet >= KEEP_ALIVE_S:
-                await stream.write(b": keep-alive\n\n")
-                quiet = 0.0
-            await asyncio.sleep(LOOK_S)
-            quiet += LOOK_S
 
     async def _result(self, request: web.Request) -> web.StreamResponse:
         job = self._find(request)
-        if isinstance(job, Answer):
-            return job.response()
+        if isinstance(job, CannedResponse):
+            return job.build()
         if self._faults.take("result_expired"):
-            return NOT_FOUND.response()
-        if job.answer is None or self._faults.take("result_early"):
-            return TOO_EARLY.response()
+            return NOT_FOUND.build()
+        if job.response is None or self._faults.take("result_early"):
+            return TOO_EARLY.build()
         job.results += 1
-        return job.answer.response({"x-fal-request-id": job.request_id})
+        return job.response.build({"x-fal-request-id": job.request_id})
 
     async def _cancel(self, request: web.Request) -> web.StreamResponse:
         job = self._find(request)
-        if isinstance(job, Answer):
-            return job.response()
+        if isinstance(job, CannedResponse):
+            return job.build()
         job.cancels += 1
+        if self._faults.take("slow_cancel"):
+            # It takes effect although the client may have left by then.
+            asyncio.get_running_loop().call_later(SLOW_S, self._jobs.cancel, job)
+            await asyncio.sleep(SLOW_S)
         if job.state == "COMPLETED":
             return web.json_response({"status": "ALREADY_COMPLETED"}, status=400)
-        waited = job.state == "IN_QUEUE"
-        self._book.cancel(job)
-        if waited:
+        was_waiting = job.state == "IN_QUEUE"
+        self._jobs.cancel(job)
+        if was_waiting:
             return web.json_response({"status": "OK"})
         return web.json_response({"status": "CANCELLATION_REQUESTED"}, status=202)
 
-    def _find(self, request: web.Request) -> Job | Answer:
+    def _find(self, request: web.Request) -> Job | CannedResponse:
         app = f"{request.match_info['owner']}/{request.match_info['app']}"
-        problem = key_problem(request, self._key, f'Cannot access application "{app}"')
+        problem = key_error(request, self._key, f'Cannot access application "{app}"')
         if problem:
             return problem
-        job = self._book.jobs.get(request.match_info["request_id"])
-        return job if job and job.app == app else NOT_FOUND
-
-    async def _run_and_wait(self, request: web.Request) -> web.StreamResponse:
-        problem = self._refusal(request)
-        if problem:
-            return problem.response()
-        if self._book.is_full:
-            text = "Too many concurrent requests."
-            body = {"detail": text, "error_type": "concurrent_requests_limit"}
-            return Answer(429, body, {"X-Fal-needs-retry": "1"}).response()
-        job = await self._job(request)
-        if isinstance(job, Answer):
-            return job.response()
-        self._book.accept(job)
-        try:
-            await job.ended.wait()
-        except asyncio.CancelledError:
-            # Without a queue, leaving is cancelling.
-            self._book.cancel(job)
-            raise
-        assert job.answer is not None
-        return job.answer.response({"x-fal-request-id": job.request_id})
+        job = self._jobs.jobs.get(request.match_info["request_id"])
+        if job is None or job.app != app or self._faults.take("request_removed"):
+            return NOT_FOUND
+        return job
 
 
 async def _not_allowed(request: web.Request) -> NoReturn:

@@ -1,4 +1,4 @@
-"""All of fal put together behind the front door, in the running event loop."""
+"""All of fal's hosts behind one CONNECT proxy, in the running event loop."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from aiohttp import web
 
 from .clips import ClipSpec
 from .media import CDN_HOSTS
-from .proxy import open_door
+from .proxy import open_proxy
 from .state import ServerState
 
 QUEUE_HOSTS = ("queue.fal.run", "queue.falrun.com")
-DIRECT_HOSTS = ("fal.run", "falrun.com")
 REST_HOST = "rest.fal.ai"
 API_HOST = "api.fal.ai"
-HOSTS = (*QUEUE_HOSTS, *DIRECT_HOSTS, REST_HOST, API_HOST, *CDN_HOSTS)
+HOSTS = (*QUEUE_HOSTS, REST_HOST, API_HOST, *CDN_HOSTS)
 AUTHORITY_FILE = "ca.pem"
 BACKLOG = 1024
 
@@ -35,7 +34,7 @@ class Options:
         generation_seconds: How long a job runs at least.
         concurrency: How many run at once; a new account has 2.
         faults: See `faults.Faults`.
-        shape: Size and length of the clips.
+        spec: How clips differ from what was asked for.
     """
 
     key: str
@@ -43,7 +42,7 @@ class Options:
     generation_seconds: float
     concurrency: int
     faults: str
-    shape: ClipSpec
+    spec: ClipSpec
 
 
 @asynccontextmanager
@@ -62,29 +61,28 @@ async def serving(options: Options, folder: Path) -> AsyncIterator[int]:
     authority.cert_pem.write_to_path(str(folder / AUTHORITY_FILE))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*HOSTS).configure_cert(context)
-    desk = ServerState(
-        options.key, options.generation_seconds, options.concurrency, options.shape, folder
+    state = ServerState(
+        options.key, options.generation_seconds, options.concurrency, options.spec, folder
     )
-    desk.faults.replace(options.faults)
+    state.faults.replace(options.faults)
     async with (
-        _site(_fal(desk), context) as secure_port,
-        _site(desk.app(), None) as plain_port,
-        open_door(desk, HOSTS, secure_port, plain_port, options.port) as port,
+        _site(_fal(state), context) as secure_port,
+        _site(state.app(), None) as plain_port,
+        open_proxy(state, HOSTS, secure_port, plain_port, options.port) as port,
     ):
         yield port
-    desk.close()
+    state.close()
 
 
-def _fal(desk: ServerState) -> web.Application:
-    app = web.Application(middlewares=[desk.record])
+def _fal(state: ServerState) -> web.Application:
+    app = web.Application(middlewares=[state.record])
+    app.on_response_prepare.append(state.clock.add_date)
     for host in QUEUE_HOSTS:
-        app.add_domain(host, desk.queue.app())
-    for host in DIRECT_HOSTS:
-        app.add_domain(host, desk.queue.direct_app())
+        app.add_domain(host, state.queue.app())
     for host in CDN_HOSTS:
-        app.add_domain(host, desk.storage.cdn_app())
-    app.add_domain(REST_HOST, desk.storage.rest_app())
-    app.add_domain(API_HOST, desk.platform.app())
+        app.add_domain(host, state.storage.cdn_app())
+    app.add_domain(REST_HOST, state.storage.rest_app())
+    app.add_domain(API_HOST, state.platform.app())
     return app
 
 

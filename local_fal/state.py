@@ -1,4 +1,4 @@
-"""What was asked of fal, written down; `GET /__ledger` on the plain port reads it."""
+"""Everything one local fal holds, and its record of requests; `GET /__ledger` shows it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 from aiohttp import web
 
 from .clips import ClipSpec
+from .clock import ServerClock
 from .faults import Faults, Handler
-from .jobs import PRICE_USD, JobQueue
+from .jobs import JobQueue
 from .media import CDN_HOSTS, Media
 from .platform import Platform
 from .queue import Queue
@@ -29,31 +30,33 @@ class ServerState:
         key: The one key it takes.
         generation_seconds: How long a job runs at least.
         concurrency: How many run at once.
-        shape: Size and length of the clips.
+        spec: How clips differ from what was asked for.
         folder: Where its files are kept.
     """
 
     def __init__(
-        self, key: str, generation_seconds: float, concurrency: int, shape: ClipSpec, folder: Path
+        self, key: str, generation_seconds: float, concurrency: int, spec: ClipSpec, folder: Path
     ) -> None:
         self._pool = ThreadPoolExecutor(RENDERERS, thread_name_prefix="local_fal")
         media = Media(folder)
-        runner = Runner(media, shape, generation_seconds, self._pool)
-        self._book = JobQueue(runner.run, concurrency)
+        runner = Runner(media, spec, generation_seconds, self._pool)
+        self._jobs = JobQueue(runner.run, concurrency)
         self._requests: list[dict[str, Any]] = []
         self._refused: list[str] = []
+        self.clock = ServerClock()
         self.faults = Faults()
-        self.queue = Queue(self._book, self.faults, key)
+        self.queue = Queue(self._jobs, self.faults, key)
         self.storage = Storage(media, self.faults, key)
-        self.platform = Platform(self._book, self.faults, key)
+        self.platform = Platform(self._jobs, self.faults, self.clock, key)
 
     def app(self) -> web.Application:
-        """Return what answers plain HTTP."""
+        """Return what answers plain HTTP: the record, and the switches."""
         app = web.Application()
         app.add_routes(
             [
                 web.get("/__ledger", self._show),
                 web.post("/__faults", self._replace_faults),
+                web.post("/__clock", self._set_clock),
                 web.post("/__reset", self._reset),
             ]
         )
@@ -61,16 +64,16 @@ class ServerState:
 
     def close(self) -> None:
         """End what still runs."""
-        self._book.clear()
+        self._jobs.clear()
         self._pool.shutdown(cancel_futures=True)
 
     def refuse(self, authority: str) -> None:
-        """Write down a host that is not fal's and was asked for."""
+        """Record a host that was asked for and is not fal's."""
         self._refused.append(authority)
 
     @web.middleware
     async def record(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Write down a request, and give an error of aiohttp's own the form of fal's."""
+        """Record a request, and give an error of aiohttp's own the form of fal's."""
         entry = {
             "at": time.time(),
             "method": request.method,
@@ -91,12 +94,12 @@ class ServerState:
         return response
 
     async def _show(self, _: web.Request) -> web.Response:
-        jobs = [job.entry() for job in self._book.jobs.values()]
+        jobs = [job.entry() for job in self._jobs.jobs.values()]
         ledger = {
             "jobs": jobs,
             "counts": _counts(self._requests) | {"jobs": len(jobs)},
-            "most_running": self._book.most_running,
-            "billed_usd": round(PRICE_USD * sum(job["billed"] for job in jobs), 6),
+            "most_running": self._jobs.most_running,
+            "billed_usd": round(sum(job["price_usd"] for job in jobs if job["billed"]), 6),
             "requests": self._requests,
             "refused": self._refused,
         }
@@ -109,11 +112,16 @@ class ServerState:
             return web.json_response({"detail": str(problem)}, status=400)
         return web.json_response({})
 
+    async def _set_clock(self, request: web.Request) -> web.Response:
+        self.clock.skew_s = float((await request.json())["skew_s"])
+        return web.json_response({})
+
     async def _reset(self, _: web.Request) -> web.Response:
-        self._book.clear()
+        self._jobs.clear()
         self._requests.clear()
         self._refused.clear()
         self.faults.replace("")
+        self.clock.skew_s = 0.0
         return web.json_response({})
 
 
@@ -125,14 +133,14 @@ def _counts(requests: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _kind(request: dict[str, Any]) -> str:
-    """Return what a request was, as far as it is counted."""
+    """Return the kind of a request; "" for one that is not counted."""
     method, host = request["method"], request["host"]
     path = request["path"].partition("?")[0]
     if host in CDN_HOSTS:
-        return {"POST": "uploads", "PUT": "uploads", "GET": "downloads"}.get(method, "")
+        return {"POST": "uploads", "GET": "downloads"}.get(method, "")
     if path.endswith("/requests/by-endpoint"):
         return "listings"
     if "/requests/" in path:
         last = path.rpartition("/")[2]
-        return {"status": "polls", "stream": "polls", "cancel": "cancels"}.get(last, "results")
-    return "submits" if method == "POST" and host.endswith((".run", "falrun.com")) else ""
+        return {"status": "polls", "cancel": "cancels"}.get(last, "results")
+    return "submits" if method == "POST" and host.startswith("queue.") else ""

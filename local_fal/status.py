@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from .jobs import Job
-from .responses import Answer
+from .responses import CannedResponse
 
 QUEUE_HOST = "queue.fal.run"
 
 
-def receipt_of(job: Job, ahead: int, host: str) -> dict[str, Any]:
+def submit_reply(job: Job, ahead: int, host: str) -> dict[str, Any]:
     """Return the reply to a submit.
 
     Args:
@@ -46,10 +46,10 @@ def status_of(job: Job, ahead: int | None, wants_logs: bool) -> dict[str, Any]:
     }
     if ahead is not None:
         return body | {"queue_position": ahead}
-    if job.answer is None:
+    if job.response is None:
         return body
     body["metrics"] = {"inference_time": job.duration_s} if job.started_at else {}
-    return body | _error_of(job.answer)
+    return body | _error_of(job.response)
 
 
 def _urls(job: Job, host: str) -> dict[str, str]:
@@ -57,9 +57,9 @@ def _urls(job: Job, host: str) -> dict[str, str]:
     return {"response_url": base, "status_url": f"{base}/status", "cancel_url": f"{base}/cancel"}
 
 
-def _error_of(answer: Answer) -> dict[str, str]:
-    if answer.status < 400:
+def _error_of(response: CannedResponse) -> dict[str, str]:
+    if response.status < 400:
         return {}
-    if isinstance(answer.body, dict) and "error_type" in answer.body:
-        return {"error": answer.body["detail"], "error_type": answer.body["error_type"]}
-    return {"error": f"Invalid status code: {answer.status}"}
+    if isinstance(response.body, dict) and "error_type" in response.body:
+        return {"error": response.body["detail"], "error_type": response.body["error_type"]}
+    return {"error": f"Invalid status code: {response.status}"}

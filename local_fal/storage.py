@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
+import zlib
 from datetime import datetime, timedelta, timezone
-from typing import Any
 
 from aiohttp import web
 
-from .auth import key_problem, lock
+from .auth import key_error, locked_account_error
+from .connection import drop, hang
 from .faults import Faults
 from .media import CDN_HOSTS, Media, Medium
-from .responses import Answer, detail, drop, silence
+from .responses import error_detail
 
 TOKEN_LIFE = timedelta(days=30)
 CDN_HEADERS = {
@@ -41,11 +42,12 @@ class Storage:
     def rest_app(self) -> web.Application:
         """Return what answers at rest.fal.ai."""
         app = web.Application()
-        token = self._faults.guard("token", self._token)
+        token = self._faults.guard("token", self._issue_token)
         app.add_routes(
             [
                 web.post("/storage/auth/token", token),
-                web.post("/storage/upload/initiate", self._initiate),
+                # Where fal-client goes after an upload that failed (fal.md 3.4).
+                web.post("/storage/upload/initiate", _refuse_old_upload),
             ]
         )
         return app
@@ -57,18 +59,18 @@ class Storage:
         app.add_routes(
             [
                 web.post("/files/upload", guard("upload", self._upload)),
-                web.put("/files/b/{folder}/{name}", guard("upload", self._put)),
                 web.get("/files/b/{folder}/{name}", guard("download", self._serve)),
             ]
         )
         return app
 
-    async def _token(self, request: web.Request) -> web.StreamResponse:
-        problem = self._refusal(request)
+    async def _issue_token(self, request: web.Request) -> web.StreamResponse:
+        problem = key_error(request, self._key, "Authorization header is required")
+        problem = problem or locked_account_error(self._faults)
         if problem:
-            return problem.response()
+            return problem.build()
         if request.query.get("storage_type") != "fal-cdn-v3":
-            return detail(400, "Invalid storage type").response()
+            return error_detail(400, "Invalid storage type").build()
         token = secrets.token_urlsafe(32)
         self._tokens.add(token)
         now = datetime.now(timezone.utc)
@@ -81,43 +83,26 @@ class Storage:
         }
         return web.json_response(body)
 
-    async def _initiate(self, request: web.Request) -> web.StreamResponse:
-        problem = self._refusal(request)
-        if problem:
-            return problem.response()
-        if request.query.get("storage_type") != "fal-cdn-v3":
-            return detail(400, "Invalid storage type").response()
-        body: dict[str, Any] = await request.json()
-        url = self._media.promise(body.get("file_name", "upload.bin"))
-        return web.json_response({"upload_url": url, "file_url": url})
-
-    def _refusal(self, request: web.Request) -> Answer | None:
-        problem = key_problem(request, self._key, "Authorization header is required")
-        return problem or lock(self._faults)
-
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or token not in self._tokens:
-            return detail(401, "Invalid token").response()
+            return error_detail(401, "Invalid token").build()
         if self._faults.take("expired_token"):
             self._tokens.discard(token)
-            return detail(401, "Token has expired").response()
+            return error_detail(401, "Token has expired").build()
         name = request.headers.get("X-Fal-File-Name", "upload.bin")
-        url = self._media.keep(await request.read(), name, request.content_type)
+        url = self._media.store(await request.read(), name, request.content_type)
         return web.json_response({"access_url": url, "uploaded": True})
 
-    async def _put(self, request: web.Request) -> web.StreamResponse:
-        if not self._media.fulfil(request.path, await request.read(), request.content_type):
-            return detail(403, "Forbidden").response()
-        return web.Response()
-
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        medium = self._media.find(request.path)
+        medium = self._media.get(request.path)
         take = self._faults.take
         if medium is None or take("clip_gone"):
-            return detail(404, "Not Found").response(CDN_HEADERS)
+            return error_detail(404, "Not Found").build(CDN_HEADERS)
         if take("clip_forbidden"):
-            return detail(403, "Forbidden").response(CDN_HEADERS)
+            return error_detail(403, "Forbidden").build(CDN_HEADERS)
+        if take("clip_expired"):
+            return error_detail(410, "Gone").build(CDN_HEADERS)
         if take("redirect"):
             raise web.HTTPFound(f"https://{CDN_HOSTS[-1]}{request.path}")
         if take("redirect_to_private"):
@@ -129,12 +114,23 @@ class Storage:
             return _whole(medium, b"")
         if take("truncated"):
             return _whole(medium, data[: len(data) // 2])
-        for fault in ("short", "download_broken", "download_stalled"):
+        if take("unsized_half"):
+            return await _unsized(request, medium, data[: _middle(data)], {})
+        if take("gzipped_clip"):
+            encoding = {"Content-Encoding": "gzip"}
+            return await _unsized(request, medium, zlib.compress(data, wbits=31), encoding)
+        for fault in ("short", "download_broken", "download_stalled", "size_changes"):
             if take(fault):
+                if fault == "size_changes":
+                    self._media.grow(request.path)
                 return await _half(request, medium, data, fault)
         if take("no_range") or not _range_holds(request, medium):
             return _whole(medium, data)
         return _part(request, medium, data)
+
+
+async def _refuse_old_upload(_: web.Request) -> web.Response:
+    return error_detail(400, "Invalid storage type").build()
 
 
 def _headers(medium: Medium) -> dict[str, str]:
@@ -146,8 +142,8 @@ def _whole(medium: Medium, data: bytes) -> web.Response:
 
 
 def _range_holds(request: web.Request, medium: Medium) -> bool:
-    wanted = "Range" in request.headers
-    return wanted and request.headers.get("If-Range", medium.etag) == medium.etag
+    is_wanted = "Range" in request.headers
+    return is_wanted and request.headers.get("If-Range", medium.etag) == medium.etag
 
 
 def _part(request: web.Request, medium: Medium, data: bytes) -> web.Response:
@@ -163,16 +159,36 @@ def _part(request: web.Request, medium: Medium, data: bytes) -> web.Response:
     return web.Response(status=206, body=data[start:stop], headers=_headers(medium) | span)
 
 
+def _middle(data: bytes) -> int:
+    """Return where half of a clip ends: at the beginning of a fragment, where there are any."""
+    half = len(data) // 2
+    fragment = data.rfind(b"moof", 0, half)
+    return fragment - 4 if fragment > 0 else half
+
+
+async def _unsized(
+    request: web.Request, medium: Medium, data: bytes, headers: dict[str, str]
+) -> web.StreamResponse:
+    """Send a body in chunks, whose whole length no header tells."""
+    response = web.StreamResponse(headers=_headers(medium) | headers)
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    await response.write(data)
+    await response.write_eof()
+    return response
+
+
 async def _half(
     request: web.Request, medium: Medium, data: bytes, fault: str
 ) -> web.StreamResponse:
+    """Send half of the body after promising all of it."""
     response = web.StreamResponse(headers=_headers(medium))
     response.content_length = len(data)
     response.force_close()
     await response.prepare(request)
     await response.write(data[: len(data) // 2])
     if fault == "download_stalled":
-        await silence()
-    if fault == "download_broken":
+        await hang()
+    if fault in ("download_broken", "size_changes"):
         await drop(request)
     return response

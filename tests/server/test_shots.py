@@ -126,7 +126,7 @@ def test_an_image_for_each_line(comfy, fal, storyboard):
     before = fal.ledger()
     history = comfy.run(storyboard("E one.\nE two.\nE three.", images=3))
     assert len(clips_of(history)) == 3
-    assert len({job["image_sha256"] for job in new_jobs(fal, before)}) == 3
+    assert len({job["media_sha256"]["image_url"][0] for job in new_jobs(fal, before)}) == 3
 
 
 def test_images_that_do_not_fit_the_lines_are_refused_by_line(comfy, fal, storyboard):

@@ -10,17 +10,27 @@ from typing import Any
 import pytest
 
 from local_fal import FAULTS
-from local_fal.faults import DOWNLOAD, JOB_FAULTS, KINDS, LISTING, ODD_DETAILS, PLACES, RESULT
+from local_fal.faults import (
+    DOWNLOAD,
+    JOB_FAULTS,
+    KINDS,
+    LISTING,
+    ODD_DETAILS,
+    PLACES,
+    REFUSED_MEDIUM,
+    RESULT,
+)
 from local_fal.responses import INFRASTRUCTURE_ERRORS, MODEL_ERRORS
 
 from ...support.history_pool import HistoryPool
+from ...support.pending_faults import PENDING
 
-PLAYERS = 20  # most of a cell is waiting
+WORKERS = 20  # most of a cell is waiting
 
-# No call of a generation meets these.
-ELSEWHERE = {name for name in FAULTS if name.startswith(("pricing_", "billing_"))}
+# An image-to-video job without sound does not meet these.
+ELSEWHERE = {"without_audio", "clip_instead"} | PENDING
 # fal ends such a job unbilled, and the next run asks for another.
-ENDED = {"stuck_in_queue", *MODEL_ERRORS, *INFRASTRUCTURE_ERRORS, *ODD_DETAILS}
+ENDED = {"stuck_in_queue", *REFUSED_MEDIUM, *MODEL_ERRORS, *INFRASTRUCTURE_ERRORS, *ODD_DETAILS}
 # What fal keeps of such a clip never becomes better: it is paid for once, and never comes home.
 BROKEN = {"video_missing", "video_null", "file_url", "http_url", "private_url", "cut_clip"}
 
@@ -30,7 +40,7 @@ def at(*places: str) -> set[str]:
     return {f"{place}_{kind}" for place in places for kind in (*KINDS, "reset", "timeout")}
 
 
-LISTED = {*at("listing"), *LISTING}
+LISTED = {*at("listing"), *LISTING} - PENDING
 CANCELLED = {*at("cancel"), "cancel_ignored"}
 MET = FAULTS.keys() - ELSEWHERE - LISTED - CANCELLED - {"no_range"}
 REPEATED = {name for name in MET - ENDED if name.endswith(("_reset", "_timeout", "_500"))}
@@ -40,13 +50,19 @@ WAYS: dict[str, tuple[set[str], list[str]]] = {
     "twice": (REPEATED, ["fal {}:2"]),
     "throughout the first run": (MET - JOB_FAULTS, ["fal {}", "teardown uploading 8", "fal well"]),
     "in the run that resumes": (
-        {*at("status", "result", "download"), *(RESULT.keys() - JOB_FAULTS), *DOWNLOAD},
+        {*at("status", "result", "download"), *(RESULT.keys() - JOB_FAULTS), *DOWNLOAD} - PENDING,
         ["teardown generating", "fal {}:1"],
     ),
     "in the search for a lost request": (LISTED, ["fal accepted_then_dropped:1,{}:1"]),
     "in the search for a lost result": (LISTED, ["fal result_expired:1,{}:1"]),
-    "in a transfer that broke": ({*at("download"), *DOWNLOAD}, ["fal download_broken:1,{}:1"]),
-    "in fetching a lost file anew": ({*at("download"), *DOWNLOAD}, ["run", "remove", "fal {}:1"]),
+    "in a transfer that broke": (
+        {*at("download"), *DOWNLOAD} - PENDING,
+        ["fal download_broken:1,{}:1"],
+    ),
+    "in fetching a lost file anew": (
+        {*at("download"), *DOWNLOAD} - PENDING,
+        ["run", "remove", "fal {}:1"],
+    ),
     "in the cancelling": (CANCELLED, ["fal {}:1", "cancel generating"]),
 }
 CELLS = {
@@ -66,7 +82,7 @@ def outcomes(request) -> dict[str, dict[str, Any]]:
     """What came of each cell that was chosen."""
     items = [item for item in request.session.items if item.path == request.path]
     chosen = [item.callspec.params["cell"] for item in items if hasattr(item, "callspec")]
-    with HistoryPool(PLAYERS) as stage:
+    with HistoryPool(WORKERS) as stage:
         return dict(zip(chosen, stage.play(CELLS[cell] for cell in chosen), strict=True))
 
 

@@ -32,6 +32,7 @@ from local_fal.faults import (
 from vidu.progress import Phase
 
 from ...support.history_pool import HistoryPool
+from ...support.pending_faults import PENDING
 from ...support.shots import STEPS
 
 SIDE_BY_SIDE = 16
@@ -44,7 +45,7 @@ def at(*places: str) -> list[str]:
 
 
 def one_of(names: Collection[str]) -> st.SearchStrategy[str]:
-    return st.sampled_from(sorted(names))
+    return st.sampled_from(sorted(set(names) - PENDING))
 
 
 a_fault = st.one_of(

@@ -24,7 +24,7 @@ def given():
     return {"prompt": "a wave", "image_url": fal_client.upload(PICTURE, "image/png", "a.png")}
 """
 
-WHOLE_WAY = """
+ROUND_TRIP = """
 handle = fal_client.submit(ENDPOINT, given())
 states = {type(status).__name__ for status in handle.iter_events(with_logs=True)}
 video = handle.get()["video"]
@@ -33,7 +33,7 @@ with httpx.Client() as http:
 print(json.dumps([sorted(states), video["file_size"] == len(clip), clip[4:8].decode()]))
 """
 
-WHOLE_WAY_ASYNC = """
+ROUND_TRIP_ASYNC = """
 async def main():
     client = fal_client.AsyncClient()
     url = await client.upload(PICTURE, "image/png", "a.png")
@@ -70,10 +70,6 @@ except fal_client.FalClientHTTPError as problem:
     print(json.dumps([problem.status_code, problem.message[0]["type"]]))
 """
 
-RUN = """
-print(json.dumps(sorted(fal_client.run(ENDPOINT, arguments=given()))))
-"""
-
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator:
@@ -88,23 +84,23 @@ def fal(shared):
 
 
 @pytest.fixture
-def play(fal) -> Callable[[str], object]:
-    """Runs a scene and returns what it printed."""
+def run_script(fal) -> Callable[[str], object]:
+    """Runs a script in a process of its own and returns the JSON it printed."""
 
-    def play(scene: str) -> object:
+    def run_script(script: str) -> object:
         environment = {**os.environ, **fal.environment}
         done = subprocess.run(
-            [sys.executable, "-c", START + scene], env=environment, capture_output=True, text=True
+            [sys.executable, "-c", START + script], env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    return play
+    return run_script
 
 
-@pytest.mark.parametrize("scene", [WHOLE_WAY, WHOLE_WAY_ASYNC], ids=["sync", "async"])
-def test_the_whole_way(fal, play, scene):
-    states, whole, kind = play(scene)
+@pytest.mark.parametrize("script", [ROUND_TRIP, ROUND_TRIP_ASYNC], ids=["sync", "async"])
+def test_unmodified_client_uploads_submits_polls_and_downloads(fal, run_script, script):
+    states, whole, kind = run_script(script)
     assert {"InProgress", "Completed"} <= set(states)
     assert (whole, kind) == (True, "ftyp")
     ledger = fal.ledger()
@@ -113,62 +109,58 @@ def test_the_whole_way(fal, play, scene):
     assert download["authorization"] == ""
 
 
-def test_the_call_that_waits(play):
-    assert play(RUN) == ["video"]
-
-
-def test_a_cancel(fal, play):
+def test_client_cancel_of_a_queued_job_raises_499(fal, run_script):
     fal.set_faults("stuck_in_queue:1")
-    assert play(CANCEL) == ["client_cancelled", 499]
+    assert run_script(CANCEL) == ["client_cancelled", 499]
 
 
-def test_an_error_of_the_model(fal, play):
+def test_client_subscribe_content_policy_violation_raises_422(fal, run_script):
     fal.set_faults("content_policy_violation:1")
-    assert play(SUBSCRIBE) == [422, "content_policy_violation"]
+    assert run_script(SUBSCRIBE) == [422, "content_policy_violation"]
 
 
-def test_a_dead_primary(fal, play):
+def test_client_primary_dead_submits_through_the_backup_domain(fal, run_script):
     fal.set_faults("primary_dead")
-    request_id = play(SUBMIT)
+    request_id = run_script(SUBMIT)
     ledger = fal.ledger()
     assert [job["request_id"] for job in ledger["jobs"]] == [request_id]
     assert ledger["counts"]["submits"] == {"queue.falrun.com": 1}
 
 
-def test_a_reply_that_is_lost_makes_it_pay_again(fal, play):
+def test_client_lost_reply_pays_again_for_each_loss(fal, run_script):
     fal.set_faults("accepted_then_dropped:2")
-    request_id = play(SUBMIT)
+    request_id = run_script(SUBMIT)
     jobs = fal.ledger()["jobs"]
     assert len(jobs) == 3
     assert jobs[-1]["request_id"] == request_id
 
 
 @pytest.mark.parametrize("fault", ["accepted_then_dropped", "accepted_then_504"])
-def test_a_reply_that_never_comes_makes_it_pay_ten_times(fal, play, fault):
+def test_client_reply_never_comes_pays_ten_times(fal, run_script, fault):
     fal.set_faults(fault)
     # Its ten tries take most of a minute; the waits between them are cut, and nothing else.
-    assert play("fal_client.client.BASE_DELAY = 0.001" + SUBMIT) != ""
+    assert run_script("fal_client.client.BASE_DELAY = 0.001" + SUBMIT) != ""
     counts = fal.ledger()["counts"]
     assert (counts["jobs"], counts["submits"]) == (10, {"queue.fal.run": 10})
 
 
 @pytest.mark.parametrize("fault", ["submit_429", "submit_502"])
-def test_what_it_repeats(fal, play, fault):
+def test_client_submit_429_or_nginx_502_retries(fal, run_script, fault):
     fal.set_faults(f"{fault}:2")
-    assert isinstance(play(SUBMIT), str)
+    assert isinstance(run_script(SUBMIT), str)
     counts = fal.ledger()["counts"]
     assert (counts["jobs"], counts["submits"]) == (1, {"queue.fal.run": 3})
 
 
 @pytest.mark.parametrize("fault", ["submit_500", "user_locked", "accepted_then_500"])
-def test_what_it_does_not_repeat(fal, play, fault):
+def test_client_submit_definite_error_does_not_retry(fal, run_script, fault):
     fal.set_faults(fault)
-    name, _ = play(SUBMIT)
+    name, _ = run_script(SUBMIT)
     assert name == "FalClientHTTPError"
     assert fal.ledger()["counts"]["submits"] == {"queue.fal.run": 1}
 
 
-def test_an_upload_that_fails_is_masked_by_the_fallback(fal, play):
+def test_client_upload_failure_is_masked_by_the_fallback(fal, run_script):
     fal.set_faults("upload_500")
-    scene = "try: given()\nexcept Exception as problem: print(json.dumps(str(problem)))"
-    assert "Invalid storage type" in play(scene)
+    script = "try: given()\nexcept Exception as problem: print(json.dumps(str(problem)))"
+    assert "Invalid storage type" in run_script(script)
