@@ -10,16 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..vidu.errors import Charge, ShotsFailedError, ViduError
-from ..vidu.generate import Clip, generate
+from ..vidu.destination import Destination
+from ..vidu.errors import ShotsFailedError, ViduError
+from ..vidu.generate import generate
 from ..vidu.library import load_or_resume
 from ..vidu.media.video import decode
-from ..vidu.models import Entry
+from ..vidu.models import Clip, Entry
 from ..vidu.progress import Phase, Progress, ProgressCallback
 from ..vidu.request import Request
 from ..vidu.session import open_session
 from ..vidu.settings import Settings
-from ..vidu.steps.context import Names
 from . import host
 from .host import io
 from .host.progress import NodeProgress
@@ -93,7 +93,7 @@ class DecodedClip:
 async def generate_clips(
     requests: Sequence[Request],
     shot_labels: Sequence[str],
-    names: Sequence[Names],
+    destinations: Sequence[Destination],
     metadata: Mapping[str, str],
     wanted: FrameSelection,
     *,
@@ -105,7 +105,7 @@ async def generate_clips(
     Args:
         requests: The shots.
         shot_labels: What each is called in an error.
-        names: Where the clip of each may be saved.
+        destinations: Where the clip of each is saved.
         metadata: Texts to carry inside the files.
         wanted: Which frames to decode.
         draft: Whether to work without key, network and cost.
@@ -120,7 +120,7 @@ async def generate_clips(
     display = NodeProgress(requests)
     with host.track_job(display):
         results = await host.run_interruptible(
-            _make_all(requests, names, metadata, wanted, draft, display), display
+            _make_all(requests, destinations, metadata, wanted, draft, display), display
         )
     takes = [result for result in results if isinstance(result, DecodedClip)]
     failure = _failure(results, shot_labels)
@@ -144,7 +144,7 @@ async def load_saved_clip(entry: Entry, wanted: FrameSelection) -> DecodedClip:
 
     async def work() -> DecodedClip:
         clip = await load_or_resume(
-            entry, host.data_dir(), host.names(RECALLED_PREFIX), on_progress
+            entry, host.data_dir(), host.destination(RECALLED_PREFIX), on_progress
         )
         return await _taken(clip, wanted, on_progress)
 
@@ -169,7 +169,7 @@ def outputs(takes: Sequence[DecodedClip]) -> io.NodeOutput:
 
 async def _make_all(
     requests: Sequence[Request],
-    names: Sequence[Names],
+    destinations: Sequence[Destination],
     metadata: Mapping[str, str],
     wanted: FrameSelection,
     draft: bool,
@@ -185,7 +185,7 @@ async def _make_all(
                 requests[index],
                 provider,
                 ledger,
-                names[index],
+                destinations[index],
                 metadata=metadata,
                 settings=settings,
                 on_progress=on_progress,
@@ -194,8 +194,6 @@ async def _make_all(
             async with one_at_a_time:
                 return await _taken(clip, wanted, on_progress)
         except ViduError as error:
-            if not provider.charges:
-                error.charge = Charge.NOT_SPENT
             on_progress(Progress(Phase.DONE, f"Failed: {error.message}", 1.0))
             raise
 
@@ -223,6 +221,8 @@ async def _decoded(clip: Clip, wanted: FrameSelection) -> NDArray[np.float32]:
             max_frames=wanted.max_frames,
             stop=stop.is_set,
         )
+    except ViduError as error:
+        raise error.with_charge(clip.charge, clip.request_id) from error
     finally:
         stop.set()
 
@@ -246,6 +246,6 @@ def _failure(
 
 def _summary(clip: Clip) -> str:
     size = f"{clip.width}x{clip.height}, {clip.frame_count} frames"
-    if clip.request_id.startswith("draft"):
+    if clip.is_draft:
         return f"Draft, free: {size}"
     return f"Saved clip, free: {size}" if clip.reused else f"${clip.cost_usd:.2f}: {size}"

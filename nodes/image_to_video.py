@@ -169,7 +169,7 @@ class FalViduImageToVideo(io.ComfyNode):
         takes = await generate_clips(
             await asyncio.to_thread(_requests, shots, called),
             called,
-            [host.names(shot["filename_prefix"]) for shot in shots],
+            [host.destination(shot["filename_prefix"]) for shot in shots],
             host.metadata(cls.hidden),
             FrameSelection(
                 single_value("every_nth", every_nth), single_value("max_frames", max_frames)

@@ -3,14 +3,14 @@
 ::
 
     import asyncio
-    from vidu import Clip, Request, Settings, generate, default_data_dir
-    from vidu import image_to_video, numbered_names, open_session, load_image
+    from vidu import Clip, Destination, Request, Settings, default_data_dir, generate
+    from vidu import image_to_video, load_image, open_session
 
     async def make(shot: Request) -> Clip:
         settings = Settings.load(default_data_dir())
-        names = numbered_names("clips", "lighthouse")
+        destination = Destination("clips", "lighthouse")
         async with open_session(default_data_dir(), settings) as (fal, ledger):
-            return await generate(shot, fal, ledger, names, settings=settings)
+            return await generate(shot, fal, ledger, destination, settings=settings)
 
     shot = image_to_video(load_image("lighthouse.png"), "The waves roll in.", seed=7)
     print(asyncio.run(make(shot)).path)  # in a notebook: (await make(shot)).path
@@ -29,6 +29,7 @@ from .builders import (
     text_to_video,
 )
 from .credentials import FoundKey, Secret, find_key, forget_key, parse_key, store_key
+from .destination import Destination
 from .endpoint import Endpoint
 from .endpoints import ENDPOINTS
 from .errors import (
@@ -74,16 +75,15 @@ from .errors import (
     UploadError,
     ViduError,
 )
-from .generate import Clip, generate, resume
+from .generate import generate, resume
 from .ledger.ledger import Ledger
 from .media.image import load_image
-from .models import Entry, Output, RequestHandle, SavedFile, State
+from .models import Clip, Entry, Output, RequestHandle, SavedFile, State
 from .progress import Phase, Progress
 from .provider import Provider
 from .request import Request
 from .session import open_session
 from .settings import Settings, default_data_dir
-from .steps.context import Names, numbered_names
 
 if TYPE_CHECKING:
     from .draft.client import Draft
@@ -104,6 +104,7 @@ __all__ = [
     "ContentPolicyError",
     "CorruptClipError",
     "CredentialError",
+    "Destination",
     "DownloadError",
     "Draft",
     "Endpoint",
@@ -124,7 +125,6 @@ __all__ = [
     "LedgerUnavailableError",
     "MalformedKeyError",
     "MissingKeyError",
-    "Names",
     "Output",
     "Phase",
     "Progress",
@@ -158,7 +158,6 @@ __all__ = [
     "image",
     "image_to_video",
     "load_image",
-    "numbered_names",
     "open_session",
     "parse_key",
     "reference_to_video",

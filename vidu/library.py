@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from .destination import Destination
 from .errors import InvalidSettingError, LedgerUnavailableError
-from .generate import Clip, resume, saved_clip
+from .generate import resume
 from .ledger.ledger import LEDGER_FILE, Ledger
 from .ledger.schema import open_database
 from .media.video import open_mp4
-from .models import Entry, State, entry_of
-from .progress import ProgressCallback, silent
+from .models import Clip, Entry, SavedFile, State, entry_of
+from .progress import ProgressCallback
 from .session import open_session
 from .settings import Settings
-from .steps.context import Names
-from .steps.retrieve import is_intact
+from .steps.verify import find_saved_file
 
 STATE_FILTERS: Mapping[str, tuple[State, ...]] = MappingProxyType(
     {
@@ -116,39 +117,45 @@ def get_by_request_id(data_dir: Path, request_id: str) -> Entry:
 
 
 async def load_or_resume(
-    entry: Entry, data_dir: Path, names: Names, on_progress: ProgressCallback = silent
+    entry: Entry,
+    data_dir: Path,
+    destination: Destination,
+    on_progress: ProgressCallback | None = None,
 ) -> Clip:
     """Return a row's clip: from disk without key or network, else from fal; never paid again.
 
     Args:
         entry: The row.
         data_dir: The folder of ledger, settings and key.
-        names: Where the clip may be saved when it has to be fetched.
+        destination: Where the clip is saved when it has to be downloaded.
         on_progress: Called with each moment of progress.
 
     Raises:
         GenerationError: There is no clip to be had.
         ViduError: See the tree in `errors.py`.
     """
-    if await is_intact(entry):
-        return saved_clip(await _kept(entry, data_dir))
+    file = await asyncio.to_thread(find_saved_file, entry, destination.folder)
+    if file:
+        await _note_file(entry, file, data_dir)
+        return Clip.from_entry(replace(entry, file=file))
     settings = Settings.load(data_dir)
     async with open_session(data_dir, settings) as (provider, ledger):
         return await resume(
-            entry, provider, ledger, names, settings=settings, on_progress=on_progress
+            entry, provider, ledger, destination, settings=settings, on_progress=on_progress
         )
 
 
-async def _kept(entry: Entry, data_dir: Path) -> Entry:
-    """Move a row to SAVED whose file had been missing and is back."""
-    if entry.state is not State.FINISHED or entry.file is None:
-        return entry
+async def _note_file(entry: Entry, file: SavedFile, data_dir: Path) -> None:
+    """Move a row to SAVED whose file had been missing or has moved, and is found."""
+    if entry.state is State.FAILED or (entry.state is State.SAVED and entry.file == file):
+        return
     with Ledger.open(data_dir) as ledger:
         async with ledger.lock_shot(entry.fingerprint, lambda: None):
             now = ledger.get(entry.id)
-            if now is None or now.state is not State.FINISHED:
-                return entry
-            return ledger.mark_saved(now, entry.file)
+            if now and now.output and now.state is State.SAVED:
+                now = ledger.mark_finished(now, now.output)
+            if now and now.state is State.FINISHED:
+                ledger.mark_saved(now, file)
 
 
 def read_workflow(path: Path) -> Any:

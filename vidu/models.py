@@ -11,6 +11,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from .errors import Charge
+
 MICRO = 1_000_000
 """Charge is stored in whole millionths of a dollar."""
 
@@ -102,6 +104,71 @@ class Entry:
     def request_id(self) -> str:
         """fal's id, or the empty string before there is one."""
         return self.handle.request_id if self.handle else ""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip on disk.
+
+    Args:
+        path: The mp4, as fal delivered it, packet for packet.
+        request_id: fal's id of the request that made it.
+        seed: The seed that was sent; 0 when Vidu chose.
+        width: Pixels.
+        height: Pixels.
+        fps: Frames per second, on average.
+        frame_count: Frames in the file.
+        duration_s: Seconds.
+        cost_usd: What this run paid for it: its price, or 0 when it had been paid for before.
+        reused: Whether an earlier run had paid for it.
+    """
+
+    path: Path
+    request_id: str
+    seed: int
+    width: int
+    height: int
+    fps: float
+    frame_count: int
+    duration_s: float
+    cost_usd: Decimal
+    reused: bool
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is a free local stand-in."""
+        return self.request_id.startswith("draft")
+
+    @property
+    def charge(self) -> Charge:
+        """What an error says of the money that comes after the clip was saved."""
+        return Charge.NOT_SPENT if self.is_draft else Charge.SPENT
+
+    @classmethod
+    def from_entry(
+        cls, entry: Entry, *, cost_usd: Decimal = Decimal(0), reused: bool = True
+    ) -> Clip:
+        """Return the clip of a SAVED row.
+
+        Args:
+            entry: The row.
+            cost_usd: What this run paid for it.
+            reused: Whether an earlier run had paid for it.
+        """
+        file = entry.file
+        assert file is not None
+        return cls(
+            path=file.path,
+            request_id=entry.request_id,
+            seed=entry.seed,
+            width=file.width,
+            height=file.height,
+            fps=file.fps,
+            frame_count=file.frame_count,
+            duration_s=file.duration_s,
+            cost_usd=cost_usd,
+            reused=reused,
+        )
 
 
 FILE_COLUMNS = tuple(field.name for field in fields(SavedFile))

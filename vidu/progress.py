@@ -43,10 +43,6 @@ ProgressCallback = Callable[[Progress], None]
 """Called with each moment, from the event loop's thread; it must return at once."""
 
 
-def silent(_: Progress) -> None:
-    """Tell nobody."""
-
-
 USUAL_GENERATION_S = 60.0
 """Vidu takes about 30 to 90 s (reference: fal.md 5.4)."""
 

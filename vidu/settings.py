@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from .errors import InvalidSettingError
+from .files import replace_file
 
 SETTINGS_FILE = "settings.json"
 MAY_BE_ZERO = frozenset({"retry_timeout_s", "daily_budget_usd"})
@@ -45,12 +46,12 @@ class Settings:
         InvalidSettingError: One is negative or endless, or is 0 and has no meaning so.
     """
 
-    queue_limit_s: Decimal = Decimal(1800)
-    generation_limit_s: Decimal = Decimal(900)
-    max_generation_s: Decimal = Decimal(900)
-    read_timeout_s: Decimal = Decimal(20)
-    retry_timeout_s: Decimal = Decimal(300)
-    clip_limit_mb: Decimal = Decimal(1024)
+    queue_limit_s: float = 1800.0
+    generation_limit_s: float = 900.0
+    max_generation_s: float = 900.0
+    read_timeout_s: float = 20.0
+    retry_timeout_s: float = 300.0
+    clip_limit_mb: float = 1024.0
     daily_budget_usd: Decimal = Decimal(0)
 
     def __post_init__(self) -> None:
@@ -71,7 +72,7 @@ class Settings:
         On its way to fal, in the queue, and being made.
         """
         generation_s = max(self.generation_limit_s, self.max_generation_s)
-        return float(self.read_timeout_s + self.queue_limit_s + generation_s)
+        return self.read_timeout_s + self.queue_limit_s + generation_s
 
     @classmethod
     def load(cls, data_dir: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -91,14 +92,15 @@ class Settings:
                 f"{data_dir / SETTINGS_FILE} has unknown settings: {', '.join(sorted(unknown))}.",
                 f"The settings are {', '.join(field.name for field in fields(cls))}.",
             )
-        values = {}
+        numbers = {}
         for field in fields(cls):
             variable = f"VIDU_{field.name.upper()}"
             if environ.get(variable, "").strip():
-                values[field.name] = _number(variable, environ[variable].strip())
+                numbers[field.name] = _number(variable, environ[variable].strip())
             elif field.name in stored:
-                values[field.name] = _number(f"{field.name} in {SETTINGS_FILE}", stored[field.name])
-        return cls(**values)
+                where = f"{field.name} in {SETTINGS_FILE}"
+                numbers[field.name] = _number(where, stored[field.name])
+        return cls(**{name: type(getattr(cls, name))(numbers[name]) for name in numbers})
 
 
 def store_daily_budget(data_dir: Path, usd: Decimal) -> None:
@@ -118,7 +120,7 @@ def store_daily_budget(data_dir: Path, usd: Decimal) -> None:
     data_dir.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{SETTINGS_FILE}.new")
     fresh.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
-    fresh.replace(path)
+    replace_file(fresh, path)
 
 
 def _stored(path: Path) -> Mapping[str, object]:

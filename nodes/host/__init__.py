@@ -11,10 +11,11 @@ import asyncio
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import folder_paths
@@ -29,8 +30,7 @@ from comfy_execution.utils import get_executing_context
 from numpy.typing import NDArray
 from server import PromptServer
 
-from ...vidu.errors import InvalidSettingError
-from ...vidu.steps.context import Names
+from ...vidu.destination import Destination
 from .interrupts import InterruptLog
 from .progress import NodeProgress
 
@@ -42,11 +42,11 @@ __all__ = [
     "blocked",
     "current_jobs",
     "data_dir",
+    "destination",
     "interrupted_since",
     "io",
     "listen_for_interrupts",
     "metadata",
-    "names",
     "notify",
     "preview",
     "route_table",
@@ -177,33 +177,34 @@ def notify(warning: str) -> None:
     server.send_sync("vidu.warning", {"text": warning}, client_id)
 
 
+TIME_CODES: Mapping[str, str] = MappingProxyType(
+    {
+        "year": "%Y",
+        "month": "%m",
+        "day": "%d",
+        "hour": "%H",
+        "minute": "%M",
+        "second": "%S",
+    }
+)
+"""What the host replaces in a prefix beside the size of an image, as codes of strftime."""
+
+
 def data_dir() -> Path:
     """Return the private folder of ledger, settings and key, which no route of the host serves."""
     return Path(folder_paths.get_system_user_directory("fal_vidu"))
 
 
-def names(prefix: str) -> Names:
-    """Return the paths that ComfyUI's rules give a clip with this filename prefix.
+def destination(prefix: str) -> Destination:
+    """Return where ComfyUI's rules put a clip with this filename prefix.
 
     Raises:
         InvalidSettingError: The prefix leads out of the output folder.
     """
-    output = folder_paths.get_output_directory()
-
-    def candidates(width: int, height: int) -> Iterator[Path]:
-        folder, stem, counter, _, _ = folder_paths.get_save_image_path(
-            prefix, output, width, height
-        )
-        return (Path(folder) / f"{stem}_{number:05}_.mp4" for number in count(counter))
-
-    try:
-        candidates(0, 0)
-    except Exception as error:
-        raise InvalidSettingError(
-            f"filename_prefix {prefix!r} does not lead to a folder inside ComfyUI's output folder.",
-            "Use a prefix such as video/Vidu.",
-        ) from error
-    return candidates
+    dated = prefix
+    for name, code in TIME_CODES.items():
+        dated = dated.replace(f"%{name}%", time.strftime(code))
+    return Destination.inside(Path(folder_paths.get_output_directory()), dated)
 
 
 def metadata(hidden: Any) -> Mapping[str, str]:

@@ -80,10 +80,10 @@ class ClipRoutes:
         await read_json(request)
         entry = await self._entry(request)
         display = NodeProgress([entry])
-        names = await asyncio.to_thread(host.names, RECALLED_PREFIX)
+        destination = await asyncio.to_thread(host.destination, RECALLED_PREFIX)
         with host.track_job(display):
             await host.run_with_progress(
-                load_or_resume(entry, self._data_dir, names, display.callback_for(0)), display
+                load_or_resume(entry, self._data_dir, destination, display.callback_for(0)), display
             )
         return json_response(entry_to_json(await self._entry(request)))
 

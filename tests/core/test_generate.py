@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from vidu import Fal, errors, find_key, generate, numbered_names
+from vidu import Destination, Fal, errors, find_key, generate
 from vidu.errors import Charge
 from vidu.ledger.ledger import Ledger
 from vidu.media.video import check
@@ -63,7 +63,7 @@ async def test_four_shots_run_side_by_side(fal, vidu_home, clips):
 
 async def test_it_asks_at_most_once_a_second_and_sees_the_end_soon(open_fal, vidu_home, clips):
     fal = open_fal(generation_seconds=2.4)
-    patient = replace(SHORT, queue_limit_s=Decimal(9))
+    patient = replace(SHORT, queue_limit_s=9.0)
     runs = (run(shot(seed), vidu_home, clips, settings=patient) for seed in (1, 2, 3))
     await asyncio.gather(*runs)
     ledger = fal.ledger()
@@ -135,19 +135,25 @@ async def test_a_kept_file_that_is_not_intact_is_fetched_again_free(fal, vidu_ho
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
-async def test_a_clip_gone_everywhere_is_paid_again_only_after_saying_so(fal, vidu_home, clips):
-    (await run(shot(), vidu_home, clips)).path.unlink()
+async def test_generate_clip_gone_everywhere_pays_again_by_the_users_word_only(
+    fal, vidu_home, clips
+):
+    path = (await run(shot(), vidu_home, clips)).path
+    path.unlink()
     fal.set_faults("clip_gone")
-    told = []
-
-    def on_progress(progress):
-        told.append((progress.warning, progress.text, fal.ledger()["counts"]["jobs"]))
-        if "again for" in progress.text:
-            fal.set_faults("")
-
-    again = await run(shot(), vidu_home, clips, on_progress=on_progress)
+    for _ in range(2):
+        with pytest.raises(errors.ClipGoneError) as caught:
+            await run(shot(), vidu_home, clips)
+        assert str(path) in caught.value.message
+        assert "Connect the drive" in caught.value.next_step
+        assert "vidu forget 1" in caught.value.next_step
+        assert caught.value.charge is Charge.CHARGED
+    assert fal.ledger()["counts"]["jobs"] == 1
+    fal.set_faults("")
+    with Ledger.open(vidu_home) as ledger:
+        ledger.delete(ledger.active(shot().fingerprint))
+    again = await run(shot(), vidu_home, clips)
     assert (again.reused, again.cost_usd) == (False, Decimal("0.20"))
-    assert [jobs for warned, words, jobs in told if warned and "again for $0.20" in words] == [1]
     assert fal.ledger()["counts"]["jobs"] == 2
 
 
@@ -320,8 +326,8 @@ async def test_a_lost_request_is_found_by_a_machine_whose_clock_is_hours_off(fal
     fal.set_faults("accepted_then_dropped:1")
     async with Fal(find_key(tmp_path).secret, SHORT) as provider:
         with Ledger(tmp_path / "ledger.sqlite", now=by_a_wrong_clock) as ledger:
-            names = numbered_names(clips, "clip")
-            await generate(shot(), provider, ledger, names, settings=SHORT)
+            destination = Destination(clips, "clip")
+            await generate(shot(), provider, ledger, destination, settings=SHORT)
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
@@ -331,7 +337,7 @@ async def test_without_a_listing_a_lost_request_is_the_artists_to_decide(fal, vi
         with pytest.raises(errors.SubmissionUnknownError) as caught:
             await run(shot(), vidu_home, clips)
         assert "not known whether fal charged" in str(caught.value)
-        assert "is not repeated on its own" in caught.value.message
+        assert "does not repeat the request" in caught.value.message
         assert 'python -m vidu forget 1 --home "' in caught.value.next_step
         assert submits(fal) == {"queue.fal.run": 1}
     fal.set_faults("")
@@ -382,7 +388,7 @@ async def test_the_key_goes_to_no_host_that_the_reply_names(fal, vidu_home, clip
 
 async def test_retry_after_is_honoured(fal, vidu_home, clips):
     fal.set_faults("status_429:1,result_429:1,download_429:1")
-    clip = await run(shot(), vidu_home, clips, settings=replace(SHORT, retry_timeout_s=Decimal(9)))
+    clip = await run(shot(), vidu_home, clips, settings=replace(SHORT, retry_timeout_s=9.0))
     asked_s = 2  # local_fal's Retry-After, longer than our own first delay
     limited = [pair for pair in pairwise(fal.ledger()["requests"]) if pair[0]["status"] == 429]
     assert len(limited) == 3
@@ -393,7 +399,7 @@ async def test_retry_after_is_honoured(fal, vidu_home, clips):
 
 
 async def test_the_limit_on_the_queue(fal, vidu_home, clips):
-    patient = replace(SHORT, queue_limit_s=Decimal(60))
+    patient = replace(SHORT, queue_limit_s=60.0)
     fal.set_faults("slow")
     others = [asyncio.create_task(run(shot(seed), vidu_home, clips)) for seed in (8, 9)]
     await until(lambda: fal.ledger()["most_running"] == 2)
@@ -401,7 +407,7 @@ async def test_the_limit_on_the_queue(fal, vidu_home, clips):
     options = {"by_user": False, "settings": patient}
     await interrupted(shot(), vidu_home, clips, Phase.QUEUED, **options)
     with pytest.raises(errors.QueueTimeoutError) as caught:
-        await run(shot(), vidu_home, clips, settings=replace(SHORT, queue_limit_s=Decimal("0.1")))
+        await run(shot(), vidu_home, clips, settings=replace(SHORT, queue_limit_s=0.1))
     assert "fal charges once if it finishes" in str(caught.value)
     clip = await run(shot(), vidu_home, clips, settings=patient)
     assert problems(fal, vidu_home, clips, shot(), clip)[:-1] == []
@@ -418,9 +424,7 @@ async def test_fal_itself_ends_a_request_that_waits_too_long(fal, vidu_home, cli
 async def test_the_limit_on_the_generation(fal, vidu_home, clips):
     fal.set_faults("slow:1")
     with pytest.raises(errors.GenerationTimeoutError, match="fal charges once if it finishes"):
-        await run(
-            shot(), vidu_home, clips, settings=replace(SHORT, generation_limit_s=Decimal("0.5"))
-        )
+        await run(shot(), vidu_home, clips, settings=replace(SHORT, generation_limit_s=0.5))
     clip = await run(shot(), vidu_home, clips)
     assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
 

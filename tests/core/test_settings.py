@@ -75,7 +75,7 @@ def test_a_stored_value_that_is_no_number_is_named(stored, value):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("value", ["-1", "-0.001", "1e999", "1e-999"])
+@pytest.mark.parametrize("value", ["-1", "-0.001", "1e999", "-1e999"])
 def test_a_value_out_of_range_is_named_with_what_to_set(tmp_path, name, value):
     with pytest.raises(InvalidSettingError, match=f"{name} is ") as refused:
         Settings.load(tmp_path, {f"VIDU_{name.upper()}": value})
@@ -83,9 +83,10 @@ def test_a_value_out_of_range_is_named_with_what_to_set(tmp_path, name, value):
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ZERO])
-def test_a_limit_of_0_is_none_and_refused(tmp_path, name):
+@pytest.mark.parametrize("value", ["0", "1e-999"])
+def test_settings_limit_of_0_is_refused(tmp_path, name, value):
     with pytest.raises(InvalidSettingError, match=f"{name} is 0.* to a number above 0"):
-        Settings.load(tmp_path, {f"VIDU_{name.upper()}": "0"})
+        Settings.load(tmp_path, {f"VIDU_{name.upper()}": value})
 
 
 @pytest.mark.parametrize("name", ZERO)
@@ -138,7 +139,6 @@ def test_whatever_a_variable_holds_it_is_a_usable_number_or_named(name, value):
         assert name in str(refused).lower()
         return
     number = getattr(settings, name)
-    assert number.is_finite()
     assert 0 < float(number) < math.inf or (name in ZERO and number == 0)
 
 
@@ -149,7 +149,7 @@ def test_a_request_lives_as_long_as_it_may_travel_wait_and_be_made():
 
 
 def test_a_short_wait_does_not_shorten_a_requests_life():
-    hasty = Settings(generation_limit_s=Decimal(5))
+    hasty = Settings(generation_limit_s=5.0)
     assert hasty.max_lifetime_s == Settings().max_lifetime_s
 
 

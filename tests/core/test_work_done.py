@@ -15,12 +15,12 @@ import pytest
 
 import vidu
 from vidu.builders import image_to_video
+from vidu.destination import Destination
 from vidu.generate import generate
 from vidu.media.color import Scratch, write_rgb
 from vidu.media.image import encode
 from vidu.media.video import WORKING_SHARE, decode
 from vidu.session import open_session
-from vidu.steps.context import numbered_names
 
 from ..support.shots import SHORT, run, shot
 
@@ -83,7 +83,7 @@ async def test_each_of_several_images_goes_up_once_and_each_clip_comes_down_once
                     image_to_video(picture, "The tide comes in"),
                     provider,
                     ledger,
-                    numbered_names(clips, "tide"),
+                    Destination(clips, "tide"),
                     settings=SHORT,
                 )
                 for picture in pictures

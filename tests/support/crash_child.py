@@ -17,7 +17,7 @@ from typing import Any
 
 from shots import SHORT, STEPS, shot
 
-from vidu import Fal, Ledger, ViduError, find_key, generate, numbered_names
+from vidu import Destination, Fal, Ledger, ViduError, find_key, generate
 from vidu.progress import Phase, Progress
 
 
@@ -62,13 +62,13 @@ async def main(home: Path, folder: Path, seed: int, moment: str = "", phase: str
 
     async with mortal(Fal, moment)(find_key(home).secret, SHORT) as fal:
         with mortal(Ledger, moment).open(home) as ledger:
-            names = numbered_names(folder, "clip")
+            destination = Destination(folder, "clip")
             options = {
                 "settings": SHORT,
                 "on_progress": on_progress,
                 "cancelled_by_user": lambda: True,
             }
-            run = asyncio.create_task(generate(shot(seed), fal, ledger, names, **options))
+            run = asyncio.create_task(generate(shot(seed), fal, ledger, destination, **options))
             interrupt = asyncio.create_task(reached.wait())
             await asyncio.wait({run, interrupt}, return_when=asyncio.FIRST_COMPLETED)
             if not run.done():

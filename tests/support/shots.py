@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,22 +15,22 @@ import numpy as np
 
 from local_fal import LocalFal
 from vidu.builders import image_to_video
-from vidu.generate import Clip, generate
+from vidu.destination import Destination
+from vidu.generate import generate
 from vidu.ledger.ledger import Ledger
 from vidu.media.video import check
-from vidu.models import State
+from vidu.models import Clip, State
 from vidu.progress import Phase, Progress
 from vidu.request import Request
 from vidu.session import open_session
 from vidu.settings import Settings
-from vidu.steps.context import numbered_names
 
 SHORT = Settings(
-    queue_limit_s=Decimal(4),
-    generation_limit_s=Decimal(4),
-    max_generation_s=Decimal(4),
-    read_timeout_s=Decimal("1.5"),
-    retry_timeout_s=Decimal(2),
+    queue_limit_s=4.0,
+    generation_limit_s=4.0,
+    max_generation_s=4.0,
+    read_timeout_s=1.5,
+    retry_timeout_s=2.0,
 )
 """Limits that a test can wait for; 9.5 s is the whole life of a request."""
 
@@ -69,7 +68,7 @@ async def run(
 ) -> Clip:
     """One run as a program makes it: its own client, its own connection to the ledger."""
     async with open_session(home, settings) as (provider, ledger):
-        given = {"names": numbered_names(folder, "clip"), "settings": settings} | options
+        given = {"destination": Destination(folder, "clip"), "settings": settings} | options
         return await generate(request, provider, ledger, **given)
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 from aiohttp import web
+
+from vidu.destination import Destination
 
 __all__ = [
     "ComfyExtension",
@@ -26,11 +26,11 @@ __all__ = [
     "blocked",
     "current_jobs",
     "data_dir",
+    "destination",
     "interrupted_since",
     "io",
     "listen_for_interrupts",
     "metadata",
-    "names",
     "notify",
     "preview",
     "route_table",
@@ -124,11 +124,8 @@ def data_dir():
     return home
 
 
-def names(prefix):
-    def candidates(width: int, height: int) -> Iterator[Path]:
-        return (data_dir() / "output" / f"{prefix}_{number:05}_.mp4" for number in count(1))
-
-    return candidates
+def destination(prefix):
+    return Destination.inside(data_dir() / "output", prefix)
 
 
 def notify(warning):

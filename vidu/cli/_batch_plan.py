@@ -11,13 +11,13 @@ from enum import Enum
 from pathlib import Path
 
 from ..builders import image_to_video
+from ..destination import clean_name
 from ..errors import InvalidInputError
 from ..ledger.ledger import Ledger
 from ..media.image import load_image
 from ..models import State
 from ..request import Request
 from ..shots.manifest import ManifestShot, read_manifest
-from ._output import stem
 
 
 class PlanStatus(str, Enum):
@@ -112,7 +112,7 @@ def _checked(row: ManifestShot) -> Job | str:
         request = _request(row)
     except InvalidInputError as error:
         return f"Row {row.number}: {error.message} {error.next_step}"
-    name = row.out or f"{stem(row.image)}_{request.fingerprint[:8]}"
+    name = row.out or f"{clean_name(row.image.stem, most_bytes=180)}_{request.fingerprint[:8]}"
     return Job(row, name, request.fingerprint, request.price)
 
 

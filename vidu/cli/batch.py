@@ -14,10 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..destination import Destination
 from ..errors import Charge, SaveError, ViduError
-from ..generate import Clip, generate
+from ..generate import generate
 from ..ledger.budget import BudgetedLedger
 from ..ledger.ledger import LEDGER_FILE, Ledger
+from ..models import Clip
 from ..progress import Progress, ProgressCallback
 from ..provider import Provider
 from ..session import open_session
@@ -27,7 +29,7 @@ from ._batch_plan import Job, PlanStatus, Shard, plan, plan_statuses
 from ._batch_progress import BatchProgress
 from ._contact_sheet import SheetItem, write_contact_sheet
 from ._gather import gather_all
-from ._output import as_json, candidate_paths, copy_to_free_name, prepare, with_charge
+from ._output import as_json, copy_to, prepare
 from ._signals import run_stoppable
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ async def _make_all(
         with BatchProgress(len(jobs)) as tally:
 
             async def one(job: Job) -> Clip | ViduError:
-                names = candidate_paths(arguments.out, job.name)
+                destination = Destination(arguments.out, job.name)
                 result: Clip | ViduError
                 try:
                     async with turns:
@@ -134,14 +136,14 @@ async def _make_all(
                             await asyncio.to_thread(job.request),
                             provider,
                             ledger,
-                            names,
+                            destination,
                             settings=settings,
                             on_progress=_callback_for(job, tally),
                             cancelled_by_user=by_user,
                         )
-                        result = await asyncio.to_thread(copy_to_free_name, clip, names)
+                        result = await asyncio.to_thread(copy_to, destination, clip)
                 except ViduError as error:
-                    result = with_charge(error, provider)
+                    result = error
                 _report(job, result, tally, json_response=arguments.json)
                 return result
 

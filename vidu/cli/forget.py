@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import InvalidSettingError, SaveError
 from ..ledger.ledger import Ledger
 from ..models import Entry, SavedFile
-from ..steps.retrieve import is_intact
+from ..steps.verify import is_intact
 from .ledger import line
 
 if TYPE_CHECKING:

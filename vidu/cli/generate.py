@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..builders import image_to_video
+from ..destination import Destination
 from ..endpoints import AMPLITUDE
 from ..errors import InvalidImageError, ViduError
-from ..generate import Clip, generate
+from ..generate import generate
 from ..media.image import load_image
+from ..models import Clip
 from ..request import Request
 from ..session import open_session
 from ..settings import Settings
-from ..steps.context import numbered_names
 from ._frames import export_frames
 from ._gather import gather_all
-from ._output import as_json, copy_into, prepare, stem, with_charge
+from ._output import as_json, copy_into, prepare
 from ._progress_bars import ProgressBars
 from ._signals import run_stoppable
 
@@ -84,7 +85,7 @@ async def _generate_all(
                     requests[index],
                     provider,
                     ledger,
-                    numbered_names(arguments.out, stem(image)),
+                    Destination(arguments.out, image.stem),
                     settings=settings,
                     on_progress=bars.callback_for(index),
                     cancelled_by_user=by_user,
@@ -93,7 +94,7 @@ async def _generate_all(
                 async with one_at_a_time:
                     await _export_frames(clip, arguments)
             except ViduError as error:
-                bars.say(f"{image}: {with_charge(error, provider)}")
+                bars.say(f"{image}: {error}")
                 return False
             bars.print(json.dumps(as_json(clip)) if arguments.json else str(clip.path))
             return True
@@ -104,9 +105,12 @@ async def _generate_all(
 
 
 async def _export_frames(clip: Clip, arguments: argparse.Namespace) -> None:
-    await asyncio.to_thread(
-        export_frames,
-        clip.path,
-        frames=arguments.frames,
-        contact_sheet=arguments.contact_sheet,
-    )
+    try:
+        await asyncio.to_thread(
+            export_frames,
+            clip.path,
+            frames=arguments.frames,
+            contact_sheet=arguments.contact_sheet,
+        )
+    except ViduError as error:
+        raise error.with_charge(clip.charge, clip.request_id) from error

@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..destination import Destination
 from ..errors import ViduError
 from ..generate import resume
 from ..models import Entry
 from ..session import open_session
 from ..settings import Settings
-from ..steps.context import numbered_names
 from ._gather import gather_all
 from ._output import as_json, prepare
 from ._progress_bars import ProgressBars
@@ -45,13 +45,13 @@ async def _collect_all(arguments: argparse.Namespace, settings: Settings) -> int
 
         async def one(index: int) -> bool:
             entry = entries[index]
-            names = numbered_names(arguments.out, f"resumed_{entry.id}")
+            destination = Destination(arguments.out, f"resumed_{entry.id}")
             try:
                 clip = await resume(
                     entry,
                     provider,
                     ledger,
-                    names,
+                    destination,
                     settings=settings,
                     on_progress=bars.callback_for(index),
                 )

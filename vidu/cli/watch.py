@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..builders import image_to_video
+from ..destination import Destination
 from ..endpoints import AMPLITUDE
 from ..errors import InvalidPromptError, InvalidSettingError, ViduError
 from ..generate import generate
@@ -24,7 +25,7 @@ from ..request import Request
 from ..session import open_session
 from ..settings import Settings
 from ._gather import unexpected
-from ._output import as_json, candidate_paths, copy_to_free_name, prepare, stem
+from ._output import as_json, copy_to, prepare
 from ._signals import run_stoppable
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ async def _make(
     arguments: argparse.Namespace,
     by_user: Callable[[], bool],
 ) -> bool:
-    names = candidate_paths(arguments.out, stem(image))
+    destination = Destination(arguments.out, image.stem)
     try:
         request = await asyncio.to_thread(_request, image, arguments)
         if _was_made(request, ledger, arguments.out):
@@ -187,12 +188,12 @@ async def _make(
             request,
             provider,
             ledger,
-            names,
+            destination,
             settings=settings,
             on_progress=_callback_for(image.name),
             cancelled_by_user=by_user,
         )
-        clip = await asyncio.to_thread(copy_to_free_name, clip, names)
+        clip = await asyncio.to_thread(copy_to, destination, clip)
     except ViduError as error:
         _say(f"{image.name}: {error}")
         return False

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
+from ..destination import Destination
 from ..errors import SaveError
+from ..files import remove_file
 from .video import open_mp4
 
 if TYPE_CHECKING:
@@ -24,15 +24,15 @@ BRANDS = ("major_brand", "minor_version", "compatible_brands")
 """What libav reports as metadata and is a fact of the old file's layout."""
 
 
-def save_clip(source: Path, names: Iterator[Path], metadata: Mapping[str, str]) -> Path:
+def save_clip(source: Path, destination: Destination, metadata: Mapping[str, str]) -> Path:
     """Write a clip to the first free name: the same packets, its index first, metadata inside.
 
-    No two keeps ever share a name, in this process or another, and a name never stands for half
+    No two clips ever share a name, in this process or another, and a name never stands for half
     a clip longer than a rename takes.
 
     Args:
         source: The clip; it is left alone.
-        names: Where it may go, in order of preference; all on one file system.
+        destination: Where it goes.
         metadata: Written beside the clip's own, as ComfyUI does: JSON under `workflow`, `prompt`.
 
     Returns:
@@ -43,48 +43,20 @@ def save_clip(source: Path, names: Iterator[Path], metadata: Mapping[str, str]) 
     """
     import av
 
-    first = next(names)
-    part = first.with_name(f".{uuid4().hex}.part")
+    part = destination.temporary_path()
     try:
-        first.parent.mkdir(parents=True, exist_ok=True)
+        part.parent.mkdir(parents=True, exist_ok=True)
         _remux(source, part, metadata)
         with part.open("rb+") as file:
             os.fsync(file.fileno())
-        return rename_to_free_name(part, chain([first], names))
+        return destination.claim(part, ".mp4")
     except (OSError, av.FFmpegError) as error:
         raise SaveError(
-            f"The clip could not be written to {first.parent} ({error.strerror})."
+            f"The clip could not be written to {destination.folder} ({error.strerror})."
         ) from error
     finally:
         with suppress(OSError):
-            part.unlink()
-
-
-def rename_to_free_name(part: Path, names: Iterator[Path]) -> Path:
-    """Rename a file to the first free name, which no other keep takes meanwhile.
-
-    Args:
-        part: The whole file.
-        names: Where it may go, in order of preference; all on its file system.
-
-    Returns:
-        The name that was free.
-
-    Raises:
-        SaveError: None was.
-        OSError: It could not be renamed.
-    """
-    for path in names:
-        try:
-            path.open("xb").close()
-        except FileExistsError:
-            continue
-        try:
-            return part.replace(path)
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
-    raise SaveError("None of the names for the clip is free.")
+            remove_file(part)
 
 
 def _remux(source: Path, target: Path, metadata: Mapping[str, str]) -> None:

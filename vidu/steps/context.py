@@ -1,30 +1,17 @@
-"""What one run of one shot works with, handed from step to step."""
+"""The tools of one run, which are handed from step to step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import count
-from pathlib import Path
 
+from ..destination import Destination
 from ..ledger.ledger import Ledger
 from ..models import Entry
 from ..progress import Phase, Progress, ProgressCallback
 from ..provider import Provider
+from ..request import Request
 from ..settings import Settings
-
-Names = Callable[[int, int], Iterator[Path]]
-"""Given a width and height in pixels: the paths a clip may be saved at, the best first, no end."""
-
-
-def numbered_names(folder: Path | str, stem: str) -> Names:
-    """Return names `stem`_00001.mp4 and up in `folder`, whatever the clip's size."""
-
-    def names(width: int, height: int) -> Iterator[Path]:
-        place = Path(folder).absolute()
-        return (place / f"{stem}_{number:05}.mp4" for number in count(1))
-
-    return names
 
 
 @dataclass(frozen=True)
@@ -34,54 +21,55 @@ class Context:
     Args:
         provider: fal, or its stand-in.
         ledger: Where each step is written down.
-        names: Where the clip may be saved.
+        destination: Where the clip is saved.
         metadata: Texts to carry inside the file.
         settings: Limits.
-        on_progress: Told of each moment.
-        started_at: The ledger's time when the run began, in seconds since 1970.
-        may_pay: Whether a shot that fal has no clip of may be made anew.
+        request: The shot; None when only what was paid for is collected, and nothing may be paid.
+        on_progress: Called with each moment of progress.
+        cancelled_by_user: Asked when the task is cancelled; None means that nobody cancels at fal.
     """
 
     provider: Provider
     ledger: Ledger
-    names: Names
+    destination: Destination
     metadata: Mapping[str, str]
     settings: Settings
-    on_progress: ProgressCallback
-    started_at: float
-    may_pay: bool
+    request: Request | None
+    on_progress: ProgressCallback | None = None
+    cancelled_by_user: Callable[[], bool] | None = None
+
+    def notify(self, progress: Progress) -> None:
+        """Hand a moment of progress on, if anybody wants it."""
+        if self.on_progress:
+            self.on_progress(progress)
 
     def report(self, phase: Phase, text: str, fraction: float) -> None:
-        """Tell of a moment."""
-        self.on_progress(Progress(phase, text, fraction))
+        """Report a moment of progress."""
+        self.notify(Progress(phase, text, fraction))
 
     def warn(self, phase: Phase, text: str, fraction: float) -> None:
-        """Tell of a moment that must not be overlooked."""
-        self.on_progress(Progress(phase, text, fraction, warning=True))
+        """Report a moment that must not be overlooked."""
+        self.notify(Progress(phase, text, fraction, warning=True))
 
     def on_waiting(self) -> None:
-        """Tell that another run holds this shot's turn."""
+        """Report that another run holds the lock of this shot."""
         self.report(
-            Phase.WAITING, "Another run makes this very shot: waiting to share its clip", 0.0
+            Phase.WAITING, "This shot is already being generated: waiting for that clip", 0.0
         )
-
-    def paid_in_this_run(self, entry: Entry) -> bool:
-        """Return whether the paid request of `entry` was made in this run."""
-        return entry.submitting_at is not None and entry.submitting_at >= self.started_at
 
     def max_lifetime_s(self, entry: Entry) -> float:
-        """Return how long the request of `entry` can live from `submitting_at` on, in seconds."""
-        return (
-            self.settings.max_lifetime_s if entry.max_lifetime_s is None else entry.max_lifetime_s
-        )
+        """Return how long the request of `entry` can be under way, in seconds."""
+        if entry.max_lifetime_s is None:
+            return self.settings.max_lifetime_s
+        return entry.max_lifetime_s
 
     def same_account(self, entry: Entry) -> bool:
-        """Return whether the provider, asked about `entry`, is asked in the name that made it."""
+        """Return whether the provider is asked with the key of the account that made `entry`."""
         return entry.account in (None, self.provider.account)
 
     def regenerate_hint(self, entry: Entry) -> str:
-        """Return the sentence that tells how to pay for this shot again on purpose."""
+        """Return the sentence that says how to pay for this shot again on purpose."""
         return (
-            "To pay for it anew on purpose, forget it first, in the library or with: "
+            "To pay for a new clip, delete this entry first, in the library or with: "
             + self.ledger.delete_command(entry)
         )

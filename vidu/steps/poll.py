@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from ..errors import (
     ApiStatusError,
@@ -17,8 +16,10 @@ from ..models import Entry, RequestHandle, State
 from ..progress import generating, queued
 from ..provider import Completed, JobStatus, Queued, Running
 from ..retry import retry
+from ..stopwatch import Stopwatch
+from .cancel import cancel_if_user_did
 from .context import Context
-from .retrieve import recover_from_history
+from .history import recover_from_history
 
 YOUNG_S = 10.0
 POLL_EVERY_S = 1.02
@@ -35,47 +36,48 @@ async def poll(context: Context, entry: Entry) -> Entry:
         ViduError: fal could not be asked; the row stays.
     """
     try:
-        return await _collect(context, entry, await _poll_until_completed(context, entry))
+        status = await _poll_until_completed(context, entry)
+        return await _collect(context, entry, status)
     except ApiStatusError as problem:
         if problem.status_code != 404:
             raise
         return await recover_from_history(context, entry)
+    except asyncio.CancelledError:
+        await cancel_if_user_did(context, entry)
+        raise
 
 
 async def _poll_until_completed(context: Context, entry: Entry) -> Completed:
     assert entry.handle is not None
-    handle = entry.handle
-    queued_since, running_since = time.monotonic(), None
+    watch, generation = Stopwatch(), None
     while True:
-        asked_at = time.monotonic()
-        status = await _poll_once(context, entry, handle)
+        status = await _poll_once(context, entry.handle, watch)
         if isinstance(status, Completed):
             return status
         if isinstance(status, Running):
-            running_since = running_since or asked_at
-            _check_generation(context, entry, asked_at - running_since)
+            generation = generation or Stopwatch()
+            _check_generation(context, entry, generation.elapsed_s())
         if isinstance(status, Queued):
-            _check_queue(context, entry, status, asked_at - queued_since)
+            _check_queue(context, entry, status, watch.elapsed_s())
         await asyncio.sleep(POLL_EVERY_S)
 
 
-async def _poll_once(context: Context, entry: Entry, handle: RequestHandle) -> JobStatus:
+async def _poll_once(context: Context, handle: RequestHandle, watch: Stopwatch) -> JobStatus:
     while True:
         try:
             return await retry(
                 lambda: context.provider.status(handle),
-                timeout_s=float(context.settings.retry_timeout_s),
+                timeout_s=context.settings.retry_timeout_s,
             )
         except ApiStatusError as problem:
             # Right after the submit, not every server of fal's knows the request yet.
-            age_s = context.ledger.now() - (entry.submitted_at or 0)
-            if problem.status_code != 404 or age_s > YOUNG_S:
+            if problem.status_code != 404 or watch.elapsed_s() > YOUNG_S:
                 raise
             await asyncio.sleep(POLL_EVERY_S)
 
 
 def _check_queue(context: Context, entry: Entry, status: Queued, elapsed_s: float) -> None:
-    context.on_progress(queued(status.position, elapsed_s))
+    context.notify(queued(status.position, elapsed_s))
     if elapsed_s > context.settings.queue_limit_s:
         raise QueueTimeoutError(
             f"The request has waited for {elapsed_s:.0f} s in fal's queue.",
@@ -84,7 +86,7 @@ def _check_queue(context: Context, entry: Entry, status: Queued, elapsed_s: floa
 
 
 def _check_generation(context: Context, entry: Entry, elapsed_s: float) -> None:
-    context.on_progress(generating(elapsed_s))
+    context.notify(generating(elapsed_s))
     if elapsed_s > context.settings.generation_limit_s:
         raise GenerationTimeoutError(
             f"The clip is not done after {elapsed_s:.0f} s.", request_id=entry.request_id

@@ -9,9 +9,10 @@ from threading import Barrier
 
 import pytest
 
-from vidu.cli._output import candidate_paths, copy_into, copy_to_free_name
+from vidu.cli._output import copy_into, copy_to
+from vidu.destination import Destination
 from vidu.errors import SaveError
-from vidu.generate import Clip
+from vidu.models import Clip
 
 AT_ONCE = 8
 
@@ -45,6 +46,6 @@ def test_clips_of_one_name_that_come_at_once_are_all_there(tmp_path, clips):
 def test_a_copy_that_can_not_be_written_says_where_the_clip_is(tmp_path):
     made = clip(tmp_path / "there" / "a.mp4", b"mp4")
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(SaveError, match=r"a\.mp4 could not be copied to .*b\.mp4") as failed:
-        copy_to_free_name(made, candidate_paths(tmp_path / "file", "b"))
+    with pytest.raises(SaveError, match=r"a\.mp4 could not be copied to .*file") as failed:
+        copy_to(Destination(tmp_path / "file", "b"), made)
     assert "paid for and not lost" in str(failed.value)

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from vidu.builders import image_to_video
+from vidu.destination import Destination
 from vidu.draft.client import clip_size, render_clip
-from vidu.generate import Clip, generate
+from vidu.generate import generate
 from vidu.media.video import DecodeCancelledError, check, decode
+from vidu.models import Clip
 from vidu.progress import Phase, Progress, silent
 from vidu.session import open_session
 from vidu.settings import Settings
-from vidu.steps.context import numbered_names
 
 from ...support.shots import until
 
@@ -147,7 +148,7 @@ def draft_run(home: Path, folder: Path, on_progress=silent) -> asyncio.Task[Clip
         async with open_session(home, Settings(), draft=True) as (provider, ledger):
             request = image_to_video(PICTURE, "A wave.", seed=3)
             return await generate(
-                request, provider, ledger, numbered_names(folder, "a"), on_progress=on_progress
+                request, provider, ledger, Destination(folder, "a"), on_progress=on_progress
             )
 
     return asyncio.create_task(run())

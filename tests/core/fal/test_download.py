@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +13,10 @@ import pytest
 
 import local_fal
 from vidu import errors
+from vidu.destination import Destination
 from vidu.errors import Charge
-from vidu.generate import Clip
 from vidu.media.video import probe
-from vidu.steps.context import numbered_names
+from vidu.models import Clip
 
 from ...support.shots import SHORT, jobs_of, packet_problems, problems, run, shot, until
 
@@ -92,7 +90,7 @@ def finished(made, tmp_path) -> Finished:
 )
 async def test_what_passes_is_got_past(faults, statuses, finished):
     finished.fal.set_faults(faults)
-    clip = await finished.fetched(settings=replace(SHORT, retry_timeout_s=Decimal(5)))
+    clip = await finished.fetched(settings=replace(SHORT, retry_timeout_s=5.0))
     assert finished.statuses == statuses
     assert (clip.reused, clip.cost_usd) == (True, 0)
     assert problems(finished.fal, finished.home, finished.folder, shot(), clip) == []
@@ -117,9 +115,9 @@ async def test_what_passes_is_got_past(faults, statuses, finished):
 async def test_what_lasts_is_said_and_never_handed_on(fault, kind, words, finished):
     finished.fal.set_faults(fault)
     with pytest.raises(kind, match=words) as caught:
-        await finished.fetched(settings=replace(SHORT, retry_timeout_s=Decimal("0.5")))
+        await finished.fetched(settings=replace(SHORT, retry_timeout_s=0.5))
     assert caught.value.charge is Charge.SPENT
-    assert "Run the same shot again to fetch it" in caught.value.next_step
+    assert "Run the same shot again to" in caught.value.next_step
     assert caught.value.request_id == jobs_of(finished.fal, shot())[0]["request_id"]
     assert list(finished.folder.glob("[!.]*")) == []
     assert finished.fal.ledger()["refused"] == []  # nobody even knocked at the private address
@@ -137,7 +135,7 @@ async def test_no_key_goes_to_the_cdn(finished):
 
 async def test_a_clip_larger_than_the_limit(finished):
     with pytest.raises(errors.DownloadError, match="larger than 0 MB") as caught:
-        await finished.fetched(settings=replace(SHORT, clip_limit_mb=Decimal("0.001")))
+        await finished.fetched(settings=replace(SHORT, clip_limit_mb=0.001))
     assert "VIDU_CLIP_LIMIT_MB" in caught.value.next_step
     assert caught.value.charge is Charge.SPENT
     assert list(finished.folder.glob("[!.]*")) == []
@@ -146,16 +144,12 @@ async def test_a_clip_larger_than_the_limit(finished):
 
 
 async def test_a_finished_clip_that_can_not_be_kept_is_not_fetched_twice(finished):
-    (finished.folder / "blocked").write_text("a file where a folder should be")
-
-    def names(width, height):
-        folder = finished.folder / ("blocked" if (width, height) == (64, 48) else "")
-        return numbered_names(folder, "clip")(width, height)
-
-    with pytest.raises(errors.SaveError, match="blocked") as caught:
-        await finished.fetched(names=names)
+    (finished.folder / "64x48").write_text("a file where a folder should be")
+    blocked = Destination(finished.folder / "%width%x%height%", "clip")
+    with pytest.raises(errors.SaveError, match="64x48") as caught:
+        await finished.fetched(destination=blocked)
     assert caught.value.charge is Charge.SPENT
-    (finished.folder / "blocked").unlink()
+    (finished.folder / "64x48").unlink()
     clip = await finished.fetched()
     assert finished.statuses == [200]
     assert problems(finished.fal, finished.home, finished.folder, shot(), clip) == []
@@ -164,7 +158,7 @@ async def test_a_finished_clip_that_can_not_be_kept_is_not_fetched_twice(finishe
 async def test_a_folder_that_can_not_be_made_is_said_before_the_download(finished):
     (finished.folder / "blocked").write_text("a file where a folder should be")
     with pytest.raises(errors.SaveError, match="blocked"):
-        await finished.fetched(names=numbered_names(finished.folder / "blocked", "clip"))
+        await finished.fetched(destination=Destination(finished.folder / "blocked", "clip"))
     assert finished.statuses == []
     (finished.folder / "blocked").unlink()
     clip = await finished.fetched()
@@ -173,8 +167,7 @@ async def test_a_folder_that_can_not_be_made_is_said_before_the_download(finishe
 
 async def test_what_a_killed_run_left_of_the_download_is_replaced(finished):
     (job,) = jobs_of(finished.fal, shot())
-    tag = hashlib.sha256(job["request_id"].encode()).hexdigest()[:16]
-    left = finished.folder / f".{tag}.part"
+    left = Destination(finished.folder, "clip").temporary_path(job["request_id"])
     left.write_bytes(b"\0\0\0\x20ftypisom" + bytes(1000))
     clip = await finished.fetched()
     assert problems(finished.fal, finished.home, finished.folder, shot(), clip) == []

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from vidu.errors import Charge, UnsafeUrlError
 from vidu.fal.download import download
 from vidu.fal.safe_url import LOCAL_NAMES, check_url, is_public
-from vidu.progress import silent
 from vidu.settings import Settings
 
 HOSTS = Path("/etc/hosts")
@@ -260,5 +259,5 @@ async def test_a_name_that_leads_elsewhere_at_the_next_look_up_is_refused(monkey
     async with server, httpx.AsyncClient(verify=require_fal_urls) as http:
         with pytest.raises(UnsafeUrlError, match="private network"):
             url = f"https://clips.example:{port}/clip.mp4"
-            await download(http, url, part, None, Settings(), silent)
+            await download(http, url, part, None, Settings(), lambda _: None)
     assert not part.exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
-from vidu import Clip, Settings, State, ViduError, generate, numbered_names, open_session
+from vidu import Clip, Destination, Settings, State, ViduError, generate, open_session
 from vidu.media.video import check
 
 from ...support.shots import job_problems, shot
@@ -37,7 +37,7 @@ async def test_five_hundred_shots_are_five_hundred_jobs_and_clips(
     async with open_session(vidu_home, settings) as (provider, ledger):
 
         async def bring(seed: int) -> Clip:
-            options = {"names": numbered_names(clips, "clip"), "settings": settings}
+            options = {"destination": Destination(clips, "clip"), "settings": settings}
             async with at_once:
                 if chance.random() < FAULTY:
                     fal.set_faults(f"{chance.choice(PASSING)}:1")

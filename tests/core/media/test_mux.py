@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vidu.destination import Destination
 from vidu.errors import SaveError
 from vidu.media.mux import save_clip
 from vidu.media.video import probe
@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[3]
 LATE = [5, 6, 7, 8, 20, 21, 40, 41, 42, 43]
 
 
-def names(folder: Path):
-    return (folder / f"Vidu_{number:05}.mp4" for number in itertools.count(1))
+def names(folder: Path) -> Destination:
+    return Destination(folder, "Vidu")
 
 
 def packets(path: Path) -> list[tuple]:
@@ -138,13 +138,13 @@ def test_the_source_is_left_alone(film, noise_frames, tmp_path):
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15
 )
 @given(taken=st.sets(st.integers(1, 6)))
-def test_the_first_free_name_is_taken(taken, film, noise_frames, tmp_path_factory):
+def test_save_clip_takes_the_number_after_the_highest(taken, film, noise_frames, tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved")
     source = film(noise_frames(1))
     for number in taken:
         (folder / f"Vidu_{number:05}.mp4").write_text("another's")
-    first_free = next(number for number in itertools.count(1) if number not in taken)
-    assert save_clip(source, names(folder), {}) == folder / f"Vidu_{first_free:05}.mp4"
+    following = max(taken, default=0) + 1
+    assert save_clip(source, names(folder), {}) == folder / f"Vidu_{following:05}.mp4"
     for number in taken:
         assert (folder / f"Vidu_{number:05}.mp4").read_text() == "another's"
     assert len(list(folder.iterdir())) == len(taken) + 1
@@ -156,17 +156,18 @@ def test_threads_never_share_a_name(film, noise_frames, tmp_path):
         saved = list(
             pool.map(lambda _: save_clip(source, names(tmp_path / "saved"), {}), range(24))
         )
-    assert Counter(saved) == Counter(itertools.islice(names(tmp_path / "saved"), 24))
+    assert Counter(path.name for path in saved) == Counter(f"Vidu_{n:05}.mp4" for n in range(1, 25))
 
 
 KEEP_MANY = """
-import itertools, sys
+import sys
 from pathlib import Path
+from vidu.destination import Destination
 from vidu.media.mux import save_clip
 source, folder = map(Path, sys.argv[1:])
 sys.stdin.readline()
 for _ in range(6):
-    print(save_clip(source, (folder / f"Vidu_{n:05}.mp4" for n in itertools.count(1)), {}).name)
+    print(save_clip(source, Destination(folder, "Vidu"), {}).name)
 """
 
 
@@ -191,22 +192,17 @@ def test_a_place_that_can_not_be_written_is_named(film, noise_frames, tmp_path):
     assert source.read_bytes() == before
 
 
-def test_names_that_run_out(film, noise_frames, tmp_path):
-    (tmp_path / "only.mp4").touch()
-    with pytest.raises(SaveError, match="free"):
-        save_clip(film(noise_frames(2)), iter([tmp_path / "only.mp4"]), {})
-
-
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
+from vidu.destination import Destination
 from vidu.errors import SaveError
 from vidu.media.mux import save_clip
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 source, target = map(Path, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
-    save_clip(source, iter([target]), {})
+    save_clip(source, Destination(target.parent, target.stem), {})
 except SaveError as error:
     print(error)
 """

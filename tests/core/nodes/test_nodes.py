@@ -129,7 +129,7 @@ async def test_a_live_shot_becomes_a_clip_and_the_next_time_is_free(node, fal, v
     frames, path, video, last, fps, count, request_id = (output[0] for output in first)
     assert frames.shape == (8, 64, 96, 3)
     assert np.array_equal(last, frames[-1:])
-    assert Path(path) == video == vidu_home / "output" / "Vidu_00001_.mp4"
+    assert Path(path) == video == vidu_home / "output" / "Vidu_00001.mp4"
     assert (fps, count) == (24.0, 8)
     (job,) = fal.ledger()["jobs"]
     assert job["request_id"] == request_id

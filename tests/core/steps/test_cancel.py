@@ -8,19 +8,18 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 
 from vidu.ledger.ledger import Ledger
+from vidu.media.mux import save_clip
 from vidu.models import State
 from vidu.progress import Phase
-from vidu.steps.context import numbered_names
 
 from ...support.shots import SHORT, interrupted, jobs_of, problems, run, shot, switching_on, until
 
 BOTH = pytest.mark.parametrize("by_user", [True, False], ids=["user", "teardown"])
-PATIENT = replace(SHORT, queue_limit_s=Decimal(9), read_timeout_s=Decimal(9))
+PATIENT = replace(SHORT, queue_limit_s=9.0, read_timeout_s=9.0)
 
 
 def state_of(home) -> tuple[State, bool | None]:
@@ -45,9 +44,23 @@ async def test_while_uploading(by_user, fal, vidu_home, clips):
 
 
 @BOTH
-@pytest.mark.parametrize("fault", ["accepted_but_silent", "slow_accept"])
-async def test_while_the_paid_post_waits_for_its_reply(fault, by_user, fal, vidu_home, clips):
-    fal.set_faults(f"{fault}:1")
+async def test_cancel_while_the_post_waits_follows_it_to_its_reply(
+    by_user, open_fal, vidu_home, clips
+):
+    fal = open_fal(generation_seconds=5)
+    fal.set_faults("slow_accept:1")
+    options = {"by_user": by_user, "after_s": 0.3, "settings": PATIENT}
+    await interrupted(shot(), vidu_home, clips, Phase.SUBMITTING, **options)
+    assert state_of(vidu_home)[0] is (State.CANCELLED if by_user else State.SUBMITTED)
+    assert cancels(fal) == by_user
+    assert len(jobs_of(fal, shot())) == 1
+
+
+@BOTH
+async def test_cancel_while_the_post_stays_silent_leaves_it_to_the_next_run(
+    by_user, fal, vidu_home, clips
+):
+    fal.set_faults("accepted_but_silent:1")
     options = {"by_user": by_user, "after_s": 0.3, "settings": PATIENT}
     await interrupted(shot(), vidu_home, clips, Phase.SUBMITTING, **options)
     assert state_of(vidu_home) == (State.SUBMITTING, None)
@@ -167,18 +180,18 @@ async def test_while_downloading(by_user, fal, vidu_home, clips):
 
 
 @BOTH
-async def test_while_keeping_the_file_is_kept_and_written_down(by_user, fal, vidu_home, clips):
+async def test_while_keeping_the_file_is_kept_and_written_down(
+    by_user, fal, vidu_home, clips, monkeypatch
+):
     loop, keeping = asyncio.get_running_loop(), asyncio.Event()
-    asked = []
 
-    def names(width, height):
-        asked.append((width, height))
-        if (width, height) == (64, 48):
-            loop.call_soon_threadsafe(keeping.set)
-            time.sleep(0.7)  # a slow disk
-        return numbered_names(clips, "clip")(width, height)
+    def save_slowly(*given):
+        loop.call_soon_threadsafe(keeping.set)
+        time.sleep(0.7)
+        return save_clip(*given)
 
-    options = {"names": names, "cancelled_by_user": lambda: by_user}
+    monkeypatch.setattr("vidu.steps.retrieve.save_clip", save_slowly)
+    options = {"cancelled_by_user": lambda: by_user}
     task = asyncio.create_task(run(shot(), vidu_home, clips, **options))
     await keeping.wait()
     task.cancel()

@@ -1,0 +1,252 @@
+"""Names that are numbered, cut and cleaned, and folders that are tried before anything is paid."""
+
+from __future__ import annotations
+
+import errno
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from vidu.destination import Destination, clean_folder_name, clean_name
+from vidu.errors import Charge, InvalidSettingError
+
+
+def names(destination: Destination) -> list[str]:
+    return sorted(path.name for path in destination.folder.iterdir())
+
+
+def claim(destination: Destination, text: str = "clip", suffix: str = ".mp4") -> Path:
+    part = destination.temporary_path()
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_text(text)
+    return destination.claim(part, suffix)
+
+
+# Names.
+
+
+def test_claim_numbers_files_from_1_and_makes_the_folder(tmp_path):
+    destination = Destination(tmp_path / "new" / "folder", "Vidu")
+    assert [claim(destination).name for _ in range(3)] == [
+        "Vidu_00001.mp4",
+        "Vidu_00002.mp4",
+        "Vidu_00003.mp4",
+    ]
+    assert names(destination) == ["Vidu_00001.mp4", "Vidu_00002.mp4", "Vidu_00003.mp4"]
+
+
+def test_claim_goes_on_after_the_highest_number_whatever_its_suffix(tmp_path):
+    for name in ("Vidu_00007.png", "Vidu_100000.mp4", "Vidu_other_00900.mp4", "Vidu_1.mp4"):
+        (tmp_path / name).touch()
+    assert claim(Destination(tmp_path, "Vidu")).name == "Vidu_100001.mp4"
+
+
+def test_claim_side_by_side_never_shares_a_name(tmp_path):
+    destination = Destination(tmp_path, "Vidu")
+    with ThreadPoolExecutor(8) as pool:
+        paths = list(pool.map(lambda number: claim(destination, str(number)), range(60)))
+    assert len(set(paths)) == 60
+    assert sorted(path.read_text() for path in paths) == sorted(map(str, range(60)))
+
+
+def test_destination_size_in_folder_and_stem_is_filled_in(tmp_path):
+    destination = Destination(tmp_path / "%width%", "a_%width%x%height%")
+    destination.check()
+    assert list(tmp_path.iterdir()) == []
+    assert destination.temporary_path("r-1").parent == tmp_path
+    path = claim(destination.for_size(1280, 720))
+    assert path == tmp_path / "1280" / "a_1280x720_00001.mp4"
+
+
+@pytest.mark.parametrize(
+    ("stem", "cleaned"),
+    [
+        ("x" * 300, "x" * 200),
+        ("\u6d77" * 90, "\u6d77" * 66),
+        ("\N{GRINNING FACE}" * 60, "\N{GRINNING FACE}" * 50),
+        ("The tide\r\ncomes\tin\0", "The tide comes in"),
+        ("a/b", "a_b"),
+        ("", "clip"),
+        ("\n", "clip"),
+        (" ", "clip"),
+        ("\udce9t\udce9", "t"),
+    ],
+)
+def test_destination_stem_is_made_writable(stem, cleaned, tmp_path):
+    destination = Destination(tmp_path, stem)
+    assert destination.stem == cleaned
+    destination.check()
+    assert claim(destination).name == f"{cleaned}_00001.mp4"
+
+
+def test_temporary_path_is_never_longer_than_a_clips_name(tmp_path):
+    destination = Destination(tmp_path, "x")
+    clip = next(iter(destination.candidates(".mp4")))
+    for part in (destination.temporary_path(), destination.temporary_path("request-1")):
+        assert len(str(part)) <= len(str(clip))
+        assert part.name.startswith(".")
+
+
+def test_temporary_path_is_told_by_its_key(tmp_path):
+    destination = Destination(tmp_path, "x")
+    assert destination.temporary_path("r-1") == destination.temporary_path("r-1")
+    parts = {destination.temporary_path(f"r-{number}") for number in range(2000)}
+    assert len(parts) == 2000
+    assert destination.temporary_path() != destination.temporary_path()
+
+
+@pytest.mark.parametrize(
+    ("name", "cleaned"),
+    [
+        ('a<b>:c"|?*', "a_b__c____"),
+        ("12:30", "12_30"),
+        ("a\\b", "a_b"),
+        ("plain", "plain"),
+    ],
+)
+def test_clean_name_on_windows_replaces_what_names_cannot_have(name, cleaned):
+    assert clean_name(name, windows=True) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("name", "cleaned"),
+    [
+        ("con", "con_"),
+        ("NUL.txt", "NUL.txt_"),
+        ("com1", "com1_"),
+        ("LPT\u00b9", "LPT\u00b9_"),
+        ("console", "console"),
+        ("trailing. .", "trailing"),
+        ("...", "_"),
+    ],
+)
+def test_clean_folder_name_on_windows_names_no_device(name, cleaned):
+    assert clean_folder_name(name, windows=True) == cleaned
+
+
+# Prefixes.
+
+
+@pytest.mark.parametrize(
+    ("prefix", "folder", "stem"),
+    [
+        ("video/Vidu", "video", "Vidu"),
+        ("Vidu", "", "Vidu"),
+        ("video/", "video", "clip"),
+        ("a//./b/c", "a/b", "c"),
+        ("a..b/c..", "a..b", "c.."),
+    ],
+)
+def test_inside_splits_a_prefix_into_folder_and_stem(prefix, folder, stem, tmp_path):
+    destination = Destination.inside(tmp_path, prefix, windows=False)
+    assert (destination.folder, destination.stem) == (tmp_path / folder, stem)
+
+
+@pytest.mark.parametrize("prefix", ["../x", "a/../../x", "/etc/x", "a/..", ".."])
+def test_inside_prefix_that_leads_out_is_refused(prefix, tmp_path):
+    with pytest.raises(InvalidSettingError, match="leads out of the folder"):
+        Destination.inside(tmp_path, prefix)
+
+
+@pytest.mark.parametrize("prefix", ["..\\x", "C:\\x", "C:/x", "\\\\server\\share\\x", "\\x"])
+def test_inside_on_windows_knows_its_ways_out(prefix, tmp_path):
+    with pytest.raises(InvalidSettingError, match="leads out of the folder"):
+        Destination.inside(tmp_path, prefix, windows=True)
+
+
+def test_inside_on_windows_a_time_is_no_alternate_stream(tmp_path):
+    destination = Destination.inside(tmp_path, "nul\\at 12:30\\shot 12:31", windows=True)
+    assert (destination.folder, destination.stem) == (
+        tmp_path / "nul_" / "at 12_30",
+        "shot 12_31",
+    )
+
+
+def test_inside_a_link_out_of_the_folder_is_followed(tmp_path):
+    (tmp_path / "drive").mkdir()
+    root = tmp_path / "output"
+    root.mkdir()
+    (root / "video").symlink_to(tmp_path / "drive", target_is_directory=True)
+    destination = Destination.inside(root, "video/Vidu")
+    destination.check()
+    claim(destination)
+    assert (tmp_path / "drive" / "Vidu_00001.mp4").is_file()
+
+
+# Tried for real.
+
+
+def refusal(destination: Destination) -> str:
+    with pytest.raises(InvalidSettingError) as caught:
+        destination.check()
+    assert caught.value.charge is Charge.NOT_SPENT
+    return str(caught.value)
+
+
+def test_check_leaves_nothing_but_the_folder(tmp_path):
+    destination = Destination(tmp_path / "clips", "Vidu")
+    destination.check()
+    assert names(destination) == []
+
+
+def test_check_file_where_a_folder_should_be_is_named(tmp_path):
+    (tmp_path / "clips").touch()
+    assert "Not a directory" in refusal(Destination(tmp_path / "clips" / "deep", "Vidu"))
+    assert "exists" in refusal(Destination(tmp_path / "clips", "Vidu"))
+
+
+def test_check_link_to_a_drive_that_is_gone_is_said_so(tmp_path):
+    (tmp_path / "video").symlink_to(tmp_path / "unplugged", target_is_directory=True)
+    words = refusal(Destination(tmp_path / "video", "Vidu"))
+    assert "link to a folder that is not there" in words
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (errno.EACCES, "Permission denied"),
+        (errno.EROFS, "Read-only file system"),
+        (errno.ENOSPC, "No space left on device"),
+        (errno.EDQUOT, "quota"),
+        (errno.ENAMETOOLONG, "File name too long"),
+    ],
+)
+def test_check_what_the_file_system_refuses_is_named(code, words, tmp_path, monkeypatch):
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert words in refusal(Destination(tmp_path, "Vidu"))
+
+
+def test_check_folder_that_is_not_utf_8_is_refused_before_the_ledger_is(tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9t\xe9"))
+    assert "not valid UTF-8" in refusal(Destination(folder, "Vidu"))
+
+
+def test_check_path_beyond_what_windows_takes_is_said_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("vidu.destination.ON_WINDOWS", True)
+
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "The system cannot find the path", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert "up to 259 characters" in refusal(Destination(tmp_path / ("x" * 250), "Vidu"))
+
+
+# Copies.
+
+
+def test_find_copy_finds_the_same_content_under_such_a_name_only(tmp_path):
+    destination = Destination(tmp_path / "out", "shot")
+    clip = tmp_path / "elsewhere.mp4"
+    clip.write_text("the clip")
+    assert destination.find_copy(clip) is None
+    claim(destination, "another")
+    (tmp_path / "out" / "other_00001.mp4").write_text("the clip")
+    assert destination.find_copy(clip) is None
+    copy = claim(destination, "the clip")
+    assert destination.find_copy(clip) == copy
+    assert destination.find_copy(copy) == copy

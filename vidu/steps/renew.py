@@ -1,0 +1,82 @@
+"""The decision whether a shot may be paid for again.
+
+It depends on the newest row of the shot and on what fal says about that row's request:
+
+=========== ============ ============================= ========
+state       evidence     and                           decision
+=========== ============ ============================= ========
+no row                                                 PAY
+FAILED                                                 PAY
+RESERVED                                               PAY
+SUBMITTING  ABSENT       its longest life is over      PAY
+SUBMITTING  ABSENT       it may still be under way     WAIT
+SUBMITTING  ABSENT       asked with another key        ASK
+SUBMITTING  UNREADABLE                                 ASK
+SUBMITTED   ABSENT                                     ASK
+SUBMITTED   UNREADABLE                                 ASK
+CANCELLED   CANCELLED                                  PAY
+CANCELLED   ABSENT                                     PAY
+CANCELLED   ABSENT       asked with another key        ASK
+CANCELLED   UNREADABLE                                 ASK
+FINISHED    ABSENT                                     ASK
+FINISHED    UNREADABLE                                 ASK
+SAVED       ABSENT                                     ASK
+SAVED       UNREADABLE                                 ASK
+=========== ============ ============================= ========
+
+FAILED      The row has ended for a reason that was told. Running the shot again is the user's word.
+RESERVED    The run died before it sent anything.
+SUBMITTING  The reply was lost. Only a whole, readable history of the same account that still lacks
+            the request after its longest life proves that it never arrived.
+SUBMITTED   fal accepted the request, so a clip that nobody has seen may exist and be paid for.
+CANCELLED   The user cancelled it. fal removes what was queued and forgets it.
+FINISHED    fal made the clip, and nobody has seen it.
+SAVED       The clip was saved once. A drive that is not mounted or a moved folder must cost
+            nothing: whatever became of the file, only the user decides to pay again.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from ..models import State
+
+
+class Evidence(Enum):
+    """What fal says about the request of a row that has no clip."""
+
+    ABSENT = "fal's whole history was read and lacks the request, or its clip"
+    CANCELLED = "fal confirms that the request was cancelled"
+    UNREADABLE = "fal's history could not be read, or not all of it"
+
+
+class Decision(Enum):
+    """What to do about a shot whose clip is not to be had."""
+
+    PAY = "make a new request"
+    WAIT = "look again later"
+    ASK = "tell the user, who alone may decide to pay again"
+
+
+def decide(
+    state: State | None,
+    evidence: Evidence | None = None,
+    *,
+    same_account: bool = True,
+    lifetime_is_over: bool = False,
+) -> Decision:
+    """Return whether the shot may be paid for again; the table above has each case.
+
+    Args:
+        state: The state of the shot's newest row; None when it has none.
+        evidence: What fal says; None when the state alone decides.
+        same_account: Whether fal was asked with the key of the account that made the request.
+        lifetime_is_over: Whether the request could not be under way any more.
+    """
+    if state in (None, State.FAILED, State.RESERVED):
+        return Decision.PAY
+    if evidence in (None, Evidence.UNREADABLE) or not same_account:
+        return Decision.ASK
+    if state is State.SUBMITTING:
+        return Decision.PAY if lifetime_is_over else Decision.WAIT
+    return Decision.PAY if state is State.CANCELLED else Decision.ASK

@@ -1,0 +1,86 @@
+"""The saved file of a row: whether it is there, and where it may have gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import CorruptClipError
+from ..files import remove_file, sha256_of
+from ..media.video import check
+from ..models import Entry, SavedFile
+from .context import Context
+
+
+async def verify(context: Context, entry: Entry) -> Entry:
+    """Leave a SAVED row alone when its file is intact; else move it to FINISHED.
+
+    The file itself is not touched: what stands there may be the user's own.
+    """
+    if await is_intact(entry):
+        # A run killed right after it saved the clip left what it had downloaded.
+        await asyncio.to_thread(_discard, context.destination.temporary_path(entry.request_id))
+        return entry
+    assert entry.output is not None
+    return context.ledger.mark_finished(entry, entry.output)
+
+
+async def is_intact(entry: Entry) -> bool:
+    """Return whether the saved file is there, with the size and sha256 it was saved with."""
+    return entry.file is not None and await asyncio.to_thread(_is_same, entry.file.path, entry.file)
+
+
+def find_saved_file(entry: Entry, folder: Path) -> SavedFile | None:
+    """Return the file of a row that was saved once, wherever it is now.
+
+    It is the clip when it is the same file, in its place or moved to somewhere below `folder`. It
+    is the clip as well when the file in its place decodes whole with the size and the frames of
+    the clip: somebody wrote a title or a rating into it.
+
+    Args:
+        entry: The row.
+        folder: Where files may have been moved to; every folder below it is looked through.
+    """
+    file = entry.file
+    if file is None:
+        return None
+    for path in (file.path, *_namesakes(file, folder)):
+        if _is_same(path, file):
+            return replace(file, path=path)
+    return _edited(file)
+
+
+def _is_same(path: Path, file: SavedFile) -> bool:
+    try:
+        return path.stat().st_size == file.size and sha256_of(path) == file.sha256
+    except OSError:
+        return False
+
+
+def _namesakes(file: SavedFile, folder: Path) -> Iterator[Path]:
+    for root, _, names in os.walk(folder):
+        if file.path.name in names:
+            yield Path(root, file.path.name)
+
+
+def _edited(file: SavedFile) -> SavedFile | None:
+    try:
+        clip = check(file.path)
+        if (clip.width, clip.height, clip.frame_count) != (
+            file.width,
+            file.height,
+            file.frame_count,
+        ):
+            return None
+        return replace(file, size=file.path.stat().st_size, sha256=sha256_of(file.path))
+    except (OSError, CorruptClipError):
+        return None
+
+
+def _discard(part: Path) -> None:
+    with suppress(OSError):
+        remove_file(part)
