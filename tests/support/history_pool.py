@@ -1,4 +1,4 @@
-"""Where histories of shots are played side by side, for most of each is waiting."""
+"""Processes that run histories of shots side by side, because most of a history is waiting."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-PLAYER = Path(__file__).with_name("history.py")
+WORKER = Path(__file__).with_name("history.py")
 
 
 class HistoryPool:
-    """Processes that play histories, each with a fal of its own.
+    """Worker processes, each with a local fal of its own.
 
     Args:
-        players: How many.
+        workers: How many.
     """
 
-    def __init__(self, players: int) -> None:
+    def __init__(self, workers: int) -> None:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self._players = [
-            subprocess.Popen([sys.executable, PLAYER], env=environment, **pipes)
-            for _ in range(players)
+        self._workers = [
+            subprocess.Popen([sys.executable, WORKER], env=environment, **pipes)
+            for _ in range(workers)
         ]
         self._idle: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
-        for player in self._players:
-            self._idle.put(player)
+        for worker in self._workers:
+            self._idle.put(worker)
 
     def __enter__(self) -> HistoryPool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for player in self._players:
-            player.communicate()
+        for worker in self._workers:
+            worker.communicate()
 
-    def play(self, histories: Iterable[list[str]]) -> list[dict[str, Any]]:
-        """Return what came of each history; see history.py."""
-        with ThreadPoolExecutor(len(self._players)) as pool:
-            return list(pool.map(self._played, histories))
+    def run(self, histories: Iterable[list[str]]) -> list[dict[str, Any]]:
+        """Run each history and return their outcomes; see history.py."""
+        with ThreadPoolExecutor(len(self._workers)) as threads:
+            return list(threads.map(self._run_one, histories))
 
-    def _played(self, history: list[str]) -> dict[str, Any]:
-        player = self._idle.get()
-        print(json.dumps(history), file=player.stdin, flush=True)
-        outcome = json.loads(player.stdout.readline() or '{"problems": ["the player fell"]}')
-        self._idle.put(player)
+    def _run_one(self, history: list[str]) -> dict[str, Any]:
+        worker = self._idle.get()
+        print(json.dumps(history), file=worker.stdin, flush=True)
+        outcome = json.loads(worker.stdout.readline() or '{"problems": ["the worker ended"]}')
+        self._idle.put(worker)
         return outcome

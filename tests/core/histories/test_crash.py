@@ -23,17 +23,17 @@ from ...support.history_pool import HistoryPool
 from ...support.shots import SHORT, STEPS, problems, run, shot
 
 ROOT = Path(__file__).parents[3]
-CHILD = Path(__file__).with_name("crash_child.py")
-PLAYERS = 8  # most of a cell is waiting
+CHILD = ROOT / "tests" / "support" / "crash_child.py"
+WORKERS = 8  # most of a cell is waiting
 
 # What makes a run come to a step, where it is not on every run's way.
 LEADING_TO = {
-    "find": "fal accepted_then_502:1",
+    "find_lost_request": "fal accepted_then_502:1",
     "find_output": "fal result_expired:1",
-    "failed": "fal content_policy_violation:1",
+    "mark_failed": "fal content_policy_violation:1",
 }
 # The user interrupts these; killed before it is cancelled the job goes on, killed after, not.
-CANCELLING = ("cancelled", "cancel")
+CANCELLING = ("mark_cancelled", "cancel")
 
 
 def history(step: str, when: str) -> list[str]:
@@ -43,13 +43,15 @@ def history(step: str, when: str) -> list[str]:
     return [LEADING_TO[step], killing] if step in LEADING_TO else [killing]
 
 
+assert {*LEADING_TO, *CANCELLING} <= {*STEPS}
 CELLS = {f"{when} {step}": history(step, when) for step in STEPS for when in ("before", "after")}
 CELLS |= {
-    f"{when} failed, not accepted": ["fal submit_429:1", f"kill {when}:failed"]
+    f"{when} mark_failed, not accepted": ["fal submit_429:1", f"kill {when}:mark_failed"]
     for when in ("before", "after")
 }
 CELLS["again and again"] = [
-    f"kill after:{step}" for step in ("reserve", "submit", "find", "result", "fetch")
+    f"kill after:{step}"
+    for step in ("reserve", "submit", "find_lost_request", "result", "download")
 ]
 
 
@@ -58,26 +60,30 @@ def outcomes(request) -> dict[str, dict[str, Any]]:
     """What came of each cell that was chosen."""
     items = [item for item in request.session.items if item.path == request.path]
     chosen = [item.callspec.params["cell"] for item in items if hasattr(item, "callspec")]
-    with HistoryPool(PLAYERS) as stage:
-        return dict(zip(chosen, stage.play(CELLS[cell] for cell in chosen), strict=True))
+    with HistoryPool(WORKERS) as pool:
+        return dict(zip(chosen, pool.run(CELLS[cell] for cell in chosen), strict=True))
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_killed_there_and_run_again(cell, outcomes, tally):
+def test_run_after_a_kill_at_each_step_pays_once_and_saves_the_clip(cell, outcomes, tally):
     outcome = outcomes[cell]
     tally(outcome)
     found = outcome["problems"]
-    if cell == "before saved":
+    if cell == "before mark_saved":
         # Killed between the file's last byte and its row, the whole file may stand there twice.
         found = [each for each in found if not each.startswith("beside the clip")]
     assert found == [], outcome
     assert outcome["killed"] == sum(step.startswith("kill") for step in CELLS[cell]), outcome
     assert outcome["billed"] == 1, outcome
-    if cell not in {"before failed", "after failed", *(f"after {step}" for step in CANCELLING)}:
+    if cell not in {
+        "before mark_failed",
+        "after mark_failed",
+        *(f"after {step}" for step in CANCELLING),
+    }:
         assert outcome["jobs"] == 1, outcome
 
 
-def test_what_was_reserved_by_a_killed_run_is_asked_for_anew_by_its_shot(fal, vidu_home, clips):
+def test_reservation_of_a_killed_run_does_not_block_its_shot_at_the_budget(fal, vidu_home, clips):
     subprocess.run(
         [sys.executable, CHILD, vidu_home, clips, str(shot().seed), "before:upload"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},

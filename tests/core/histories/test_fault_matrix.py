@@ -73,7 +73,7 @@ CELLS = {
 }
 
 
-def test_no_fault_is_left_out():
+def test_cells_strike_with_every_fault():
     assert {cell.split()[0] for cell in CELLS} == FAULTS.keys() - ELSEWHERE
 
 
@@ -82,12 +82,12 @@ def outcomes(request) -> dict[str, dict[str, Any]]:
     """What came of each cell that was chosen."""
     items = [item for item in request.session.items if item.path == request.path]
     chosen = [item.callspec.params["cell"] for item in items if hasattr(item, "callspec")]
-    with HistoryPool(WORKERS) as stage:
-        return dict(zip(chosen, stage.play(CELLS[cell] for cell in chosen), strict=True))
+    with HistoryPool(WORKERS) as pool:
+        return dict(zip(chosen, pool.run(CELLS[cell] for cell in chosen), strict=True))
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_one_job_is_paid_for_and_its_clip_comes_home(cell, outcomes, tally):
+def test_cell_pays_for_one_job_and_saves_its_clip(cell, outcomes, tally):
     outcome, fault = outcomes[cell], cell.split()[0]
     tally(outcome)
     assert outcome["problems"] == (["there is no clip"] if fault in BROKEN else []), outcome

@@ -1,0 +1,82 @@
+"""Random histories of a shot, drawn from every step and fault that `history.py` knows."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection
+
+from local_fal.faults import (
+    ACCOUNT,
+    DOWNLOAD,
+    GENERATION,
+    JOB_FAULTS,
+    KINDS,
+    LISTING,
+    ODD_DETAILS,
+    PLACES,
+    RESULT,
+    STORAGE,
+    SUBMIT,
+)
+from vidu.progress import Phase
+
+from .pending_faults import PENDING
+from .shots import STEPS
+
+LONGEST = 4
+PHASES = [phase.value for phase in Phase if phase not in (Phase.DECODING, Phase.DONE)]
+
+
+def faults_at(*places: str) -> list[str]:
+    """The faults that any request to these places can meet."""
+    assert set(places) <= set(PLACES)
+    return [f"{place}_{kind}" for place in places for kind in (*KINDS, "reset", "timeout")]
+
+
+FAULT_GROUPS: list[Collection[str]] = [
+    SUBMIT,
+    [*faults_at("submit", "token", "upload"), *ACCOUNT, *STORAGE],
+    {*faults_at("status", "result"), *RESULT} - JOB_FAULTS,
+    [*faults_at("cancel", "listing"), *LISTING],
+    [*faults_at("download"), *DOWNLOAD],
+    {*GENERATION, *ODD_DETAILS} - {"slow"},
+]
+GROUPS = [sorted(set(group) - PENDING) for group in FAULT_GROUPS]
+"""A group is drawn first and a fault from it then, so that a small group counts as much."""
+
+
+def draw_history(rng: random.Random) -> list[str]:
+    """Draw one to four steps; see history.py for what they mean."""
+    return [_draw_step(rng) for _ in range(rng.randint(1, LONGEST))]
+
+
+def _draw_step(rng: random.Random) -> str:
+    return rng.choice(STEP_KINDS)(rng)
+
+
+def _draw_run(rng: random.Random) -> str:
+    return rng.choice(RUN_KINDS)(rng)
+
+
+def _draw_fault(rng: random.Random) -> str:
+    return rng.choice(rng.choice(GROUPS))
+
+
+def _interrupt(rng: random.Random) -> str:
+    seconds = rng.choice(["", " 0.05", " 0.3", " 1.2"])
+    return f"{rng.choice(['cancel', 'teardown'])} {rng.choice(PHASES)}{seconds}"
+
+
+RUN_KINDS: list[Callable[[random.Random], str]] = [
+    lambda rng: "run",
+    _interrupt,
+    lambda rng: f"kill {rng.choice(['before', 'after'])}:{rng.choice(STEPS)}",
+    lambda rng: f"kill {rng.choice([1.0, 1.5, 2.0, 3.0])}",
+]
+STEP_KINDS: list[Callable[[random.Random], str]] = [
+    _draw_run,
+    lambda rng: f"{_draw_run(rng)} & {_draw_run(rng)}",
+    lambda rng: rng.choice(["remove", "damage"]),
+    lambda rng: f"fal {_draw_fault(rng)}:{rng.randint(1, 2)}",
+    lambda rng: f"fal {_draw_fault(rng)}:1,{_draw_fault(rng)}:1",
+]
