@@ -220,6 +220,8 @@ def clean_folder_name(name: str, *, windows: bool = ON_WINDOWS) -> str:
 def _reason(error: OSError | ValueError, path: Path) -> str:
     if any(folder.is_symlink() and not folder.exists() for folder in path.parents):
         return "it is a link to a folder that is not there"
+    if any(folder.is_file() for folder in path.parents):
+        return "where a folder should be, there is a file"
     if ON_WINDOWS and len(str(path)) > LONGEST_WINDOWS_PATH:
         return f"Windows takes paths of up to {LONGEST_WINDOWS_PATH} characters"
     return getattr(error, "strerror", None) or str(error)

@@ -9,6 +9,7 @@
     |   +-- TooManyClipsError
     |   +-- InvalidSettingError
     |       +-- InvalidProxyError       the proxy of this system cannot be used
+    +-- DependencyError                 a package is missing, broken or too old
     +-- CredentialError
     |   +-- MissingKeyError
     |   +-- MalformedKeyError
@@ -119,6 +120,10 @@ class ViduError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.charge.value} {self.next_step}"
+
+
+class DependencyError(ViduError):
+    """A package that a clip needs is missing, does not load or is too old."""
 
 
 class InvalidInputError(ViduError):

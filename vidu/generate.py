@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -116,6 +117,7 @@ async def _make_or_resume(context: Context, request: Request) -> Clip:
     entry = context.ledger.active(request.fingerprint)
     while True:
         if entry is None or decide(entry.state) is Decision.PAY:
+            await asyncio.to_thread(context.destination.check)
             entry, paid = _reserve(context, request, entry), True
         entry = await advance(context, entry)
         if entry.state is State.SAVED:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from .credentials import find_key
 from .ledger.ledger import Ledger
+from .preflight import check_packages
 from .provider import Provider
 from .settings import Settings
 from .threads import run_in_thread_until_done
@@ -25,9 +27,12 @@ async def open_session(
         draft: Whether to work without key, network and cost.
 
     Raises:
+        DependencyError: A package is missing, does not load or is too old.
         CredentialError: There is no usable key.
         LedgerUnavailableError: The ledger cannot be opened.
     """
+    # In a thread, for importing takes time.
+    await asyncio.to_thread(check_packages, draft=draft)
     if draft:
         from .draft.client import Draft
 

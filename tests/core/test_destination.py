@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +14,8 @@ import pytest
 
 from vidu.destination import Destination, clean_folder_name, clean_name
 from vidu.errors import Charge, InvalidSettingError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def names(destination: Destination) -> list[str]:
@@ -49,6 +54,44 @@ def test_claim_side_by_side_never_shares_a_name(tmp_path):
         paths = list(pool.map(lambda number: claim(destination, str(number)), range(60)))
     assert len(set(paths)) == 60
     assert sorted(path.read_text() for path in paths) == sorted(map(str, range(60)))
+
+
+CLAIM_MANY = """
+import sys
+from pathlib import Path
+from vidu.destination import Destination
+destination = Destination(Path(sys.argv[1]), "Vidu")
+sys.stdin.readline()
+for _ in range(6):
+    part = destination.temporary_path()
+    part.touch()
+    print(destination.claim(part, ".mp4").name)
+"""
+
+
+def test_claim_in_several_processes_never_shares_a_name(tmp_path):
+    command = [sys.executable, "-c", CLAIM_MANY, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    processes = [subprocess.Popen(command, env=environ, **pipes) for _ in range(3)]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    claimed = [name for process in processes for name in process.communicate()[0].split()]
+    assert sorted(claimed) == [f"Vidu_{number:05}.mp4" for number in range(1, 19)]
+
+
+def test_claim_whatever_numbers_are_taken_overwrites_nothing(tmp_path):
+    for taken in itertools.chain.from_iterable(
+        itertools.combinations(range(1, 5), count) for count in range(5)
+    ):
+        folder = tmp_path / "_".join(map(str, (0, *taken)))
+        folder.mkdir()
+        for number in taken:
+            (folder / f"Vidu_{number:05}.mp4").write_text("another's")
+        following = max(taken, default=0) + 1
+        assert claim(Destination(folder, "Vidu")).name == f"Vidu_{following:05}.mp4"
+        assert all((folder / f"Vidu_{n:05}.mp4").read_text() == "another's" for n in taken)
 
 
 def test_destination_size_in_folder_and_stem_is_filled_in(tmp_path):
@@ -193,8 +236,8 @@ def test_check_leaves_nothing_but_the_folder(tmp_path):
 
 def test_check_file_where_a_folder_should_be_is_named(tmp_path):
     (tmp_path / "clips").touch()
-    assert "Not a directory" in refusal(Destination(tmp_path / "clips" / "deep", "Vidu"))
-    assert "exists" in refusal(Destination(tmp_path / "clips", "Vidu"))
+    for folder in (tmp_path / "clips", tmp_path / "clips" / "deep"):
+        assert "there is a file" in refusal(Destination(folder, "Vidu"))
 
 
 def test_check_link_to_a_drive_that_is_gone_is_said_so(tmp_path):

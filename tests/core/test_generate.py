@@ -183,9 +183,9 @@ REFUSED = {
     "unsupported_image_format": (errors.ImageRejectedError, "png, jpeg, jpg, webp"),
     "face_detection_error": (errors.ImageRejectedError, "clear face"),
     "feature_not_supported": (errors.GenerationError, "not supported"),
-    "greater_than": (errors.GenerationError, "seed: Input should be greater than 0"),
+    "greater_than": (errors.InputRejectedError, "seed: Input should be greater than 0"),
     "sequence_too_long": (errors.PromptRejectedError, "at most 1500"),
-    "one_of": (errors.GenerationError, "auto, small, medium, large"),
+    "one_of": (errors.InputRejectedError, "auto, small, medium, large"),
     "internal_server_error": (errors.GenerationError, "Internal server error"),
     "generation_timeout": (errors.GenerationError, "Generation timeout"),
     "downstream_service_error": (errors.GenerationError, "Downstream service error"),
@@ -492,7 +492,7 @@ async def test_an_unexpected_exception_after_paying_names_the_request(
         raise kind("open() got an unexpected keyword argument 'metadata_errors'")
 
     with monkeypatch.context() as patch:
-        patch.setattr("vidu.steps.retrieve.save_clip", broken)
+        patch.setattr("vidu.steps.retrieve.write_clip", broken)
         with pytest.raises(errors.UnexpectedError) as caught:
             await run(shot(seed=9), vidu_home, clips)
     (job,) = jobs_of(fal, shot(seed=9))

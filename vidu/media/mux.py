@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..destination import Destination
 from ..errors import SaveError
-from ..files import remove_file
 from .video import open_mp4
 
 if TYPE_CHECKING:
@@ -24,39 +21,27 @@ BRANDS = ("major_brand", "minor_version", "compatible_brands")
 """What libav reports as metadata and is a fact of the old file's layout."""
 
 
-def save_clip(source: Path, destination: Destination, metadata: Mapping[str, str]) -> Path:
-    """Write a clip to the first free name: the same packets, its index first, metadata inside.
-
-    No two clips ever share a name, in this process or another, and a name never stands for half
-    a clip longer than a rename takes.
+def write_clip(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
+    """Write a clip again: the same packets, its index first, metadata inside; it is on disk then.
 
     Args:
         source: The clip; it is left alone.
-        destination: Where it goes.
+        target: The file to write; after an error, part of it may stand there.
         metadata: Written beside the clip's own, as ComfyUI does: JSON under `workflow`, `prompt`.
-
-    Returns:
-        The name that was free.
 
     Raises:
         SaveError: It could not be written.
     """
     import av
 
-    part = destination.temporary_path()
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        _remux(source, part, metadata)
-        with part.open("rb+") as file:
+        _remux(source, target, metadata)
+        with target.open("rb+") as file:
             os.fsync(file.fileno())
-        return destination.claim(part, ".mp4")
     except (OSError, av.FFmpegError) as error:
         raise SaveError(
-            f"The clip could not be written to {destination.folder} ({error.strerror})."
+            f"The clip could not be written to {target.parent} ({error.strerror})."
         ) from error
-    finally:
-        with suppress(OSError):
-            remove_file(part)
 
 
 def _remux(source: Path, target: Path, metadata: Mapping[str, str]) -> None:

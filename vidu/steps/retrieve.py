@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import Charge, ClipGoneError, CorruptClipError, SaveError, UnsafeUrlError
 from ..files import remove_file, sha256_of
-from ..media.mux import save_clip
+from ..media.mux import write_clip
 from ..media.video import Probe, check
 from ..models import Entry, Output, SavedFile
 from ..progress import Phase
@@ -109,8 +109,7 @@ def _check_or_discard(part: Path) -> Probe:
     try:
         return check(part)
     except CorruptClipError:
-        with suppress(OSError):
-            remove_file(part)
+        _discard(part)
         raise
 
 
@@ -122,22 +121,33 @@ def _prepare(part: Path) -> None:
 
 def _save(context: Context, entry: Entry, part: Path, probe: Probe) -> Entry:
     destination = context.destination.for_size(probe.width, probe.height)
+    whole = destination.temporary_path()
     with _wrap_os_errors():
-        path = save_clip(part, destination, context.metadata)
-        file = SavedFile(
-            path=path,
-            size=path.stat().st_size,
-            sha256=sha256_of(path),
-            width=probe.width,
-            height=probe.height,
-            fps=probe.fps,
-            frame_count=probe.frame_count,
-            duration_s=probe.duration_s,
-        )
+        try:
+            write_clip(part, whole, context.metadata)
+            # Before it has its name: another program may take it away at once.
+            size, sha256 = whole.stat().st_size, sha256_of(whole)
+            path = destination.claim(whole, ".mp4")
+        finally:
+            _discard(whole)
+    file = SavedFile(
+        path=path,
+        size=size,
+        sha256=sha256,
+        width=probe.width,
+        height=probe.height,
+        fps=probe.fps,
+        frame_count=probe.frame_count,
+        duration_s=probe.duration_s,
+    )
     saved = context.ledger.mark_saved(entry, file)
-    with suppress(OSError):
-        remove_file(part)
+    _discard(part)
     return saved
+
+
+def _discard(file: Path) -> None:
+    with suppress(OSError):
+        remove_file(file)
 
 
 @contextmanager

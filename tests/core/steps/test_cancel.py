@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from vidu.ledger.ledger import Ledger
-from vidu.media.mux import save_clip
+from vidu.media.mux import write_clip
 from vidu.models import State
 from vidu.progress import Phase
 
@@ -188,9 +188,9 @@ async def test_while_keeping_the_file_is_kept_and_written_down(
     def save_slowly(*given):
         loop.call_soon_threadsafe(keeping.set)
         time.sleep(0.7)
-        return save_clip(*given)
+        return write_clip(*given)
 
-    monkeypatch.setattr("vidu.steps.retrieve.save_clip", save_slowly)
+    monkeypatch.setattr("vidu.steps.retrieve.write_clip", save_slowly)
     options = {"cancelled_by_user": lambda: by_user}
     task = asyncio.create_task(run(shot(), vidu_home, clips, **options))
     await keeping.wait()

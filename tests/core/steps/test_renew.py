@@ -285,9 +285,13 @@ async def test_what_was_downloaded_stays_until_the_clip_is_written_down(fal, vid
 
 
 async def test_a_folder_lost_meanwhile_is_told_in_words(fal, vidu_home, clips):
-    clips.write_text("a file where the folder should be")
+    def lose_folder(progress):
+        if progress.phase is Phase.SUBMITTING:
+            clips.rmdir()
+            clips.write_text("a file where the folder should be")
+
     with pytest.raises(errors.SaveError, match=r"clips.*paid for and not lost"):
-        await run(shot(), vidu_home, clips)
+        await run(shot(), vidu_home, clips, on_progress=lose_folder)
     clips.unlink()
     assert (await run(shot(), vidu_home, clips)).path.is_file()
     assert len(jobs_of(fal, shot())) == 1
@@ -370,7 +374,7 @@ async def test_a_drafts_errors_do_not_speak_of_money(tmp_path):
     place = tmp_path / "a file"
     place.write_text("where the folder should be")
     async with open_session(tmp_path, SHORT, draft=True) as (provider, ledger):
-        with pytest.raises(errors.SaveError) as caught:
+        with pytest.raises(errors.InvalidSettingError) as caught:
             await generate(shot(), provider, ledger, Destination(place, "clip"))
     assert caught.value.charge is Charge.NOT_SPENT
 
