@@ -30,9 +30,11 @@ def read_requirements(file: str) -> list[str]:
 
 
 def pack_requirements() -> list[str]:
-    """Return the pack's requirements and local_fal's, without torch, which ComfyUI brings."""
-    pack = [name for name in read_requirements("requirements.txt") if name != "torch"]
-    return [*pack, *read_requirements("local_fal/requirements.txt")]
+    """Return the pack's requirements and local_fal's."""
+    return [
+        *read_requirements("requirements.txt"),
+        *read_requirements("local_fal/requirements.txt"),
+    ]
 
 
 def lowest(requirements: list[str]) -> list[str]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -62,24 +60,6 @@ def test_make_environment_over_a_path_with_umlauts_sees_its_packages(tmp_path):
     assert path_file.read_bytes().isascii()
 
 
-@pytest.fixture
-def portable(tmp_path) -> Path:
-    """A portable build: an isolated interpreter whose library has no venv and no ensurepip."""
-    embedded = tmp_path / "portable" / "python_embeded"
-    library = embedded / "lib"
-    library.mkdir(parents=True)
-    for entry in Path(sysconfig.get_path("stdlib")).iterdir():
-        if entry.name not in ("ensurepip", "venv", "site-packages"):
-            (library / entry.name).symlink_to(entry)
-    (library / "site-packages").mkdir()
-    executable = embedded / "python.exe"
-    shutil.copy(Path(sys._base_executable).resolve(), executable)
-    isolation = "\n".join(["lib", "lib/lib-dynload", "lib/site-packages", "import site"])
-    (embedded / "python.exe._pth").write_text(isolation, encoding="ascii")
-    (tmp_path / "portable" / "ComfyUI" / "comfy_api").mkdir(parents=True)
-    return tmp_path / "portable"
-
-
 def test_find_interpreter_of_a_portable_build_is_the_embedded_one(portable, monkeypatch):
     monkeypatch.delenv("COMFYUI_PYTHON", raising=False)
     assert _find_interpreter(portable / "ComfyUI") == portable / "python_embeded" / "python.exe"
@@ -112,4 +92,4 @@ def test_find_pythons_returns_each_version_once_the_newest_first():
 
 
 def test_lowest_pins_the_packs_requirements_and_no_others():
-    assert lowest(["av>=14.2", "torch", "pytest>=8.4"]) == ["av==14.2", "torch", "pytest>=8.4"]
+    assert lowest(["av>=14.2", "pytest>=8.4"]) == ["av==14.2", "pytest>=8.4"]

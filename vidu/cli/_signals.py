@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the user's cancel, and a shutdown that cancels nothing at fal."""
+"""Signals: Ctrl-C is the user's cancel, a shutdown cancels nothing at fal."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..command_line import command_line
 from ..errors import LedgerUnavailableError
 from ..ledger.ledger import LEDGER_FILE, Ledger
 from ..models import State
 
 T = TypeVar("T")
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    if hasattr(signal, name)
+)
+"""Ctrl-C, a shutdown, a closed terminal, and Ctrl-Break, which only Windows has."""
+
 OPEN_STATES = {
     State.CANCELLED: "asked to cancel",
     State.SUBMITTING: "perhaps arrived",
@@ -102,6 +109,6 @@ def _left_at_fal(data_dir: Path) -> str:
         f"{counts[state]} {words}" for state, words in OPEN_STATES.items() if counts[state]
     )
     return (
-        f" At fal: {told}. Run the same again, or `python -m vidu resume --home "
-        f'"{data_dir}"`: what fal finishes is brought home and not paid for again.'
+        f" At fal: {told}. Run the same again, or `{command_line('resume', '--home', data_dir)}`: "
+        "what fal finishes is downloaded and not paid for again."
     )

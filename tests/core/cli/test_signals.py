@@ -11,6 +11,7 @@ from subprocess import Popen
 import pytest
 from PIL import Image
 
+from vidu.command_line import command_line
 from vidu.ledger.ledger import Ledger
 from vidu.models import State
 
@@ -81,7 +82,7 @@ async def test_ctrl_c_cancels_at_fal_and_says_so(name, commands, start, open_fal
     await until(lambda: len(asked(fal)) == 2)
     *_, word = ended(process, signal.SIGINT)
     assert word.startswith("interrupted. At fal: 2 asked to cancel. ")
-    assert f'python -m vidu resume --home "{vidu_home}"' in word
+    assert f"`{command_line('resume', '--home', vidu_home)}`" in word
     assert [job["status_code"] for job in fal.ledger()["jobs"]] == [499, 499]
     assert states(vidu_home) == [State.CANCELLED, State.CANCELLED]
 

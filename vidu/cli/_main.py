@@ -1,0 +1,89 @@
+"""The command line: the parser of all commands, and exit codes for what ends them."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from io import TextIOWrapper
+from pathlib import Path
+
+from ..command_line import command_line
+from ..errors import CredentialError, InvalidInputError, ViduError
+from ..settings import default_data_dir
+from . import batch, forget, generate, ledger, resume, watch
+from ._signals import TerminatedBySignal
+
+COMMANDS = (generate, batch, watch, ledger, resume, forget)
+
+DESCRIPTION = """Vidu clips through fal, from a shell.
+
+Exit codes: 0 done; 1 a clip failed; 2 bad usage or input; 130 interrupted (Ctrl-C); 143 stopped
+(SIGTERM); 129 the terminal was closed (SIGHUP).
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A name that the terminal cannot spell is no reason to lose the clip's shot.
+            stream.reconfigure(errors="backslashreplace")
+    options = _parser().parse_args(argv)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except ViduError as error:
+        _print_error(f"error: {error}")
+        return 2 if isinstance(error, (InvalidInputError, CredentialError)) else 1
+    except TerminatedBySignal as stopped:
+        _print_error(str(stopped))
+        return stopped.exit_code
+    except KeyboardInterrupt:
+        _print_error("interrupted.")
+        return 130
+    except OSError as error:
+        if not is_closed_pipe(error):
+            raise
+        _discard_output()
+        return 1
+    return code
+
+
+def is_closed_pipe(error: BaseException) -> bool:
+    """Return whether the reader of an output left, as `head` does; Windows calls it EINVAL."""
+    return isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.EINVAL)
+
+
+def _discard_output() -> None:
+    """Lead what is left in stdout's buffer nowhere, so that it does not fail once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_error(line: str) -> None:
+    with suppress(OSError):  # the terminal may be closed
+        print(line, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=command_line(),
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--home",
+        type=Path,
+        default=default_data_dir(),
+        help="folder of the ledger, settings and key (default: VIDU_HOME or %(default)s)",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_to(commands, shared)
+    return parser
