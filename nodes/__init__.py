@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from .extend_video import FalViduExtendVideo
 from .host import ComfyExtension, data_dir, io, listen_for_interrupts, route_table
+from .image import FalViduImage
 from .image_to_video import FalViduImageToVideo
+from .reference_to_video import FalViduReferenceToVideo
 from .routes.account import AccountRoutes
 from .routes.library import ClipRoutes
 from .saved_clip import FalViduSavedClip
 from .shots import FalViduShots
+from .template import FalViduTemplate
+from .text_to_video import FalViduTextToVideo
 
 
 class FalViduExtension(ComfyExtension):
@@ -22,7 +27,16 @@ class FalViduExtension(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Return the nodes of this pack."""
-        return [FalViduImageToVideo, FalViduSavedClip, FalViduShots]
+        return [
+            FalViduImageToVideo,
+            FalViduTextToVideo,
+            FalViduReferenceToVideo,
+            FalViduExtendVideo,
+            FalViduTemplate,
+            FalViduImage,
+            FalViduShots,
+            FalViduSavedClip,
+        ]
 
 
 async def comfy_entrypoint() -> FalViduExtension:

@@ -27,7 +27,7 @@ def prompt_with_line(prompt: str, line: int) -> PromptWithLine:
 def shot_labels(prompts: Sequence[str]) -> list[str]:
     """Return what each shot is called: its place, its line if it has one, how its prompt begins."""
     return [
-        f'{number} of {len(prompts)}{_line(prompt)} ("{shorten(str(prompt), 40)}")'
+        f"{number} of {len(prompts)}{_line(prompt)}{_beginning(prompt)}"
         for number, prompt in enumerate(prompts, 1)
     ]
 
@@ -40,27 +40,29 @@ def single_value(name: str, values: Sequence[Value]) -> Value:
     """
     if len(set(values)) != 1:
         raise InvalidSettingError(
-            f"{name} holds {len(values)} values, and all shots share one.",
-            f"Connect a single {name}.",
+            f"{name} must be a single value (got {len(values)}).", f"Connect a single {name}."
         )
     return values[0]
 
 
-def broadcast_inputs(**inputs: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return the inputs of each shot; what a list of one holds is the same for every shot.
+def pair_inputs(**inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return the inputs of each shot; a list of one value is the same for every shot.
 
-    ComfyUI by itself repeats the last value of any shorter list. Here each shot is money, so a
-    list that is neither one value nor one for each shot is refused.
+    Two images and two prompts are two shots. ComfyUI by itself repeats the last value of any
+    shorter list; here each shot is money, so lists that do not pair are refused.
 
     Raises:
-        InvalidSettingError: The lists do not fit together, or one is empty.
+        InvalidSettingError: The lists do not pair, or one is empty.
     """
     count = max(len(values) for values in inputs.values())
+    longest = next(name for name, values in inputs.items() if len(values) == count)
     for name, values in inputs.items():
-        if len(values) not in (1, count) or not values:
+        if not values:
+            raise InvalidSettingError(f"{name} holds nothing.", f"Connect a {name} that does.")
+        if len(values) not in (1, count):
             raise InvalidSettingError(
-                f"{name} holds {len(values)} values for {count} shots.",
-                "Connect one value for all shots, or one for each.",
+                f"{longest} holds {count} values and {name} {len(values)}: they do not pair.",
+                "Give each shot one of both, or all shots the same.",
             )
     return [
         {name: values[index if len(values) > 1 else 0] for name, values in inputs.items()}
@@ -71,3 +73,7 @@ def broadcast_inputs(**inputs: Sequence[Any]) -> list[dict[str, Any]]:
 def _line(prompt: str) -> str:
     line = prompt.line if isinstance(prompt, PromptWithLine) else None
     return f", line {line}" if line else ""
+
+
+def _beginning(prompt: str) -> str:
+    return f' ("{shorten(str(prompt), 40)}")' if prompt else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from .catalog import find_endpoint
 from .endpoint import Intention
 from .fields import MediumShape, OptionValue
-from .media.image import EncodedImage, encode
+from .media.image import EncodedImage
+from .media.image import encode as encode_image
 from .media.medium import Medium, shape_of
 from .request import Request, check_prompt, check_seed
 
@@ -27,6 +28,7 @@ def build_request(
     seed: int = 0,
     options: Mapping[str, OptionValue] | None = None,
     media: Mapping[str, Sequence[Medium | Picture]] | None = None,
+    encode: Callable[[Any], Medium] | None = None,
 ) -> Request:
     """Build the request for one output.
 
@@ -39,6 +41,7 @@ def build_request(
         seed: 0..2147483647; 0 lets Vidu choose.
         options: Values for the model's options; what is left out takes its default.
         media: Media by role, see `MediaField.role`; pixels are encoded.
+        encode: What encodes pixels, once the rest is checked; by default `image.encode`.
 
     Raises:
         InvalidInputError: The model does not take these inputs; see `Request`.
@@ -56,7 +59,10 @@ def build_request(
         prompt,
         seed,
         checked,
-        {role: tuple(_encoded(medium) for medium in some) for role, some in given.items()},
+        {
+            role: tuple(_encoded(medium, encode or encode_image) for medium in some)
+            for role, some in given.items()
+        },
     )
 
 
@@ -301,9 +307,9 @@ def _shape(medium: Medium | Picture) -> MediumShape:
     if not isinstance(medium, np.ndarray):
         return shape_of(medium)
     if medium.ndim not in (2, 3):
-        return shape_of(encode(medium))  # which says what is wrong with it
+        return shape_of(encode_image(medium))  # which says what is wrong with it
     return MediumShape(medium.shape[1], medium.shape[0])
 
 
-def _encoded(medium: Medium | Picture) -> Medium:
+def _encoded(medium: Medium | Picture, encode: Callable[[Any], Medium]) -> Medium:
     return encode(medium) if isinstance(medium, np.ndarray) else medium

@@ -6,7 +6,7 @@
     +-- InvalidInputError               refused here, before anything was sent
     |   +-- InvalidPromptError
     |   +-- InvalidImageError
-    |   +-- TooManyClipsError
+    |   +-- CostLimitError
     |   +-- InvalidSettingError
     |       +-- InvalidProxyError       the proxy of this system cannot be used
     +-- DependencyError                 a package is missing, broken or too old
@@ -138,8 +138,8 @@ class InvalidImageError(InvalidInputError):
     """The image cannot become a first frame: its shape, aspect ratio or file."""
 
 
-class TooManyClipsError(InvalidInputError):
-    """The batch holds more images than the user allowed."""
+class CostLimitError(InvalidInputError):
+    """The run would cost more than its own limit allows."""
 
 
 class InvalidSettingError(InvalidInputError):

@@ -12,26 +12,33 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 import folder_paths
-import numpy as np
-import torch
 from aiohttp import web
 from comfy.cli_args import args
 from comfy.model_management import InterruptProcessingException, processing_interrupted
-from comfy_api.latest import ComfyAPI, ComfyExtension, InputImpl, io, ui
+from comfy_api.latest import ComfyAPI, ComfyExtension, io, ui
 from comfy_execution.graph_utils import ExecutionBlocker
 from comfy_execution.utils import get_executing_context
-from numpy.typing import NDArray
 from server import PromptServer
 
 from ...vidu.destination import Destination
 from .interrupts import InterruptLog
+from .links import connected_slots, wiring
+from .media import (
+    as_image,
+    as_video,
+    batch_to_arrays,
+    read_audio,
+    read_image,
+    single_images,
+    to_media,
+)
 from .progress import NodeProgress
 
 __all__ = [
@@ -40,6 +47,7 @@ __all__ = [
     "as_video",
     "batch_to_arrays",
     "blocked",
+    "connected_slots",
     "current_jobs",
     "data_dir",
     "destination",
@@ -49,11 +57,16 @@ __all__ = [
     "metadata",
     "notify",
     "preview",
+    "preview_stills",
+    "read_audio",
+    "read_image",
     "route_table",
     "run_interruptible",
     "run_with_progress",
     "single_images",
+    "to_media",
     "track_job",
+    "wiring",
 ]
 
 T = TypeVar("T")
@@ -217,34 +230,19 @@ def metadata(hidden: Any) -> Mapping[str, str]:
     return {name: json.dumps(value) for name, value in texts.items()}
 
 
-def batch_to_arrays(image: torch.Tensor) -> list[NDArray[np.float32]]:
-    """Return each picture of an IMAGE batch as float32 [H, W, C]."""
-    return list(image.detach().to(device="cpu", dtype=torch.float32).numpy())
-
-
-def single_images(images: Iterable[torch.Tensor]) -> list[torch.Tensor]:
-    """Return each picture of a list of IMAGE batches as an IMAGE of its own, without a copy."""
-    return [image[index : index + 1] for image in images for index in range(len(image))]
-
-
 def blocked(message: str) -> ExecutionBlocker:
     """Return an output that keeps what is connected to it from running, and says why."""
     return ExecutionBlocker(message)
 
 
-def as_image(frames: NDArray[np.float32]) -> torch.Tensor:
-    """Return float32 [N, H, W, 3] as an IMAGE, without a copy."""
-    return torch.from_numpy(frames)
-
-
-def as_video(path: Path) -> InputImpl.VideoFromFile:
-    """Return the file as a VIDEO."""
-    return InputImpl.VideoFromFile(str(path))
-
-
 def preview(paths: list[Path]) -> ui.PreviewVideo:
     """Return what makes the clips play on the node."""
     return ui.PreviewVideo([_playable(path.resolve()) for path in paths])
+
+
+def preview_stills(paths: list[Path]) -> ui.SavedImages:
+    """Return what shows the stills on the node."""
+    return ui.SavedImages([_playable(path.resolve()) for path in paths])
 
 
 def _playable(path: Path) -> ui.SavedResult:
@@ -253,7 +251,9 @@ def _playable(path: Path) -> ui.SavedResult:
         subfolder = path.relative_to(output).as_posix().rpartition("/")[0]
         return ui.SavedResult(path.name, subfolder, io.FolderType.output)
     # Saved elsewhere, by a run from a shell: the host serves files of its own folders only.
-    copy = Path(folder_paths.get_temp_directory(), f"{hashlib.sha256(bytes(path)).hexdigest()}.mp4")
+    copy = Path(
+        folder_paths.get_temp_directory(), f"{hashlib.sha256(bytes(path)).hexdigest()}{path.suffix}"
+    )
     copy.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, copy)
     return ui.SavedResult(copy.name, "", io.FolderType.temp)

@@ -225,7 +225,7 @@ def test_wrong_number_of_images_is_refused(count):
 
 def test_bad_words_are_refused_before_pixels_are_encoded(monkeypatch):
     """Compressing a large image takes seconds."""
-    monkeypatch.setattr(builders, "encode", lambda pixels: pytest.fail("encoded"))
+    monkeypatch.setattr(builders, "encode_image", lambda pixels: pytest.fail("encoded"))
     picture = np.zeros((32, 64, 3), np.uint8)
     with pytest.raises(InvalidPromptError):
         builders.image_to_video(picture, " ")

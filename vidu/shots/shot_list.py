@@ -1,4 +1,4 @@
-"""A shot list as text: one shot a line, `prompt | seed | amplitude`.
+"""A shot list as text: one shot a line, `prompt | seed | amplitude | duration | end`.
 
 ::
 
@@ -6,10 +6,15 @@
     The waves roll in.
     The lamp begins to turn. | 7
     "Red | green | blue flags fly." | | large
+    Night falls. | | | 8 | next
+    The beam goes round and round. | 3 | small | 4 | loop
 
-Seed and amplitude may be left out. Blank lines, and lines that begin with #, are passed over. A
+All but the prompt may be left out. Blank lines, and lines that begin with #, are passed over. A
 bar between double quotes does not divide; quotes around a whole field are taken off, and inside
 them "" stands for one quote.
+
+`end` is the shot's last frame: `loop` is its own first frame, `next` the first frame of the next
+shot, and a number the end image with that number.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ from dataclasses import dataclass
 
 from ..endpoints import AMPLITUDE
 from ..errors import InvalidImageError, InvalidInputError, InvalidPromptError, InvalidSettingError
-from ..fields import Text
+from ..fields import Text, WholeNumber
 from ..prompts import normalize_prompt
 from ..request import SEED_MAX, check_seed
 
@@ -32,7 +37,14 @@ QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 LONGEST_PROMPT = Text(5000)
 """What Q4 takes; the node that makes the clip knows its model's own limit."""
 
-FORM = "Write prompt | seed | amplitude; put a prompt that has a bar in it between double quotes."
+COLUMNS = ("prompt", "seed", "amplitude", "duration", "end")
+
+FORM = f"Write {' | '.join(COLUMNS)}; put a prompt that has a bar in it between double quotes."
+
+ANY_DURATION = WholeNumber("duration", 1, 16, 5)
+"""What any model takes; the node that makes the clip knows its model's own range."""
+
+LOOP, NEXT = "loop", "next"
 
 
 @dataclass(frozen=True)
@@ -41,15 +53,19 @@ class Shot:
 
     Args:
         line: Where it stands in the text, from 1; blank lines and comments count.
-        prompt: 1 to 1500 code points, trimmed.
+        prompt: As it is sent; see `prompts.normalize_prompt`.
         seed: 0..2147483647; 0 lets Vidu choose.
         movement_amplitude: auto, small, medium or large.
+        duration: Seconds; None where the line has none.
+        end: `loop`, `next`, the number of an end image from 1, or None.
     """
 
     line: int
     prompt: str
     seed: int
-    movement_amplitude: str
+    movement_amplitude: str = "auto"
+    duration: int | None = None
+    end: str | int | None = None
 
 
 def read_shots(text: str, base_seed: int = 0) -> list[Shot]:
@@ -76,23 +92,23 @@ def read_shots(text: str, base_seed: int = 0) -> list[Shot]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
-            prompt, seed, movement_amplitude = _read_line(line)
+            prompt, seed, movement_amplitude, duration, end = _read_line(line)
         except InvalidInputError as error:
             problems.append(f"Line {number}: {error.message} {error.next_step}")
             continue
         takes[prompt] += 1
         if seed is None:
             seed = derive_seed(base_seed, prompt, takes[prompt])
-        shots.append(Shot(number, prompt, seed, movement_amplitude))
+        shots.append(Shot(number, prompt, seed, movement_amplitude, duration, end))
     if problems:
-        raise InvalidInputError("\n".join(problems), "Mend the shot list, then run again.")
+        raise InvalidInputError("\n".join(problems), "Fix the shot list, then run again.")
     if not shots:
         raise InvalidPromptError("The shot list is empty.", f"Write one shot a line. {FORM}")
     return shots
 
 
 def derive_seed(base_seed: int, prompt: str, take: int) -> int:
-    """Return the seed, 1..2147483647, of the so-manieth take of a prompt."""
+    """Return the seed, 1..2147483647, of the `take`-th take of a prompt, from 1."""
     digest = hashlib.sha256(f"{base_seed} {take} {prompt}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % SEED_MAX + 1
 
@@ -138,18 +154,55 @@ def assign_images(shots: list[Shot], image_count: int) -> list[int]:
     )
 
 
-def _read_line(line: str) -> tuple[str, int | None, str]:
-    fields = _fields(line)
-    if len(fields) > 3:
-        raise InvalidSettingError(
-            f"There are {len(fields) - 1} bars, 2 at most have a meaning.", FORM
+def assign_end_images(shots: list[Shot], image_count: int) -> list[str | int | None]:
+    """Return the last frame of each shot: `loop`, `next`, an end image from 0, or None.
+
+    Where no line says anything in its column `end`, the end images belong to the shots as
+    `assign_images` says.
+
+    Raises:
+        InvalidImageError: A line asks for an end image, or a next shot, that is not there.
+    """
+    if all(shot.end is None for shot in shots):
+        return list(assign_images(shots, image_count)) if image_count else [None] * len(shots)
+    for shot in shots:
+        if isinstance(shot.end, int) and shot.end > image_count:
+            raise InvalidImageError(
+                f"Line {shot.line} ends with image {shot.end}, and there "
+                f"{'is' if image_count == 1 else 'are'} {image_count}.",
+                "Connect it to end_image, or change the line.",
+            )
+    if shots[-1].end == NEXT:
+        raise InvalidImageError(
+            f"Line {shots[-1].line} ends with the next shot, and is the last one.",
+            "Leave its column end empty, or add a line.",
         )
-    prompt, seed, movement_amplitude = (*fields, "", "")[:3]
+    return [shot.end - 1 if isinstance(shot.end, int) else shot.end for shot in shots]
+
+
+def _read_line(line: str) -> tuple[str, int | None, str, int | None, str | int | None]:
+    fields = _fields(line)
+    if len(fields) > len(COLUMNS):
+        raise InvalidSettingError(
+            f"Too many '|' separators ({len(fields) - 1}; at most {len(COLUMNS) - 1}).", FORM
+        )
+    prompt, seed, movement_amplitude, duration, end = (*fields, "", "", "", "")[: len(COLUMNS)]
     return (
         normalize_prompt(prompt, LONGEST_PROMPT),
         read_seed(seed) if seed else None,
         parse_amplitude(movement_amplitude),
+        ANY_DURATION.parse(duration) if duration else None,
+        _read_end(end) if end else None,
     )
+
+
+def _read_end(text: str) -> str | int:
+    word = text.strip().lower()
+    if word in (LOOP, NEXT):
+        return word
+    if word.isascii() and word.isdecimal() and 1 <= int(word[:4]) <= 1000:
+        return int(word[:4])
+    raise InvalidSettingError(f"end is {text!r}.", "Use loop, next, or the number of an end image.")
 
 
 def _fields(line: str) -> list[str]:

@@ -1,0 +1,117 @@
+"""What of a clip the graph asks for: frames, the last frame, the sound."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..vidu.errors import ViduError
+from ..vidu.media.video import decode
+from ..vidu.models import Clip
+from ..vidu.request import Request
+from . import host
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FRAMES, LAST_FRAME, AUDIO = 0, 3, 7
+CLIP_SLOTS = (FRAMES, LAST_FRAME, AUDIO)
+"""The outputs that cost time and memory, by their place in `CLIP_OUTPUTS`."""
+
+FPS = 24
+"""What Vidu's clips have, as far as seen."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of each clip is made.
+
+    Args:
+        frames: Whether something is connected to `frames`.
+        last_frame: Whether something is connected to `last_frame`.
+        audio: Whether something is connected to `audio`.
+        every_nth: Frame 0 and every n-th after it.
+        max_frames: At most so many of those; 0 is all.
+    """
+
+    frames: bool = True
+    last_frame: bool = True
+    audio: bool = True
+    every_nth: int = 1
+    max_frames: int = 0
+
+    @classmethod
+    def of_running_node(cls, dynprompt: Any, every_nth: int, max_frames: int) -> Wanted:
+        """Return what the running node's connected outputs ask for."""
+        linked = host.connected_slots(CLIP_SLOTS, dynprompt)
+        return cls(FRAMES in linked, LAST_FRAME in linked, AUDIO in linked, every_nth, max_frames)
+
+    def count(self, frame_count: int) -> int:
+        """Return how many frames of a clip `frames` holds."""
+        return len(range(0, frame_count, self.every_nth)[: self.max_frames or None])
+
+
+@dataclass(frozen=True)
+class DecodedClip:
+    """A clip and what of it was asked for; None is what was not.
+
+    Args:
+        clip: The whole clip.
+        frames: float32 [N, H, W, 3] in 0..1.
+        last_frame: float32 [1, H, W, 3] in 0..1: the clip's own last frame.
+        audio: The sound as the graph has it.
+    """
+
+    clip: Clip
+    frames: NDArray[np.float32] | None
+    last_frame: NDArray[np.float32] | None
+    audio: Any
+
+
+async def decode_clip(clip: Clip, wanted: Wanted) -> DecodedClip:
+    """Decode what is wanted of a clip, in threads.
+
+    Raises:
+        CorruptClipError: The file does not decode.
+        ClipTooLargeError: Its frames do not fit into memory.
+    """
+    try:
+        return await _decode_wanted(clip, wanted)
+    except ViduError as error:
+        raise error.with_charge(clip.charge, clip.request_id) from error
+
+
+async def _decode_wanted(clip: Clip, wanted: Wanted) -> DecodedClip:
+    frames = last = audio = None
+    if wanted.frames:
+        frames = await _decode(clip, wanted.every_nth, wanted.max_frames)
+    if wanted.last_frame:
+        whole = frames is not None and wanted.every_nth == 1 and len(frames) == clip.frame_count
+        if whole and frames is not None:
+            last = frames[-1:].copy()  # so that the frames' memory can go without it
+        else:
+            last = (await _decode(clip, max(1, clip.frame_count - 1), 2))[-1:].copy()
+    if wanted.audio:
+        audio = await asyncio.to_thread(host.read_audio, clip.path, clip.duration_s)
+    return DecodedClip(clip, frames, last, audio)
+
+
+def frames_size(request: Request, wanted: Wanted) -> int:
+    """Return the bytes that the wanted frames of a request's clip will take."""
+    width, height = request.endpoint.output_size(request.options, request.shapes)
+    frame_count = request.endpoint.output_seconds(request.options) * FPS
+    count = wanted.count(frame_count) if wanted.frames else 0
+    return (count + wanted.last_frame) * width * height * 3 * 4
+
+
+async def _decode(clip: Clip, every_nth: int, max_frames: int) -> NDArray[np.float32]:
+    stop = threading.Event()
+    try:
+        return await asyncio.to_thread(
+            decode, clip.path, every_nth=every_nth, max_frames=max_frames, stop=stop.is_set
+        )
+    finally:
+        stop.set()

@@ -1,0 +1,67 @@
+"""Which outputs of the running node are connected, in the prompt that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from comfy_execution.utils import get_executing_context
+from server import PromptServer
+
+Graph = Mapping[str, Mapping[str, Any]]
+"""A prompt in the API's format: nodes by id, each with `inputs`."""
+
+
+def connected_slots(slots: Collection[int], dynprompt: Any = None) -> frozenset[int]:
+    """Return those of the running node's output slots that something is connected to.
+
+    A node that expanded while the prompt ran is not in the prompt as it was queued: all its slots
+    count as connected, for nobody knows what the nodes made after it will ask for.
+
+    Args:
+        slots: The slots to tell of.
+        dynprompt: The host's DynamicPrompt, which knows the links of nodes that expanded; None
+            where the host has none to give, as in `fingerprint_inputs`.
+    """
+    context = get_executing_context()
+    graph = _running_graph(context.prompt_id) if context else None
+    if context is None or graph is None or context.node_id not in graph:
+        return frozenset(slots)
+    linked = linked_slots(graph, context.node_id)
+    if dynprompt is not None:
+        nodes = {name: dynprompt.get_node(name) for name in dynprompt.all_node_ids()}
+        linked |= linked_slots(nodes, context.node_id)
+    return linked & frozenset(slots)
+
+
+def wiring(slots: Collection[int]) -> str:
+    """Return what names the wiring of these slots: part of the host's cache key.
+
+    A node whose `fingerprint_inputs` returns this runs again when one of them is connected.
+    """
+    return ",".join(str(slot) for slot in sorted(connected_slots(slots)))
+
+
+def linked_slots(graph: Graph, node_id: str) -> frozenset[int]:
+    """Return the output slots of a node that a node of the graph takes as an input."""
+    return frozenset(
+        int(value[1])
+        for node in graph.values()
+        for value in node.get("inputs", {}).values()
+        if _is_link(value) and value[0] == node_id
+    )
+
+
+def _running_graph(prompt_id: str) -> Graph | None:
+    running, _ = PromptServer.instance.prompt_queue.get_current_queue_volatile()
+    graphs = [item[2] for item in running if item[1] == prompt_id]
+    return graphs[0] if graphs else None
+
+
+def _is_link(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and isinstance(value[1], int | float)
+    )

@@ -1,0 +1,61 @@
+"""What a run is refused for before anything is sent: its cost, and the memory of its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from ..vidu.errors import Charge, ClipTooLargeError, CostLimitError
+from ..vidu.ledger.ledger import Ledger
+from ..vidu.media.video import free_memory
+from ..vidu.models import State
+from ..vidu.pricing import format_usd
+from ..vidu.request import Request
+from .clip_frames import Wanted, frames_size
+
+UNPAID = (State.RESERVED, State.FAILED)
+
+
+async def check_cost(requests: Sequence[Request], ledger: Ledger, max_cost: Decimal) -> None:
+    """Refuse a run that would cost more than the node allows.
+
+    What is saved or under way already costs nothing, and the same shot twice is paid for once.
+
+    Raises:
+        CostLimitError: It would.
+    """
+    new = {request.fingerprint: request for request in requests}
+    for fingerprint in list(new):
+        entry = ledger.active(fingerprint)
+        if entry is not None and entry.state not in UNPAID:
+            del new[fingerprint]
+    cost = sum((request.price for request in new.values()), Decimal(0))
+    if cost <= max_cost:
+        return
+    up_to = "up to " if any(request.quote.is_upper_bound for request in new.values()) else ""
+    shots = "1 shot" if len(new) == 1 else f"{len(new)} shots"
+    raise CostLimitError(
+        f"This run would cost {up_to}{format_usd(cost)} for {shots}, and max_cost is "
+        f"{format_usd(max_cost)}.",
+        "Make fewer or cheaper ones, or raise max_cost (an advanced input of this node).",
+    )
+
+
+def check_memory(requests: Sequence[Request], wanted: Wanted) -> None:
+    """Refuse a run whose frames will not fit into memory.
+
+    Raises:
+        ClipTooLargeError: They will not.
+    """
+    needed = sum(frames_size(request, wanted) for request in requests)
+    free = free_memory()
+    if needed <= free:
+        return
+    clips = "clip" if len(requests) == 1 else f"{len(requests)} clips"
+    raise ClipTooLargeError(
+        f"The frames of the {clips} will need {needed / 1e9:.1f} GB of memory, and "
+        f"{free / 1e9:.1f} GB are free.",
+        "Disconnect frames and use the video output, or raise every_nth, set max_frames, or make "
+        "fewer shots at a time.",
+        charge=Charge.NOT_SPENT,
+    )
