@@ -27,16 +27,16 @@ Prompt1500 = Annotated[str, Field(max_length=1500)]
 Prompt2000 = Annotated[str, Field(max_length=2000)]
 Prompt3000 = Annotated[str, Field(max_length=3000)]
 Prompt5000 = Annotated[str, Field(max_length=5000)]
-Whole = Annotated[int, BeforeValidator(_refuse_number_as_text)]
-Seed = Whole | None
+NoText = BeforeValidator(_refuse_number_as_text)
+Seed = Annotated[int, NoText] | None
 Amplitude = Literal["auto", "small", "medium", "large"]
 Aspect3 = Literal["16:9", "9:16", "1:1"]
 Aspect5 = Literal["16:9", "9:16", "4:3", "3:4", "1:1"]
 Q2Seconds = Literal[2, 3, 4, 5, 6, 7, 8]
 Q2Resolution = Literal["720p", "1080p"]
-Q3Seconds = Annotated[Whole, Field(ge=1, le=16)]
+Q3Seconds = Annotated[int, Field(ge=1, le=16), NoText]
 Q3Resolution = Literal["360p", "540p", "720p", "1080p"]
-Q4Seconds = Annotated[Whole, Field(ge=3, le=16)]
+Q4Seconds = Annotated[int, Field(ge=3, le=16), NoText]
 Q4Resolution = Literal["540p", "720p", "1080p", "2K", "4K"]
 
 
@@ -135,7 +135,7 @@ class Q2ReferenceToVideo(BaseModel):
     reference_image_urls: list[str] = []
     reference_video_urls: list[str] = []
     seed: Seed = None
-    duration: Annotated[Whole, Field(ge=1, le=8)] = 4
+    duration: Annotated[int, Field(ge=1, le=8), NoText] = 4
     resolution: Literal["540p", "720p", "1080p"] = "720p"
     aspect_ratio: str = "16:9"
     movement_amplitude: Amplitude = "auto"
