@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from comfy_api.latest import io
@@ -52,7 +51,7 @@ class FalViduSavedClip(io.ComfyNode):
         if request_id is None:
             return True
         try:
-            await asyncio.to_thread(get_by_request_id, host.data_dir(), request_id)
+            await get_by_request_id(host.data_dir(), request_id)
         except ViduError as error:
             return str(error)
         return True
@@ -67,7 +66,7 @@ class FalViduSavedClip(io.ComfyNode):
         cls, request_id: str, every_nth: int = 1, max_frames: int = 0
     ) -> io.NodeOutput:
         """Bring the clip back and hand on what the graph has connected."""
-        entry = await asyncio.to_thread(get_by_request_id, host.data_dir(), request_id)
+        entry = await get_by_request_id(host.data_dir(), request_id)
         wanted = Wanted.of_running_node(cls.hidden.dynprompt, every_nth, max_frames)
 
         async def finish(clip: Clip) -> DecodedClip | Path:

@@ -33,6 +33,8 @@ class PackageFinder:
 
 # `python -m pytest` puts the working directory on the path.
 sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != ROOT]
+# What the tests share is imported by its bare name, as the scripts they start do.
+sys.path.append(str(ROOT / "tests" / "support"))
 sys.meta_path.insert(0, PackageFinder)
 
 # What needs a ComfyUI, and what needs its very interpreter. dev.py gives them both, and says so

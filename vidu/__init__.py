@@ -77,7 +77,7 @@ from .errors import (
     ViduError,
 )
 from .generate import generate, resume
-from .ledger.ledger import Ledger
+from .ledger import Budget, Ledger, open_ledger
 from .media.image import load_image
 from .models import Clip, Entry, Output, RequestHandle, SavedFile, State
 from .progress import Phase, Progress
@@ -94,6 +94,7 @@ __all__ = [
     "ENDPOINTS",
     "AccountLockedError",
     "ApiStatusError",
+    "Budget",
     "BudgetExceededError",
     "CertificateError",
     "Charge",
@@ -160,6 +161,7 @@ __all__ = [
     "image",
     "image_to_video",
     "load_image",
+    "open_ledger",
     "open_session",
     "parse_key",
     "reference_to_video",

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from .destination import Destination
 from .errors import GenerationError, LedgerUnavailableError
-from .ledger.ledger import Ledger
+from .ledger import Budget, Ledger
 from .models import Clip, Entry, State
 from .progress import ProgressCallback
 from .provider import Provider
@@ -33,6 +33,7 @@ async def generate(
     settings: Settings = Settings(),  # noqa: B008 (frozen)
     on_progress: ProgressCallback | None = None,
     cancelled_by_user: Callable[[], bool] | None = None,
+    budget: Budget | None = None,
 ) -> Clip:
     """Make one clip, or return the one that was already paid for.
 
@@ -46,9 +47,10 @@ async def generate(
         ledger: Where paid work is written down before it is begun.
         destination: Where the clip is saved.
         metadata: Texts to carry inside the file, such as `workflow` and `prompt`.
-        settings: Limits and the daily budget.
+        settings: Limits.
         on_progress: Called with each moment of progress.
         cancelled_by_user: Asked when the task is cancelled.
+        budget: What the day and this run may cost; None is the daily budget of `settings`.
 
     Raises:
         ViduError: See the tree in `errors.py`.
@@ -64,7 +66,7 @@ async def generate(
         cancelled_by_user=cancelled_by_user,
     )
     async with ledger.lock_shot(request.fingerprint, context.on_waiting):
-        return await _make_or_resume(context, request)
+        return await _make_or_resume(context, request, budget or Budget(settings.daily_budget_usd))
 
 
 async def resume(
@@ -94,13 +96,13 @@ async def resume(
         provider=provider,
         ledger=ledger,
         destination=destination,
-        metadata=ledger.load_metadata(entry),
+        metadata=await ledger.load_metadata(entry),
         settings=settings,
         request=None,
         on_progress=on_progress,
     )
     async with ledger.lock_shot(entry.fingerprint, context.on_waiting):
-        entry = ledger.get(entry.id) or entry
+        entry = await ledger.get(entry.id) or entry
         if entry.state is not State.FAILED:
             entry = await advance(context, entry)
     if entry.state is State.SAVED:
@@ -112,27 +114,29 @@ async def resume(
     )
 
 
-async def _make_or_resume(context: Context, request: Request) -> Clip:
+async def _make_or_resume(context: Context, request: Request, budget: Budget) -> Clip:
     paid = False
-    entry = context.ledger.active(request.fingerprint)
+    entry = await context.ledger.active(request.fingerprint)
     while True:
         if entry is None or decide(entry.state) is Decision.PAY:
             await asyncio.to_thread(context.destination.check)
-            entry, paid = _reserve(context, request, entry), True
+            entry, paid = await _reserve(context, request, budget, entry), True
         entry = await advance(context, entry)
         if entry.state is State.SAVED:
             cost_usd = entry.price_usd if paid and context.provider.charges else Decimal(0)
             return Clip.from_entry(entry, cost_usd=cost_usd, reused=not paid)
 
 
-def _reserve(context: Context, request: Request, previous: Entry | None) -> Entry:
+async def _reserve(
+    context: Context, request: Request, budget: Budget, previous: Entry | None
+) -> Entry:
     ledger = context.ledger
     if previous and previous.state is State.RESERVED:  # the budget may have been spent since
-        ledger.mark_failed(previous, "its run ended before it was sent", billed=False)
-    entry = ledger.reserve(request, context.settings.daily_budget_usd)
+        await ledger.mark_unsent(previous, "its run ended before it was sent")
+    entry = await ledger.reserve(request, budget)
     try:
         if context.metadata:
-            ledger.save_metadata(entry, context.metadata)
+            await ledger.save_metadata(entry, context.metadata)
     except LedgerUnavailableError as problem:
         # No reason to go without the clip; were the disk full, the next step would say so.
         log.warning("A clip that has to be collected will carry no workflow: %s", problem.message)

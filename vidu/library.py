@@ -15,7 +15,8 @@ from typing import Any
 from .destination import Destination
 from .errors import InvalidSettingError, LedgerUnavailableError
 from .generate import resume
-from .ledger.ledger import LEDGER_FILE, Ledger
+from .ledger import open_ledger
+from .ledger.ledger import LEDGER_FILE
 from .ledger.schema import open_database
 from .media.video import open_mp4
 from .models import Clip, Entry, SavedFile, State, entry_of
@@ -89,7 +90,7 @@ def search_entries(
     return Page([entry_of(row) for row in rows], int(total))
 
 
-def get_by_request_id(data_dir: Path, request_id: str) -> Entry:
+async def get_by_request_id(data_dir: Path, request_id: str) -> Entry:
     """Return the row of one request.
 
     Raises:
@@ -106,8 +107,8 @@ def get_by_request_id(data_dir: Path, request_id: str) -> Entry:
             "This is the id of a draft, and drafts are not in the library.",
             "Use the draft's file, or pick another clip.",
         )
-    with Ledger.open(data_dir) as ledger:
-        found = [entry for entry in ledger.get_by_prefix(name) if entry.request_id == name]
+    async with open_ledger(data_dir) as ledger:
+        found = [entry for entry in await ledger.get_by_prefix(name) if entry.request_id == name]
     if not found:
         raise InvalidSettingError(
             f"The library has no clip with the request id {name!r}.",
@@ -149,13 +150,15 @@ async def _note_file(entry: Entry, file: SavedFile, data_dir: Path) -> None:
     """Move a row to SAVED whose file had been missing or has moved, and is found."""
     if entry.state is State.FAILED or (entry.state is State.SAVED and entry.file == file):
         return
-    with Ledger.open(data_dir) as ledger:
-        async with ledger.lock_shot(entry.fingerprint, lambda: None):
-            now = ledger.get(entry.id)
-            if now and now.output and now.state is State.SAVED:
-                now = ledger.mark_finished(now, now.output)
-            if now and now.state is State.FINISHED:
-                ledger.mark_saved(now, file)
+    async with (
+        open_ledger(data_dir) as ledger,
+        ledger.lock_shot(entry.fingerprint, lambda _: None),
+    ):
+        now = await ledger.get(entry.id)
+        if now and now.output and now.state is State.SAVED:
+            now = await ledger.mark_finished(now, now.output)
+        if now and now.state is State.FINISHED:
+            await ledger.mark_saved(now, file)
 
 
 def read_workflow(path: Path) -> Any:

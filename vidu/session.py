@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from .credentials import find_key
-from .ledger.ledger import Ledger
+from .ledger import Ledger, open_ledger
 from .preflight import check_packages
 from .provider import Provider
 from .settings import Settings
-from .threads import run_in_thread_until_done
 
 
 @asynccontextmanager
@@ -36,17 +35,10 @@ async def open_session(
     if draft:
         from .draft.client import Draft
 
-        with Ledger(":memory:") as ledger:
+        async with open_ledger(None) as ledger:
             yield Draft(), ledger
         return
     from .fal.client import Fal  # brings fal-client and httpx, which nobody waits for at start-up
 
-    with ExitStack() as closing:
-        async with Fal(find_key(data_dir).secret, settings) as fal:
-            # In a thread, for another process may hold the file, and a damaged one is mended.
-            yield (
-                fal,
-                await run_in_thread_until_done(
-                    lambda: closing.enter_context(Ledger.open(data_dir))
-                ),
-            )
+    async with Fal(find_key(data_dir).secret, settings) as fal, open_ledger(data_dir) as ledger:
+        yield fal, ledger

@@ -13,7 +13,7 @@ from aiohttp import web
 from ...vidu.credentials import KEY_FILE, find_key, forget_key, parse_key, store_key
 from ...vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from ...vidu.errors import MissingKeyError, ViduError
-from ...vidu.ledger.ledger import Ledger
+from ...vidu.ledger import open_ledger
 from ...vidu.settings import Settings, store_daily_budget
 from .http import MOST_TEXT, api_handler, bad_request, json_response, read_json
 
@@ -38,7 +38,7 @@ class AccountRoutes:
 
     async def state(self, _: web.Request) -> web.Response:
         """Return whether there is a key and from where, what is spent, and the budget."""
-        return json_response(await asyncio.to_thread(self._state))
+        return json_response(await self._state())
 
     async def store_key(self, request: web.Request) -> web.Response:
         """Take the key that was typed; it is never told again."""
@@ -47,12 +47,12 @@ class AccountRoutes:
             raise bad_request("key must be a text.")
         secret = parse_key(typed, "the key field")
         await asyncio.to_thread(store_key, self._data_dir, secret)
-        return json_response(await asyncio.to_thread(self._state))
+        return json_response(await self._state())
 
     async def remove_key(self, _: web.Request) -> web.Response:
         """Remove the stored key."""
         await asyncio.to_thread(forget_key, self._data_dir)
-        return json_response(await asyncio.to_thread(self._state))
+        return json_response(await self._state())
 
     async def check_key(self, request: web.Request) -> web.Response:
         """Ask fal whether it accepts the key: a status request, which is free."""
@@ -70,11 +70,11 @@ class AccountRoutes:
         if isinstance(usd, bool) or not isinstance(usd, int | float) or not 0 <= usd <= 1e6:
             raise bad_request("daily_usd must be a number from 0 to 1000000.")
         await asyncio.to_thread(store_daily_budget, self._data_dir, Decimal(str(usd)))
-        return json_response(await asyncio.to_thread(self._state))
+        return json_response(await self._state())
 
-    def _state(self) -> dict[str, Any]:
-        with Ledger.open(self._data_dir) as ledger:
-            today, month = ledger.spent_today(), ledger.spent_this_month()
+    async def _state(self) -> dict[str, Any]:
+        async with open_ledger(self._data_dir) as ledger:
+            today, month = await ledger.spent_today(), await ledger.spent_this_month()
         return {
             "key": self._key_state(),
             "price_usd": float(VIDU_IMAGE_TO_VIDEO.quote({}, {}).usd),

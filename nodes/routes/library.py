@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from ...vidu.errors import CorruptClipError
-from ...vidu.ledger.ledger import Ledger
+from ...vidu.ledger import open_ledger
 from ...vidu.library import STATE_FILTERS, load_or_resume, read_workflow, search_entries
 from ...vidu.media.thumbnails import Posters
 from ...vidu.models import Entry, SavedFile
@@ -70,9 +70,11 @@ class ClipRoutes:
     async def forget(self, request: web.Request) -> web.Response:
         """Remove a row; its file stays."""
         entry = await self._entry(request)
-        with await asyncio.to_thread(Ledger.open, self._data_dir) as ledger:
-            async with ledger.lock_shot(entry.fingerprint, _refuse_on_its_way):
-                await asyncio.to_thread(ledger.forget, entry)
+        async with (
+            open_ledger(self._data_dir) as ledger,
+            ledger.lock_shot(entry.fingerprint, _refuse_on_its_way),
+        ):
+            await ledger.delete(entry)
         return json_response({})
 
     async def collect(self, request: web.Request) -> web.Response:
@@ -109,11 +111,8 @@ class ClipRoutes:
         return json_response({"workflow": await asyncio.to_thread(read_workflow, file.path)})
 
     async def _entry(self, request: web.Request) -> Entry:
-        def read() -> Entry | None:
-            with Ledger.open(self._data_dir) as ledger:
-                return ledger.get(int(request.match_info["id"]))
-
-        entry = await asyncio.to_thread(read)
+        async with open_ledger(self._data_dir) as ledger:
+            entry = await ledger.get(int(request.match_info["id"]))
         if entry is None:
             raise web.HTTPNotFound
         return entry
@@ -131,7 +130,7 @@ class ClipRoutes:
             raise web.HTTPNotFound from error
 
 
-def _refuse_on_its_way() -> None:
+def _refuse_on_its_way(_: str) -> None:
     raise bad_request("This clip is on its way right now: cancel it first.", web.HTTPConflict)
 
 

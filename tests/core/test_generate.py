@@ -10,10 +10,11 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
+from blocking_ledger import BlockingLedger
 
 from vidu import Destination, Fal, errors, find_key, generate
 from vidu.errors import Charge
-from vidu.ledger.ledger import Ledger
+from vidu.ledger import open_ledger
 from vidu.media.video import check
 from vidu.models import State
 from vidu.progress import Phase
@@ -150,7 +151,7 @@ async def test_generate_clip_gone_everywhere_pays_again_by_the_users_word_only(
         assert caught.value.charge is Charge.CHARGED
     assert fal.ledger()["counts"]["jobs"] == 1
     fal.set_faults("")
-    with Ledger.open(vidu_home) as ledger:
+    with BlockingLedger.open(vidu_home) as ledger:
         ledger.delete(ledger.active(shot().fingerprint))
     again = await run(shot(), vidu_home, clips)
     assert (again.reused, again.cost_usd) == (False, Decimal("0.20"))
@@ -324,10 +325,12 @@ async def test_a_lost_request_is_found_by_a_machine_whose_clock_is_hours_off(fal
         return time.time() - 9 * 3600
 
     fal.set_faults("accepted_then_dropped:1")
-    async with Fal(find_key(tmp_path).secret, SHORT) as provider:
-        with Ledger(tmp_path / "ledger.sqlite", now=by_a_wrong_clock) as ledger:
-            destination = Destination(clips, "clip")
-            await generate(shot(), provider, ledger, destination, settings=SHORT)
+    async with (
+        Fal(find_key(tmp_path).secret, SHORT) as provider,
+        open_ledger(tmp_path, now=by_a_wrong_clock) as ledger,
+    ):
+        destination = Destination(clips, "clip")
+        await generate(shot(), provider, ledger, destination, settings=SHORT)
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
@@ -353,7 +356,7 @@ async def test_a_request_that_never_arrived_is_asked_anew_after_its_whole_life(
     told = []
     clip = await run(shot(), vidu_home, clips, on_progress=told.append)
     assert submits(fal) == {"queue.fal.run": 2}
-    with Ledger.open(vidu_home) as ledger:
+    with BlockingLedger.open(vidu_home) as ledger:
         again, lost = ledger.entries()
     assert (lost.state, lost.billed) == (State.FAILED, False)
     assert again.submitting_at - lost.submitting_at > SHORT.max_lifetime_s
@@ -460,7 +463,7 @@ async def test_what_failed_unbilled_gives_its_share_back(fal, vidu_home, clips):
     with pytest.raises(errors.ContentPolicyError):
         await run(shot(1), vidu_home, clips, settings=budget)
     await run(shot(2), vidu_home, clips, settings=budget)
-    with Ledger.open(vidu_home) as ledger:
+    with BlockingLedger.open(vidu_home) as ledger:
         assert ledger.spent_today() == Decimal("0.20")
         assert ledger.active(shot(2).fingerprint).state is State.SAVED
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
+from blocking_ledger import BlockingLedger
 
 from vidu.draft.client import render_clip
-from vidu.ledger.ledger import Ledger
+from vidu.ledger import Budget
 from vidu.library import search_entries
 from vidu.media.thumbnails import Posters
 from vidu.models import SavedFile
@@ -32,9 +32,9 @@ from ..support.shots import shot
 )
 def test_a_prompt_is_found_in_any_alphabet_whatever_its_case(tmp_path, text, found):
     prompts = ("Waves roll in.", "\u043c\u043e\u0440\u0435", "L'\u00c9t\u00e9")
-    with Ledger.open(tmp_path) as ledger:
+    with BlockingLedger.open(tmp_path) as ledger:
         for prompt in prompts:
-            ledger.reserve(shot(prompt=prompt), Decimal(0))
+            ledger.reserve(shot(prompt=prompt), Budget())
     page = search_entries(tmp_path, text=text, offset=0, limit=9)
     assert (page.total, len(page.entries)) == (found, found)
 

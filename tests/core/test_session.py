@@ -26,7 +26,7 @@ def held(vidu_home, monkeypatch) -> FileLock:
 
 async def spent(home: Path) -> int:
     async with open_session(home, Settings()) as (_, ledger):
-        return int(ledger.spent_today())
+        return int(await ledger.spent_today())
 
 
 async def test_other_work_goes_on_while_the_ledger_is_waited_for(held, vidu_home):

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from blocking_ledger import BlockingLedger
 from PIL import Image
 
 from vidu.builders import image_to_video
 from vidu.draft.client import render_clip
-from vidu.ledger.ledger import Ledger
+from vidu.ledger import Budget
 from vidu.models import Output, RequestHandle, SavedFile
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,8 +53,8 @@ def saved(home, tmp_path, request) -> int:
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     shot = image_to_video(frame, f"A 100% saved_clip of {request.node.name}", seed=4711)
     url = "https://queue.fal.run/fal-ai/vidu/requests/some-request"
-    with Ledger.open(home) as ledger:
-        entry = ledger.mark_submitting(ledger.reserve(shot, 0), {})
+    with BlockingLedger.open(home) as ledger:
+        entry = ledger.mark_submitting(ledger.reserve(shot, Budget()), {})
         entry = ledger.mark_submitted(
             entry, RequestHandle(f"request-of-{request.node.name}", url, url, url)
         )
@@ -61,7 +62,7 @@ def saved(home, tmp_path, request) -> int:
         file = SavedFile(path, path.stat().st_size, sha256, 320, 180, 24.0, 8, 8 / 24)
         entry = ledger.mark_saved(entry, file)
     yield entry.id
-    with Ledger.open(home) as ledger:
+    with BlockingLedger.open(home) as ledger:
         if (left := ledger.get(entry.id)) is not None:
             ledger.delete(left)
 
@@ -196,7 +197,7 @@ def test_the_poster_is_small_and_made_once(comfy, home, saved):
 
 
 def test_a_kept_file_is_served_whole_and_by_range(comfy, home, saved):
-    with Ledger.open(home) as ledger:
+    with BlockingLedger.open(home) as ledger:
         data = ledger.get(saved).file.path.read_bytes()
     whole = comfy.http.get(f"/vidu/clips/{saved}/file")
     assert (whole.content, whole.headers["content-type"]) == (data, "video/mp4")
@@ -215,7 +216,7 @@ def test_the_workflow_is_read_from_the_file(comfy, home, saved, fal, shot):
 
 
 def test_only_files_of_the_ledger_are_served(comfy, home, saved):
-    with Ledger.open(home) as ledger:
+    with BlockingLedger.open(home) as ledger:
         ledger.get(saved).file.path.unlink()
     answers = [f"clips/{saved}/file", f"clips/{saved}/poster", "clips/999999/file", "clips/x/file"]
     answers += ["clips/..%2f..%2ffal_key/file", "clips/1/../../../settings.json"]
@@ -225,7 +226,7 @@ def test_only_files_of_the_ledger_are_served(comfy, home, saved):
 
 
 def test_forgetting_leaves_the_file(comfy, home, saved):
-    with Ledger.open(home) as ledger:
+    with BlockingLedger.open(home) as ledger:
         path = ledger.get(saved).file.path
     assert comfy.http.delete(f"/vidu/clips/{saved}").status_code == 200
     assert path.exists()
@@ -236,13 +237,13 @@ def test_a_missing_file_is_fetched_again_by_the_saved_clip_node(comfy, home, fal
     made = comfy.run(shot(prompt="Fetched twice.", seed=12))
     assert made["status"]["completed"], made["status"]
     (job,) = [job for job in fal.ledger()["jobs"] if job["input"]["prompt"] == "Fetched twice."]
-    with Ledger.open(home) as ledger:
+    with BlockingLedger.open(home) as ledger:
         (entry,) = ledger.get_by_prefix(job["request_id"])
     entry.file.path.unlink()
     saved = {"class_type": "FalViduSavedClip", "inputs": {"request_id": job["request_id"]}}
     again = comfy.run({"1": saved})
     assert again["status"]["completed"], again["status"]
-    with Ledger.open(home) as ledger:
+    with BlockingLedger.open(home) as ledger:
         (entry,) = ledger.get_by_prefix(job["request_id"])
     assert entry.file.path.exists()
     jobs = [job for job in fal.ledger()["jobs"] if job["input"]["prompt"] == "Fetched twice."]
@@ -258,11 +259,11 @@ def test_a_saved_clip_that_is_none_is_refused_before_the_run(comfy, request_id):
 
 
 def test_a_clip_at_work_in_another_program_is_not_forgotten(comfy, home, saved):
-    with Ledger.open(home) as ledger:
+    with BlockingLedger.open(home) as ledger:
         fingerprint = ledger.get(saved).fingerprint
 
         async def while_it_runs():
-            async with ledger.lock_shot(fingerprint, lambda: None):
+            async with ledger.lock_shot(fingerprint, lambda _: None):
                 return await asyncio.to_thread(comfy.http.delete, f"/vidu/clips/{saved}")
 
         assert asyncio.run(while_it_runs()).status_code == 409

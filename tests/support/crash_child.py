@@ -17,7 +17,7 @@ from typing import Any
 
 from shots import SHORT, STEPS, shot
 
-from vidu import Destination, Fal, Ledger, ViduError, find_key, generate
+from vidu import Destination, Fal, ViduError, find_key, generate, open_ledger
 from vidu.progress import Phase, Progress
 
 
@@ -60,20 +60,23 @@ async def main(home: Path, folder: Path, seed: int, moment: str = "", phase: str
         if phase and progress.phase is Phase(phase):
             reached.set()
 
-    async with mortal(Fal, moment)(find_key(home).secret, SHORT) as fal:
-        with mortal(Ledger, moment).open(home) as ledger:
-            destination = Destination(folder, "clip")
-            options = {
-                "settings": SHORT,
-                "on_progress": on_progress,
-                "cancelled_by_user": lambda: True,
-            }
-            run = asyncio.create_task(generate(shot(seed), fal, ledger, destination, **options))
-            interrupt = asyncio.create_task(reached.wait())
-            await asyncio.wait({run, interrupt}, return_when=asyncio.FIRST_COMPLETED)
-            if not run.done():
-                run.cancel()
-            print((await run).path)
+    async with (
+        mortal(Fal, moment)(find_key(home).secret, SHORT) as fal,
+        open_ledger(home) as ledger,
+    ):
+        ledger.__class__ = mortal(type(ledger), moment)
+        destination = Destination(folder, "clip")
+        options = {
+            "settings": SHORT,
+            "on_progress": on_progress,
+            "cancelled_by_user": lambda: True,
+        }
+        run = asyncio.create_task(generate(shot(seed), fal, ledger, destination, **options))
+        interrupt = asyncio.create_task(reached.wait())
+        await asyncio.wait({run, interrupt}, return_when=asyncio.FIRST_COMPLETED)
+        if not run.done():
+            run.cancel()
+        print((await run).path)
 
 
 if __name__ == "__main__":

@@ -30,10 +30,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from blocking_ledger import BlockingLedger
 from shots import interrupting, job_problems, jobs_of, problems, run, shot
 
 import local_fal
-from vidu import Clip, Ledger, Phase, ViduError
+from vidu import Clip, Phase, ViduError
 from vidu.models import State
 
 ROOT = Path(__file__).parents[2]
@@ -114,7 +115,7 @@ class Scenario:
         self.killed += child.returncode in (-9, 15)
 
     def lose(self, *, whole: bool) -> None:
-        with Ledger.open(self.home) as ledger:
+        with BlockingLedger.open(self.home) as ledger:
             entry = ledger.active(shot().fingerprint)
         if entry is None or entry.state is not State.SAVED:
             return
@@ -125,7 +126,7 @@ class Scenario:
 
     def outcome(self, clip: Clip | None) -> dict[str, Any]:
         jobs = jobs_of(self.fal, shot())
-        with Ledger.open(self.home) as ledger:
+        with BlockingLedger.open(self.home) as ledger:
             spent_usd = ledger.spent_since(0)
         found = [*job_problems(jobs), "there is no clip"]
         if clip:

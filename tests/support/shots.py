@@ -12,12 +12,12 @@ from typing import Any
 import av
 import httpx
 import numpy as np
+from blocking_ledger import BlockingLedger
 
 from local_fal import LocalFal
 from vidu.builders import image_to_video
 from vidu.destination import Destination
 from vidu.generate import generate
-from vidu.ledger.ledger import Ledger
 from vidu.media.video import check
 from vidu.models import Clip, State
 from vidu.progress import Phase, Progress
@@ -166,7 +166,7 @@ def job_problems(jobs: list[dict[str, Any]]) -> Iterator[str]:
 def ledger_problems(
     home: Path, request: Request, clip: Clip, jobs: list[dict[str, Any]]
 ) -> Iterator[str]:
-    with Ledger.open(home) as ledger:
+    with BlockingLedger.open(home) as ledger:
         live = ledger.active(request.fingerprint)
         rows = [row for row in ledger.entries() if row.fingerprint == request.fingerprint]
     if live is None or live.state is not State.SAVED:

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..builders import image_to_video
 from ..destination import clean_name
 from ..errors import InvalidInputError
-from ..ledger.ledger import Ledger
+from ..ledger import Ledger
 from ..media.image import load_image
 from ..models import State
 from ..request import Request
@@ -85,12 +85,12 @@ def plan(manifest: Path, shard: Shard) -> list[Job]:
     return [job for job in jobs if shard.has(job)]
 
 
-def plan_statuses(jobs: Sequence[Job], ledger: Ledger) -> list[PlanStatus]:
+async def plan_statuses(jobs: Sequence[Job], ledger: Ledger) -> list[PlanStatus]:
     """Return where each shot stands; one that is new twice is paid once, by the first."""
     seen: set[str] = set()
     found = []
     for job in jobs:
-        entry = ledger.active(job.fingerprint)
+        entry = await ledger.active(job.fingerprint)
         if job.fingerprint in seen or (entry and entry.state is State.SAVED):
             found.append(PlanStatus.PAID)
         elif entry and entry.state is not State.RESERVED:

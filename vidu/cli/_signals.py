@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from ..command_line import command_line
 from ..errors import LedgerUnavailableError
-from ..ledger.ledger import LEDGER_FILE, Ledger
+from ..ledger import open_ledger
+from ..ledger.ledger import LEDGER_FILE
 from ..models import State
 
 T = TypeVar("T")
@@ -95,12 +96,16 @@ def _handlers_restored() -> Iterator[None]:
             signal.signal(each, handler)
 
 
+async def _count_unfinished(data_dir: Path) -> Counter[State]:
+    async with open_ledger(data_dir) as ledger:
+        return Counter(entry.state for entry in await ledger.unfinished())
+
+
 def _left_at_fal(data_dir: Path) -> str:
     if not (data_dir / LEDGER_FILE).exists():
         return ""
     try:
-        with Ledger.open(data_dir) as ledger:
-            counts = Counter(entry.state for entry in ledger.unfinished())
+        counts = asyncio.run(_count_unfinished(data_dir))
     except LedgerUnavailableError as problem:
         return f" {problem.message}"
     if not counts:

@@ -7,24 +7,19 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..destination import Destination
 from ..errors import Charge, SaveError, ViduError
 from ..generate import generate
-from ..ledger.budget import BudgetedLedger
-from ..ledger.ledger import LEDGER_FILE, Ledger
+from ..ledger import Budget, open_ledger
 from ..models import Clip
 from ..progress import Progress, ProgressCallback
-from ..provider import Provider
 from ..session import open_session
 from ..settings import Settings
-from ..threads import run_in_thread_until_done
 from ._batch_plan import Job, PlanStatus, Shard, plan, plan_statuses
 from ._batch_progress import BatchProgress
 from ._contact_sheet import SheetItem, write_contact_sheet
@@ -89,8 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_plan(jobs: Sequence[Job], arguments: argparse.Namespace) -> int:
-    with Ledger.open(arguments.home) as ledger:
-        found = plan_statuses(jobs, ledger)
+    found = asyncio.run(_plan_statuses(jobs, arguments.home))
     for job, standing in zip(jobs, found, strict=True):
         cost_usd = job.price_usd if standing is PlanStatus.NEW else Decimal(0)
         facts = {**_about(job), "standing": standing.value, "cost_usd": float(cost_usd)}
@@ -100,6 +94,11 @@ def _print_plan(jobs: Sequence[Job], arguments: argparse.Namespace) -> int:
         counts = ", ".join(f"{found.count(standing)} {standing.value}" for standing in PlanStatus)
         print(f"{len(jobs)} clips: {counts}. To pay: {_to_pay(jobs, found)}")
     return 0
+
+
+async def _plan_statuses(jobs: Sequence[Job], data_dir: Path) -> list[PlanStatus]:
+    async with open_ledger(data_dir) as ledger:
+        return await plan_statuses(jobs, ledger)
 
 
 def _to_pay(jobs: Sequence[Job], found: Sequence[PlanStatus]) -> str:
@@ -124,7 +123,8 @@ async def _make_all(
     by_user: Callable[[], bool],
 ) -> list[Clip | ViduError]:
     turns = asyncio.Semaphore(arguments.concurrency)
-    async with _open_session(settings, arguments) as (provider, ledger):
+    budget = Budget(settings.daily_budget_usd, arguments.budget)
+    async with open_session(arguments.home, settings, draft=arguments.draft) as (provider, ledger):
         with BatchProgress(len(jobs)) as tally:
 
             async def one(job: Job) -> Clip | ViduError:
@@ -140,6 +140,7 @@ async def _make_all(
                             settings=settings,
                             on_progress=_callback_for(job, tally),
                             cancelled_by_user=by_user,
+                            budget=budget,
                         )
                         result = await asyncio.to_thread(copy_to, destination, clip)
                 except ViduError as error:
@@ -208,20 +209,6 @@ def _sheet_item(job: Job, result: Clip | ViduError) -> SheetItem:
         clip=clip.path if clip else None,
         failure=None if clip else str(result),
     )
-
-
-@asynccontextmanager
-async def _open_session(
-    settings: Settings, arguments: argparse.Namespace
-) -> AsyncIterator[tuple[Provider, Ledger]]:
-    data_dir = arguments.home
-    async with open_session(data_dir, settings, draft=arguments.draft) as (provider, ledger):
-        if arguments.budget is None or arguments.draft:
-            yield provider, ledger
-            return
-        with ExitStack() as closing:
-            opening = partial(BudgetedLedger, data_dir / LEDGER_FILE, arguments.budget)
-            yield provider, await run_in_thread_until_done(lambda: closing.enter_context(opening()))
 
 
 def _count(text: str) -> int:

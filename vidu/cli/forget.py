@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidSettingError, SaveError
-from ..ledger.ledger import Ledger
+from ..ledger import Ledger, open_ledger
 from ..models import Entry, SavedFile
 from ..steps.verify import is_intact
 from .ledger import line
@@ -39,17 +39,21 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Remove rows; the clips stay unless --files is given."""
-    with Ledger.open(arguments.home) as ledger:
-        entries = _found(ledger, arguments.names)
-        asyncio.run(_forget_all(ledger, entries, with_files=arguments.files))
+    asyncio.run(_run(arguments))
     return 0
 
 
-def _found(ledger: Ledger, names: Sequence[str]) -> list[Entry]:
+async def _run(arguments: argparse.Namespace) -> None:
+    async with open_ledger(arguments.home) as ledger:
+        entries = await _found(ledger, arguments.names)
+        await _forget_all(ledger, entries, with_files=arguments.files)
+
+
+async def _found(ledger: Ledger, names: Sequence[str]) -> list[Entry]:
     """Return each row once; all are found, or none is forgotten."""
     found: dict[int, Entry] = {}
     for name in names:
-        entries = ledger.get_by_prefix(name)
+        entries = await ledger.get_by_prefix(name)
         if not entries:
             raise InvalidSettingError(f"The ledger has no row {name}.", "List them with `ledger`.")
         found.update((entry.id, entry) for entry in entries)
@@ -59,12 +63,12 @@ def _found(ledger: Ledger, names: Sequence[str]) -> list[Entry]:
 async def _forget_all(ledger: Ledger, entries: Sequence[Entry], *, with_files: bool) -> None:
     for each in entries:
         async with ledger.lock_shot(each.fingerprint, _telling_once(each)):
-            entry = ledger.get(each.id)  # as it is now that no run is at work on it
+            entry = await ledger.get(each.id)  # as it is now that no run is at work on it
             if entry is None:
                 continue
             if with_files and entry.file:
                 await _remove(entry, entry.file)
-            ledger.delete(entry)
+            await ledger.delete(entry)
         print(f"forgot {line(entry)}", flush=True)
 
 
@@ -82,10 +86,10 @@ async def _remove(entry: Entry, file: SavedFile) -> None:
         ) from error
 
 
-def _telling_once(entry: Entry) -> Callable[[], None]:
+def _telling_once(entry: Entry) -> Callable[[str], None]:
     told: list[str] = []
 
-    def waiting() -> None:
+    def waiting(_: str) -> None:
         if not told:
             told.append(f"waiting for the run that is at work on row {entry.id}; Ctrl-C leaves it")
             _say(told[0])

@@ -1,19 +1,16 @@
-"""`python -m vidu ledger | spend`: what was paid for.
-
-`python -m vidu ledger merge FILES` takes over what was paid for on other machines.
-"""
+"""`python -m vidu ledger | spend`: what was paid for."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
-import sys
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..ledger.ledger import LEDGER_FILE, Ledger
-from ..ledger.merge import Outcome, merge
+from ..ledger import open_ledger
 from ..models import Entry
 from ..settings import Settings
 
@@ -26,16 +23,6 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
     listing = commands.add_parser("ledger", parents=[shared], help="list every request")
     listing.add_argument("--json", action="store_true", help="one JSON object for each row")
     listing.set_defaults(run=run_list)
-    merging = listing.add_subparsers(metavar="[merge]").add_parser(
-        "merge", help="take over the rows of other machines' ledgers"
-    )
-    merging.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a ledger.sqlite")
-    merging.add_argument("--clips", type=Path, help="where those machines' clips are now")
-    # Suppressed: a default here would go before what was said in front of `merge`.
-    merging.add_argument(
-        "--home", type=Path, default=argparse.SUPPRESS, help="folder of the ledger they come into"
-    )
-    merging.set_defaults(run=run_merge)
 
     spend = commands.add_parser("spend", parents=[shared], help="sums for today and this month")
     spend.add_argument("--json", action="store_true", help="one JSON object")
@@ -44,34 +31,20 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 def run_list(arguments: argparse.Namespace) -> int:
     """Print the rows, newest first."""
-    with Ledger.open(arguments.home) as ledger:
-        for entry in ledger.entries():
-            print(json.dumps(_row(entry)) if arguments.json else line(entry))
+    for entry in asyncio.run(_read_entries(arguments.home)):
+        print(json.dumps(_row(entry)) if arguments.json else line(entry))
     return 0
 
 
-def run_merge(arguments: argparse.Namespace) -> int:
-    """Merge other ledgers into this one, say what their rows came to; return 1 for refused ones."""
-    refused = 0
-    for file in arguments.files:
-        counts = merge(arguments.home / LEDGER_FILE, file, clips=arguments.clips)
-        told = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome)
-        print(f"{file}: {told}", flush=True)
-        refused += counts[Outcome.REFUSED]
-    if refused:
-        print(
-            "Refused are rows that cannot be read, or whose addresses are not fal's: the key "
-            "would go there.",
-            file=sys.stderr,
-        )
-    return 1 if refused else 0
+async def _read_entries(data_dir: Path) -> list[Entry]:
+    async with open_ledger(data_dir) as ledger:
+        return await ledger.entries()
 
 
 def run_spend(arguments: argparse.Namespace) -> int:
-    """Print the sums; a clip whose fate is open counts as spent."""
+    """Print the sums; a clip whose fate is open counts as spent. Days begin at midnight UTC."""
     budget = Settings.load(arguments.home).daily_budget_usd
-    with Ledger.open(arguments.home) as ledger:
-        today, month = ledger.spent_today(), ledger.spent_this_month()
+    today, month = asyncio.run(_read_sums(arguments.home))
     if arguments.json:
         sums = {"today_usd": float(today), "month_usd": float(month)}
         print(json.dumps({**sums, "daily_budget_usd": float(budget) or None}))
@@ -79,6 +52,11 @@ def run_spend(arguments: argparse.Namespace) -> int:
     print(f"today       ${today:.2f}" + (f" of ${budget:.2f}" if budget else ""))
     print(f"this month  ${month:.2f}")
     return 0
+
+
+async def _read_sums(data_dir: Path) -> tuple[Decimal, Decimal]:
+    async with open_ledger(data_dir) as ledger:
+        return await ledger.spent_today(), await ledger.spent_this_month()
 
 
 def line(entry: Entry) -> str:

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _collect_all(arguments: argparse.Namespace, settings: Settings) -> int:
     async with open_session(arguments.home, settings) as (provider, ledger):
-        entries = ledger.unfinished()
+        entries = await ledger.unfinished()
         labels = [_label(entry) for entry in entries]
         bars = ProgressBars(labels)
 

@@ -16,7 +16,7 @@ from ..destination import Destination
 from ..endpoints import AMPLITUDE
 from ..errors import InvalidPromptError, InvalidSettingError, ViduError
 from ..generate import generate
-from ..ledger.ledger import Ledger
+from ..ledger import Ledger
 from ..media.image import load_image
 from ..models import State
 from ..progress import Phase, Progress, ProgressCallback
@@ -182,7 +182,7 @@ async def _make(
     destination = Destination(arguments.out, image.stem)
     try:
         request = await asyncio.to_thread(_request, image, arguments)
-        if _was_made(request, ledger, arguments.out):
+        if await _was_made(request, ledger, arguments.out.absolute()):
             return True
         clip = await generate(
             request,
@@ -217,14 +217,11 @@ def _request(image: Path, arguments: argparse.Namespace) -> Request:
     )
 
 
-def _was_made(request: Request, ledger: Ledger, folder: Path) -> bool:
+async def _was_made(request: Request, ledger: Ledger, folder: Path) -> bool:
     """Return whether this folder got the clip before; it may have been taken away since."""
-    entry = ledger.active(request.fingerprint)
+    entry = await ledger.active(request.fingerprint)
     return bool(
-        entry
-        and entry.state is State.SAVED
-        and entry.file
-        and entry.file.path.parent == folder.absolute()
+        entry and entry.state is State.SAVED and entry.file and entry.file.path.parent == folder
     )
 
 

@@ -27,7 +27,7 @@ def parse_request_handle(response: httpx.Response) -> RequestHandle | None:
 
 
 def require_fal_urls(handle: RequestHandle) -> RequestHandle:
-    """Return a ledger's handle; the ledger may have been merged from anyone's.
+    """Return a ledger's handle; the ledger may hold anyone's.
 
     Raises:
         ServiceError: Its addresses are not fal's, and nothing was sent there.

@@ -1,56 +1,60 @@
-"""A limit for one run over many shots, beside the daily one."""
+"""The most that a day and a run may cost."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from decimal import Decimal
-from pathlib import Path
 
 from ..errors import BudgetExceededError
-from ..models import Entry
-from ..request import Request
-from .ledger import Ledger
 
 
-class BudgetedLedger(Ledger):
-    """The ledger, through which no more than a sum is spent.
-
-    A clip's price is taken from the sum before anything is asked for, so that shots that run side
-    by side cannot exceed it together; it comes back when it is known that fal did not bill it.
+@dataclass(frozen=True)
+class Budget:
+    """Two limits in US dollars, checked in the transaction that reserves a clip's price.
 
     Args:
-        path: The SQLite file.
-        budget_usd: The most to spend through this object.
+        daily_usd: The most that one day may cost, from midnight UTC on; 0 is no limit.
+        run_usd: The most that one run may cost; None is no limit.
     """
 
-    def __init__(self, path: Path, budget_usd: Decimal) -> None:
-        super().__init__(path)
-        self._budget_usd = budget_usd
-        self._spent_usd: dict[int, Decimal] = {}
+    daily_usd: Decimal = Decimal(0)
+    run_usd: Decimal | None = None
 
-    def reserve(self, request: Request, daily_budget_usd: Decimal) -> Entry:
-        """Write down that this shot is wanted; see `Ledger.intend`.
-
-        Raises:
-            BudgetExceededError: The clip does not fit into what is left of either budget.
-            LedgerUnavailableError: It cannot be written down.
-        """
-        live = self.active(request.fingerprint)
-        if live:
-            return live
-        spent_usd = sum(self._spent_usd.values(), Decimal(0))
-        if spent_usd + request.price > self._budget_usd:
+    def check_day(self, price_usd: Decimal, spent_usd: Decimal) -> None:
+        """Raise `BudgetExceededError` unless the price fits beside what the day has cost."""
+        if self.daily_usd and spent_usd + price_usd > self.daily_usd:
             raise BudgetExceededError(
-                f"This clip costs ${request.price:.2f} and ${spent_usd:.2f} of this run's "
-                f"${self._budget_usd:.2f} is spent or reserved.",
+                f"This clip costs {dollars(price_usd)} and {dollars(spent_usd)} of today's "
+                f"{dollars(self.daily_usd)} is spent or reserved.",
+                "Raise the daily budget in the library or the settings (in a shell: "
+                "VIDU_DAILY_BUDGET_USD), or wait until midnight UTC.",
+            )
+
+    def check_run(self, price_usd: Decimal, spent_usd: Decimal) -> None:
+        """Raise `BudgetExceededError` unless the price fits beside what this run has cost."""
+        if self.run_usd is not None and spent_usd + price_usd > self.run_usd:
+            raise BudgetExceededError(
+                f"This clip costs {dollars(price_usd)} and {dollars(spent_usd)} of this run's "
+                f"{dollars(self.run_usd)} is spent or reserved.",
                 "Run again with a higher --budget to go on.",
             )
-        entry = super().reserve(request, daily_budget_usd)
-        self._spent_usd[entry.id] = entry.price_usd
-        return entry
 
-    def mark_failed(self, entry: Entry, failure: str, *, billed: bool | None) -> Entry:
-        """Any state to FAILED; see `Ledger.failed`."""
-        failed = super().mark_failed(entry, failure, billed=billed)
-        if billed is False:
-            self._spent_usd.pop(entry.id, None)
-        return failed
+
+def dollars(usd: Decimal) -> str:
+    """Return a sum in dollars with two decimals, or as many as it has."""
+    return f"${usd:.2f}" if usd == round(usd, 2) else f"${usd.normalize():f}"
+
+
+def start_of_day(moment: float) -> float:
+    """Return the midnight UTC before `moment`, both in seconds since 1970.
+
+    UTC, because machines in several time zones may share one budget.
+    """
+    return moment - moment % 86400
+
+
+def start_of_month(moment: float) -> float:
+    """Return the first midnight UTC of the month of `moment`, both in seconds since 1970."""
+    day = datetime.fromtimestamp(moment, timezone.utc)
+    return day.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()

@@ -29,6 +29,11 @@ class Database:
         with unavailable_when_broken(str(path)):
             self._connect()
 
+    @property
+    def path(self) -> Path | None:
+        """The file; None for a database in memory."""
+        return self._path if isinstance(self._path, Path) else None
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

@@ -54,14 +54,15 @@ async def advance(context: Context, entry: Entry) -> Entry:
                 raise
             raise error.with_charge(charge, request_id) from error
         except Exception as error:
-            raise _unexpected(context, entry, error) from error
+            raise await _unexpected(context, entry, error) from error
         if entry.state in (State.SAVED, State.FAILED):
             return entry
 
 
-def _unexpected(context: Context, entry: Entry, error: Exception) -> UnexpectedError:
+async def _unexpected(context: Context, entry: Entry, error: Exception) -> UnexpectedError:
     log.exception("Request %s stopped at %s.", entry.request_id, entry.state.value)
-    now = context.ledger.get(entry.id) or entry  # the step may have got further than it began
+    # The step may have got further than it began.
+    now = await context.ledger.get(entry.id) or entry
     return UnexpectedError(
         f"Request {now.request_id or '(not yet made)'} stopped with an unexpected "
         f"{type(error).__name__}: {error}.",

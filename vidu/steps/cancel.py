@@ -27,7 +27,7 @@ async def _cancel(context: Context, entry: Entry) -> None:
     assert entry.handle is not None
     try:
         # Written first, so that the next run asks what became of it.
-        context.ledger.mark_cancelled(entry)
+        await context.ledger.mark_cancelled(entry)
     except ViduError as problem:
         log.warning("The ledger does not note a cancel: %s", problem.message)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..destination import Destination
-from ..ledger.ledger import Ledger
+from ..ledger import Ledger
 from ..models import Entry
 from ..progress import Phase, Progress, ProgressCallback
 from ..provider import Provider
@@ -51,10 +51,13 @@ class Context:
         """Report a moment that must not be overlooked."""
         self.notify(Progress(phase, text, fraction, warning=True))
 
-    def on_waiting(self) -> None:
-        """Report that another run holds the lock of this shot."""
+    def on_waiting(self, host: str) -> None:
+        """Report that another run holds the lock of this shot, on `host` if not on this machine."""
+        where = f" on {host}" if host else ""
         self.report(
-            Phase.WAITING, "This shot is already being generated: waiting for that clip", 0.0
+            Phase.WAITING,
+            f"This shot is already being generated{where}: waiting for that clip",
+            0.0,
         )
 
     def max_lifetime_s(self, entry: Entry) -> float:

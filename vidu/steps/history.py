@@ -18,10 +18,10 @@ async def recover_from_history(context: Context, entry: Entry) -> Entry:
     """
     output = await find_in_history(context, entry, Charge.MAYBE_SPENT)
     if output:
-        return context.ledger.mark_finished(entry, output)
+        return await context.ledger.mark_finished(entry, output)
     same_account = context.same_account(entry)
     if decide(entry.state, Evidence.ABSENT, same_account=same_account) is Decision.PAY:
-        return context.ledger.mark_failed(entry, REMOVED, billed=None)
+        return await context.ledger.mark_failed(entry, REMOVED, billed=None)
     check_account(context, entry, "fal does not know the request", Charge.MAYBE_SPENT)
     raise ClipGoneError(
         f"fal does not know request {entry.request_id}.",

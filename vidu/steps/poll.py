@@ -98,11 +98,11 @@ async def _collect(context: Context, entry: Entry, status: Completed) -> Entry:
     try:
         output = await context.provider.result(entry.handle, failed=status.failed)
     except GenerationError as failure:
-        failed = context.ledger.mark_failed(entry, failure.message, billed=_billed(failure))
+        failed = await context.ledger.mark_failed(entry, failure.message, billed=_billed(failure))
         if entry.state is State.CANCELLED and isinstance(failure, GenerationCancelledError):
             return failed  # as the user asked then; now the clip is wanted again
         raise
-    return context.ledger.mark_finished(entry, output)
+    return await context.ledger.mark_finished(entry, output)
 
 
 def _billed(failure: GenerationError) -> bool | None:

@@ -15,7 +15,7 @@ from ..media.video import Probe, check
 from ..models import Entry, Output, SavedFile
 from ..progress import Phase
 from ..retry import retry
-from ..threads import run_in_thread_until_done
+from ..threads import run_in_thread_until_done, run_until_done
 from .context import Context
 from .history import check_account, find_in_history
 from .verify import find_saved_file
@@ -36,7 +36,7 @@ async def retrieve(context: Context, entry: Entry) -> Entry:
     assert entry.output is not None
     file = await asyncio.to_thread(find_saved_file, entry, context.destination.folder)
     if file:
-        return context.ledger.mark_saved(entry, file)
+        return await context.ledger.mark_saved(entry, file)
     if entry.file:
         what = "The saved file is gone or damaged: downloading it again, free"
         context.warn(Phase.DOWNLOADING, what, 0.85)
@@ -55,14 +55,15 @@ async def retrieve(context: Context, entry: Entry) -> Entry:
             f"the seed. {context.regenerate_hint(entry)}",
             request_id=entry.request_id,
         ) from broken
-    return await run_in_thread_until_done(_save, context, entry, part, probe)
+    # To its end even if the task is cancelled: a file that no row knows would be paid for again.
+    return await run_until_done(_save_and_record(context, entry, part, probe))
 
 
 async def _handle_missing_clip(context: Context, entry: Entry, gone: ClipGoneError) -> Entry:
     assert entry.output is not None
     output = await find_in_history(context, entry, Charge.SPENT)
     if output and output.video_url != entry.output.video_url:
-        return context.ledger.mark_finished(entry, output)
+        return await context.ledger.mark_finished(entry, output)
     what = "fal no longer has the clip"
     check_account(context, entry, what, Charge.CHARGED)
     if entry.file is None:
@@ -119,7 +120,14 @@ def _prepare(part: Path) -> None:
         remove_file(part)
 
 
-def _save(context: Context, entry: Entry, part: Path, probe: Probe) -> Entry:
+async def _save_and_record(context: Context, entry: Entry, part: Path, probe: Probe) -> Entry:
+    file = await asyncio.to_thread(_save, context, part, probe)
+    saved = await context.ledger.mark_saved(entry, file)
+    await asyncio.to_thread(_discard, part)
+    return saved
+
+
+def _save(context: Context, part: Path, probe: Probe) -> SavedFile:
     destination = context.destination.for_size(probe.width, probe.height)
     whole = destination.temporary_path()
     with _wrap_os_errors():
@@ -130,7 +138,7 @@ def _save(context: Context, entry: Entry, part: Path, probe: Probe) -> Entry:
             path = destination.claim(whole, ".mp4")
         finally:
             _discard(whole)
-    file = SavedFile(
+    return SavedFile(
         path=path,
         size=size,
         sha256=sha256,
@@ -140,9 +148,6 @@ def _save(context: Context, entry: Entry, part: Path, probe: Probe) -> Entry:
         frame_count=probe.frame_count,
         duration_s=probe.duration_s,
     )
-    saved = context.ledger.mark_saved(entry, file)
-    _discard(part)
-    return saved
 
 
 def _discard(file: Path) -> None:

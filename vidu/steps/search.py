@@ -30,7 +30,7 @@ async def search(context: Context, entry: Entry) -> Entry:
         handle = await _look(context, entry, submitting_at)
         if handle:
             context.report(Phase.SEARCHING, "Found the request at fal: going on with it", 0.1)
-            return context.ledger.mark_submitted(entry, handle)
+            return await context.ledger.mark_submitted(entry, handle)
         decision = decide(
             entry.state,
             Evidence.ABSENT,
@@ -47,7 +47,8 @@ async def search(context: Context, entry: Entry) -> Entry:
         if decision is Decision.PAY:
             again = ": making a new one" if context.request else ""
             context.warn(Phase.SEARCHING, f"The lost request never reached fal{again}", 0.0)
-            return context.ledger.mark_failed(entry, "the request never reached fal", billed=False)
+            failure = "the request never reached fal"
+            return await context.ledger.mark_failed(entry, failure, billed=False)
         context.report(Phase.SEARCHING, _search_words(age_s, max_lifetime_s), 0.1)
         await asyncio.sleep(min(SEARCH_EVERY_S, max(0.2, max_lifetime_s - age_s)))
 

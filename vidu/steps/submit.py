@@ -33,23 +33,23 @@ async def submit(context: Context, entry: Entry) -> Entry:
     """
     request = context.request
     if request is None:
-        return context.ledger.mark_failed(entry, "its run ended before it was sent", billed=False)
+        return await context.ledger.mark_unsent(entry, "its run ended before it was sent")
     try:
         context.report(Phase.UPLOADING, "Uploading", 0.02)
         urls = {
             role: [await context.provider.upload(medium) for medium in media]
             for role, media in request.media.items()
         }
+        entry = await context.ledger.mark_submitting(
+            entry,
+            request.arguments(urls),
+            max_lifetime_s=context.settings.max_lifetime_s,
+            account=context.provider.account,
+        )
         context.report(Phase.SUBMITTING, "Submitting the request", 0.08)
     except BaseException as error:
-        context.ledger.mark_failed(entry, _reason(error), billed=False)
+        await _mark_unsent(context, entry, error)
         raise
-    entry = context.ledger.mark_submitting(
-        entry,
-        request.arguments(urls),
-        max_lifetime_s=context.settings.max_lifetime_s,
-        account=context.provider.account,
-    )
     posting = asyncio.ensure_future(_post(context, entry, request))
     try:
         return await asyncio.shield(posting)
@@ -67,7 +67,7 @@ async def _post(context: Context, entry: Entry, request: Request) -> Entry:
         context.warn(Phase.SEARCHING, unknown.message, 0.08)
         return entry
     except ViduError as error:
-        context.ledger.mark_failed(entry, _reason(error), billed=False)
+        await _mark_unsent(context, entry, error)
         raise
     return await _record_submission(context, entry, handle)
 
@@ -81,7 +81,7 @@ async def _cancel(context: Context, entry: Entry) -> None:
 
 async def _record_submission(context: Context, entry: Entry, handle: RequestHandle) -> Entry:
     async def record() -> Entry:
-        return context.ledger.mark_submitted(entry, handle)
+        return await context.ledger.mark_submitted(entry, handle)
 
     try:
         # Worth more than one try: without its id the request has to be searched for.
@@ -95,6 +95,14 @@ async def _record_submission(context: Context, entry: Entry, handle: RequestHand
     except LedgerUnavailableError as problem:
         log.error("Request %s could not be written down.", handle.request_id)
         raise problem.with_charge(Charge.PENDING, handle.request_id) from problem
+
+
+async def _mark_unsent(context: Context, entry: Entry, error: BaseException) -> None:
+    try:
+        await context.ledger.mark_unsent(entry, _reason(error))
+    except LedgerUnavailableError as problem:
+        # The next run of the shot ends the row; what is raised is why nothing was sent.
+        log.warning("Entry %d could not be ended: %s", entry.id, problem.message)
 
 
 def _reason(error: BaseException) -> str:

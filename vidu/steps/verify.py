@@ -26,7 +26,7 @@ async def verify(context: Context, entry: Entry) -> Entry:
         await asyncio.to_thread(_discard, context.destination.temporary_path(entry.request_id))
         return entry
     assert entry.output is not None
-    return context.ledger.mark_finished(entry, entry.output)
+    return await context.ledger.mark_finished(entry, entry.output)
 
 
 async def is_intact(entry: Entry) -> bool:

@@ -12,11 +12,11 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from blocking_ledger import BlockingLedger
 from PIL import Image
 
 from vidu.__main__ import main
 from vidu.cli._batch_progress import BatchProgress
-from vidu.ledger.ledger import Ledger
 from vidu.media.video import check
 
 from ...support.shots import until
@@ -59,7 +59,7 @@ def billed(fal) -> Counter[str]:
 
 
 def spent(home: Path) -> Decimal:
-    with Ledger.open(home) as ledger:
+    with BlockingLedger.open(home) as ledger:
         return ledger.spent_today()
 
 
@@ -218,23 +218,6 @@ def test_parts_are_disjoint_whole_and_stay_the_same(shell, manifest, tmp_path):
     assert all(parts)
     changed = names(manifest(40, row_7={"prompt": "Mended"}), "--shard", "2/3")
     assert changed - {"s007"} == parts[1] - {"s007"}
-
-
-def test_parts_on_two_machines_come_together(shell, swift_fal, manifest, tmp_path, vidu_home):
-    homes = [tmp_path / "machine_1", tmp_path / "machine_2"]
-    for part, home in enumerate(homes, 1):
-        done = shell(
-            *("batch", manifest(10), "--home", home, "--shard", f"{part}/2"),
-            *("--out", tmp_path / "out"),
-        )
-        assert done.returncode == 0
-    merged = shell("ledger", "merge", *(home / "ledger.sqlite" for home in homes))
-    assert merged.returncode == 0, merged.stderr
-    dry = shell("batch", manifest(10), "--dry-run").stdout
-    assert "0 new, 0 unfinished, 10 paid. To pay: $0.00" in dry
-    assert shell("batch", manifest(10), "--out", tmp_path / "out").returncode == 0
-    assert swift_fal.ledger()["counts"]["jobs"] == 10
-    assert spent(vidu_home) == 2
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from blocking_ledger import BlockingLedger
 from PIL import Image
 
-from vidu.ledger.ledger import LEDGER_FILE, Ledger
+from vidu.ledger.ledger import LEDGER_FILE
 from vidu.media.video import check
 
 from ...support.shots import until
@@ -289,7 +290,7 @@ def test_what_was_lost_is_forgotten_by_the_very_command_the_error_names(
     assert "It is not known whether fal charged" in lost.stderr
     command = f'python -m vidu forget 1 --home "{vidu_home}"'
     assert command in lost.stderr
-    with Ledger.open(vidu_home) as ledger:
+    with BlockingLedger.open(vidu_home) as ledger:
         assert len(ledger.unfinished()) == 1
     assert shell("forget", 1, "--home", vidu_home).returncode == 0
     assert shell("generate", image, *PROMPT, "--out", clips).returncode == 0
@@ -345,7 +346,7 @@ def test_a_clip_that_can_not_be_removed_keeps_its_row(shell, swift_fal, image, c
     assert f"{made} could not be removed (Permission denied), so row 1 stays." in done.stderr
     assert "Traceback" not in done.stderr
     assert made.exists()
-    with Ledger.open(vidu_home) as ledger:
+    with BlockingLedger.open(vidu_home) as ledger:
         assert ledger.get(1)
 
 

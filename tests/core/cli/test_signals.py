@@ -9,10 +9,10 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
+from blocking_ledger import BlockingLedger
 from PIL import Image
 
 from vidu.command_line import command_line
-from vidu.ledger.ledger import Ledger
 from vidu.models import State
 
 from ...support.shots import until
@@ -58,7 +58,7 @@ def polls(fal) -> int:
 
 
 def states(home: Path) -> list[State]:
-    with Ledger.open(home) as ledger:
+    with BlockingLedger.open(home) as ledger:
         return [entry.state for entry in ledger.entries()]
 
 

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from vidu.ledger.ledger import Ledger
+from blocking_ledger import BlockingLedger
 
 from ...support.history_pool import HistoryPool
 from ...support.shots import SHORT, STEPS, problems, run, shot
@@ -88,7 +87,7 @@ def test_reservation_of_a_killed_run_does_not_block_its_shot_at_the_budget(fal, 
         [sys.executable, CHILD, vidu_home, clips, str(shot().seed), "before:upload"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    with Ledger.open(vidu_home) as ledger:
+    with BlockingLedger.open(vidu_home) as ledger:
         assert ledger.spent_today() == Decimal("0.20")
     # The reservation is the shot's own, and does not stand in its way.
     settings = replace(SHORT, daily_budget_usd=Decimal("0.20"))

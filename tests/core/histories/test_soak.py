@@ -49,8 +49,8 @@ async def test_five_hundred_shots_are_five_hundred_jobs_and_clips(
                 return await generate(shot(seed), provider, ledger, **options)
 
         made = await asyncio.gather(*(bring(seed) for seed in range(1, SHOTS + 1)))
-        saved = [entry for entry in ledger.entries() if entry.state is State.SAVED]
-        unfinished = ledger.unfinished()
+        saved = [entry for entry in await ledger.entries() if entry.state is State.SAVED]
+        unfinished = await ledger.unfinished()
 
     told = fal.ledger()
     jobs = {job["input"]["seed"]: job for job in told["jobs"]}

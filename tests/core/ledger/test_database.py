@@ -13,11 +13,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from blocking_ledger import BlockingLedger as Ledger
 
-from vidu import ledger_file
 from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from vidu.errors import Charge, LedgerUnavailableError
-from vidu.ledger.ledger import LEDGER_FILE, Ledger
+from vidu.ledger import Budget, schema
+from vidu.ledger.ledger import LEDGER_FILE
 from vidu.media.image import EncodedImage
 from vidu.models import RequestHandle, State
 from vidu.request import Request
@@ -30,13 +31,15 @@ ROWS = 200
 
 CHILD = f"""
 import sys
-sys.path.insert(0, {str(ROOT)!r})
+sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests" / "support")!r}]
 from decimal import Decimal
 from pathlib import Path
 from vidu.models import RequestHandle
 from vidu.errors import LedgerUnavailableError
-from vidu.ledger.ledger import LEDGER_FILE, Ledger
 from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
+from blocking_ledger import BlockingLedger as Ledger
+from vidu.ledger.ledger import LEDGER_FILE
+from vidu.ledger import Budget
 from vidu.request import Request
 from vidu.media.image import EncodedImage
 
@@ -77,7 +80,9 @@ def filled(home: Path) -> Path:
     """A ledger of many pages, each row SUBMITTED, all of it in its one file."""
     with Ledger.open(home) as book:
         for number in range(ROWS):
-            row = book.mark_submitting(book.reserve(shot(number), FREE), {"prompt": "waves " * 60})
+            row = book.mark_submitting(
+                book.reserve(shot(number), Budget(FREE)), {"prompt": "waves " * 60}
+            )
             book.mark_submitted(row, handle(number))
     path = home / LEDGER_FILE
     assert [each.name for each in home.glob(f"{LEDGER_FILE}-*")] == []
@@ -114,7 +119,7 @@ def test_what_was_committed_outlives_a_kill(tmp_path, seed):
     script = """
 with Ledger.open(home) as book:
     for number in range(100_000):
-        row = book.reserve(shot(number), Decimal(0))
+        row = book.reserve(shot(number), Budget(Decimal(0)))
         print(number, "reserved")
         row = book.mark_submitting(row, {"prompt": "waves"})
         print(number, "submitting")
@@ -137,7 +142,7 @@ with Ledger.open(home) as book:
             assert order.index(row.state) >= order.index(state)
             assert row.state is not State.SUBMITTED or row.handle == handle(number)
         assert len(book.entries()) - len(promised) in (0, 1)
-        book.reserve(shot(-1), FREE)
+        book.reserve(shot(-1), Budget(FREE))
     assert_whole(tmp_path / LEDGER_FILE)
     assert not set_aside(tmp_path)
 
@@ -158,7 +163,7 @@ sys.stdin.readline()
         child.kill()
     with Ledger.open(tmp_path) as book:
         assert {row.state for row in book.entries()} == {State.SUBMITTED}
-        book.reserve(shot(ROWS), FREE)
+        book.reserve(shot(ROWS), Budget(FREE))
     assert_whole(tmp_path / LEDGER_FILE)
 
 
@@ -183,8 +188,8 @@ def test_a_damaged_beginning_is_set_aside_and_every_row_rescued(
     damaged = path.read_bytes()
     with caplog.at_level(logging.WARNING), Ledger.open(tmp_path) as book:
         assert book.entries() == held
-        assert book.reserve(shot(0), FREE) == held[-1]
-        assert book.reserve(shot(ROWS), FREE).id == ROWS + 1
+        assert book.reserve(shot(0), Budget(FREE)) == held[-1]
+        assert book.reserve(shot(ROWS), Budget(FREE)).id == ROWS + 1
     (aside,) = set_aside(tmp_path)
     assert aside.read_bytes() == damaged
     assert_whole(path)
@@ -208,7 +213,7 @@ def test_a_damaged_page_in_the_middle_is_met_once_and_most_rows_rescued(tmp_path
         assert ROWS * 0.9 < len(rescued) < ROWS
         assert {row.state for row in rescued} == {State.SUBMITTED}
         assert all(row.handle == handle(row.id - 1) for row in rescued)
-        book.reserve(shot(ROWS), FREE)
+        book.reserve(shot(ROWS), Budget(FREE))
     (aside,) = set_aside(tmp_path)
     assert aside.read_bytes() == damaged
     assert_whole(path)
@@ -224,9 +229,9 @@ def test_damage_met_while_writing_changes_nothing_and_is_mended(tmp_path):
     overwrite(path, (root - 1) * PAGE, root * PAGE, NOISE)
     with Ledger.open(tmp_path) as book:
         with pytest.raises(LedgerUnavailableError, match="was damaged"):
-            book.reserve(shot(ROWS), FREE)
+            book.reserve(shot(ROWS), Budget(FREE))
         assert book.entries() == held  # only an index was lost
-        assert book.reserve(shot(ROWS), FREE).id == ROWS + 1
+        assert book.reserve(shot(ROWS), Budget(FREE)).id == ROWS + 1
     assert len(set_aside(tmp_path)) == 1
 
 
@@ -237,7 +242,7 @@ def test_who_has_it_open_when_another_rescues_it_goes_on_in_the_rescued_one(tmp_
         with pytest.raises(LedgerUnavailableError, match="was damaged"):
             one.entries()
         # Written to the file that was set aside, it would be lost, and paid for again.
-        row = other.reserve(shot(ROWS), FREE)
+        row = other.reserve(shot(ROWS), Budget(FREE))
         assert one.get(row.id) == row
         assert one.entries() == other.entries() != []
     assert len(set_aside(tmp_path)) == 1
@@ -270,7 +275,7 @@ def test_what_only_the_log_holds_is_rescued_too(tmp_path, rows):
         filled(tmp_path)
     script = """
 book = Ledger.open(home)
-row = book.reserve(shot(100), Decimal(0))
+row = book.reserve(shot(100), Budget(Decimal(0)))
 if not row.handle:
     row = book.mark_submitted(book.mark_submitting(row, {}), RequestHandle("r-100", "s", "r", "c"))
 book.mark_cancelled(row)
@@ -293,7 +298,7 @@ def test_a_file_that_was_never_a_ledger_is_kept_under_another_name(tmp_path, con
     (tmp_path / LEDGER_FILE).write_bytes(content)
     with Ledger.open(tmp_path) as book:
         assert book.entries() == []
-        book.reserve(shot(0), FREE)
+        book.reserve(shot(0), Budget(FREE))
     (aside,) = set_aside(tmp_path)
     assert aside.read_bytes() == content
 
@@ -323,13 +328,13 @@ def test_on_a_full_disk_nothing_is_intended_and_nothing_lost(tmp_path):
     script = """
 import resource
 book = Ledger.open(home)
-held = [book.reserve(shot(number), Decimal(0)) for number in range(20)]
+held = [book.reserve(shot(number), Budget(Decimal(0))) for number in range(20)]
 size = max(path.stat().st_size for path in home.glob(LEDGER_FILE + "*"))
 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, hard))
 for attempt in range(3):
     try:
-        book.reserve(shot(99), Decimal(0))
+        book.reserve(shot(99), Budget(Decimal(0)))
     except LedgerUnavailableError as error:
         print(error)
     else:
@@ -342,7 +347,7 @@ for attempt in range(3):
         print("written")
 print(book.active(shot(99).fingerprint), book.entries() == held[::-1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-print(book.mark_submitting(book.reserve(shot(99), Decimal(0)), {}).state.value)
+print(book.mark_submitting(book.reserve(shot(99), Budget(Decimal(0))), {}).state.value)
 """
     with start(script, tmp_path) as child:
         *refused, before, after = child.communicate(timeout=PATIENCE_S)[0].splitlines()
@@ -371,13 +376,13 @@ db.execute("COMMIT")
 
 
 def test_a_locked_ledger_is_told_in_words_and_not_waited_for_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(ledger_file, "LOCK_LIMIT_S", 0.3)
+    monkeypatch.setattr(schema, "LOCK_LIMIT_S", 0.3)
     with Ledger.open(tmp_path) as book:
-        row = book.reserve(shot(0), FREE)
+        row = book.reserve(shot(0), Budget(FREE))
         with start(LOCKER, tmp_path, "BEGIN IMMEDIATE") as locker:
             assert locker.stdout.readline() == "locked\n"
             for write in (
-                lambda: book.reserve(shot(1), FREE),
+                lambda: book.reserve(shot(1), Budget(FREE)),
                 lambda: book.mark_submitting(row, {}),
                 lambda: book.delete(row),
             ):
@@ -401,11 +406,11 @@ db.execute("COMMIT")
 """
     with Ledger.open(tmp_path) as book, start(script, tmp_path) as locker:
         assert locker.stdout.readline() == "locked\n"
-        assert book.reserve(shot(0), FREE).id == 1
+        assert book.reserve(shot(0), Budget(FREE)).id == 1
 
 
 def test_one_who_opens_it_for_ever_does_not_hold_up_the_others_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr(ledger_file, "LOCK_LIMIT_S", 0.3)
+    monkeypatch.setattr(schema, "LOCK_LIMIT_S", 0.3)
     Ledger.open(tmp_path).close()
     script = """
 from filelock import FileLock

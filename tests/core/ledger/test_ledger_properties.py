@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
+from blocking_ledger import BlockingLedger as Ledger
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from vidu.errors import BudgetExceededError, LedgerUnavailableError
-from vidu.ledger.ledger import LEDGER_FILE, Ledger
+from vidu.ledger import Budget
 from vidu.media.image import EncodedImage
 from vidu.models import Entry, Output, RequestHandle, SavedFile, State
 from vidu.request import Request
@@ -28,13 +29,13 @@ ALIVE = frozenset(State) - {State.FAILED}
 OWED = frozenset({State.SUBMITTING, State.SUBMITTED, State.CANCELLED, State.FINISHED})
 MOVES = {
     "mark_submitting": {State.RESERVED: State.SUBMITTING},
-    "submitted": {State.SUBMITTING: State.SUBMITTED},
-    "cancelled": dict.fromkeys((State.SUBMITTED, State.CANCELLED), State.CANCELLED),
-    "finished": dict.fromkeys(
+    "mark_submitted": {State.SUBMITTING: State.SUBMITTED},
+    "mark_cancelled": dict.fromkeys((State.SUBMITTED, State.CANCELLED), State.CANCELLED),
+    "mark_finished": dict.fromkeys(
         (State.SUBMITTED, State.CANCELLED, State.FINISHED, State.SAVED), State.FINISHED
     ),
-    "saved": {State.FINISHED: State.SAVED},
-    "failed": dict.fromkeys(State, State.FAILED),
+    "mark_saved": {State.FINISHED: State.SAVED},
+    "mark_failed": dict.fromkeys(State, State.FAILED),
 }
 
 
@@ -42,25 +43,27 @@ class Books(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.home = Path(tempfile.mkdtemp())
-        self.now = datetime(2026, 2, 27, 22)
+        self.now = datetime(2026, 2, 27, 22, tzinfo=timezone.utc)
         self.book = self.opened()
         self.rows: dict[int, Entry] = {}
 
     def opened(self) -> Ledger:
-        return Ledger(self.home / LEDGER_FILE, now=lambda: self.now.timestamp())
+        return Ledger(self.home, now=lambda: self.now.timestamp())
 
     def teardown(self) -> None:
         self.book.close()
         shutil.rmtree(self.home)
 
-    def live(self, request: Request) -> Entry | None:
+    def active(self, request: Request) -> Entry | None:
         alive = (row for row in self.rows.values() if row.state in ALIVE)
         return next((row for row in alive if row.fingerprint == request.fingerprint), None)
 
     def spent(self, fmt: str) -> Decimal:
         today = self.now.strftime(fmt)
         counted = (row for row in self.rows.values() if row.billed is not False)
-        days = (datetime.fromtimestamp(row.reserved_at).strftime(fmt) for row in counted)
+        days = (
+            datetime.fromtimestamp(row.reserved_at, timezone.utc).strftime(fmt) for row in counted
+        )
         return sum((PRICE for day in days if day == today), Decimal(0))
 
     @rule(request=st.sampled_from(SHOTS), budget=st.sampled_from(["0", "0.19", "0.40", "9"]))
@@ -68,7 +71,7 @@ class Books(RuleBasedStateMachine):
         known = self.active(request)
         over = budget != "0" and self.spent("%Y-%m-%d") + PRICE > Decimal(budget)
         try:
-            row = self.book.reserve(request, Decimal(budget))
+            row = self.book.reserve(request, Budget(Decimal(budget)))
         except BudgetExceededError:
             assert over
             assert not known
@@ -91,12 +94,12 @@ class Books(RuleBasedStateMachine):
         row = list(self.rows.values())[at % len(self.rows)]
         given: dict[str, tuple[object, ...]] = {
             "mark_submitting": ({"seed": 7},),
-            "submitted": (RequestHandle(f"r-{row.id}", "s", "r", "c"),),
-            "finished": (Output("https://x/1.mp4", 7),),
-            "saved": (SavedFile(Path("1.mp4"), 7, "cd", 64, 64, 24.0, 96, 4.0),),
-            "failed": ("no",),
+            "mark_submitted": (RequestHandle(f"r-{row.id}", "s", "r", "c"),),
+            "mark_finished": (Output("https://x/1.mp4", 7),),
+            "mark_saved": (SavedFile(Path("1.mp4"), 7, "cd", 64, 64, 24.0, 96, 4.0),),
+            "mark_failed": ("no",),
         }
-        more = {"billed": billed} if name == "failed" else {}
+        more = {"billed": billed} if name == "mark_failed" else {}
         try:
             moved = getattr(self.book, name)(row, *given.get(name, ()), **more)
         except LedgerUnavailableError:

@@ -10,8 +10,8 @@ import time
 from dataclasses import replace
 
 import pytest
+from blocking_ledger import BlockingLedger
 
-from vidu.ledger.ledger import Ledger
 from vidu.media.mux import write_clip
 from vidu.models import State
 from vidu.progress import Phase
@@ -23,7 +23,7 @@ PATIENT = replace(SHORT, queue_limit_s=9.0, read_timeout_s=9.0)
 
 
 def state_of(home) -> tuple[State, bool | None]:
-    with Ledger.open(home) as ledger:
+    with BlockingLedger.open(home) as ledger:
         (entry,) = ledger.entries()
         return entry.state, entry.billed
 

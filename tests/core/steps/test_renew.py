@@ -10,9 +10,9 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
+from blocking_ledger import BlockingLedger
 
 from vidu import errors
 from vidu.credentials import find_key
@@ -20,7 +20,8 @@ from vidu.destination import Destination
 from vidu.errors import Charge
 from vidu.fal.client import Fal
 from vidu.generate import generate, resume
-from vidu.ledger.ledger import LEDGER_FILE, Ledger
+from vidu.ledger import Budget, open_ledger
+from vidu.ledger.ledger import LEDGER_FILE
 from vidu.library import get_by_request_id, load_or_resume, read_workflow
 from vidu.models import RequestHandle, State
 from vidu.progress import Phase
@@ -40,14 +41,14 @@ BRIEF = replace(
 
 
 def row(home):
-    with Ledger.open(home) as ledger:
+    with BlockingLedger.open(home) as ledger:
         return ledger.active(shot().fingerprint)
 
 
 async def looked_at(home, folder, **options):
     """What a free look does: `resume`, the library, Vidu Saved Clip."""
     async with open_session(home, SHORT) as (provider, ledger):
-        entry = ledger.active(shot().fingerprint)
+        entry = await ledger.active(shot().fingerprint)
         given = {"destination": Destination(folder, "clip"), "settings": SHORT} | options
         return await resume(entry, provider, ledger, **given)
 
@@ -107,7 +108,7 @@ async def test_a_row_is_not_answered_with_another_requests_clip(fal, vidu_home, 
             (str(own),),
         )
     destination = Destination(clips, "clip")
-    given_way = get_by_request_id(vidu_home, "other")
+    given_way = await get_by_request_id(vidu_home, "other")
     assert (await load_or_resume(given_way, vidu_home, destination)).path == own
     own.unlink()
     with pytest.raises(errors.GenerationError, match="paid for twice"):
@@ -125,7 +126,7 @@ async def test_a_clip_that_is_collected_carries_its_workflow(fal, vidu_home, cli
     fal.set_faults("")
     path = (await looked_at(vidu_home, clips)).path
     assert read_workflow(path) == {"nodes": []}
-    with Ledger.open(vidu_home) as ledger:
+    with BlockingLedger.open(vidu_home) as ledger:
         (entry,) = ledger.entries()
         ledger.delete(entry)
         assert ledger.load_metadata(entry) == {}
@@ -189,14 +190,16 @@ async def test_a_clock_that_is_set_forward_does_not_end_it(open_fal, tmp_path, c
     def now():
         return time.time() + (86_400 if len(searches) > 1 else 0)
 
-    async with open_session(tmp_path, SHORT) as (provider, _):
-        with Ledger(tmp_path / "another", now=now) as ledger:
-            given = {
-                "destination": Destination(clips, "clip"),
-                "settings": SHORT,
-                "on_progress": on_progress,
-            }
-            await generate(shot(), provider, ledger, **given)
+    async with (
+        open_session(tmp_path, SHORT) as (provider, _),
+        open_ledger(tmp_path / "another", now=now) as ledger,
+    ):
+        given = {
+            "destination": Destination(clips, "clip"),
+            "settings": SHORT,
+            "on_progress": on_progress,
+        }
+        await generate(shot(), provider, ledger, **given)
     assert len(searches) > 2
     assert len(jobs_of(fal, shot())) == 1
 
@@ -227,10 +230,12 @@ async def test_a_receipt_is_written_down_as_soon_as_the_ledger_can_be(
             asyncio.get_running_loop().call_later(0.5, db.close)
             return handle
 
-    async with Busy(find_key(vidu_home).secret, SHORT) as busy:
-        with Ledger.open(vidu_home) as ledger:
-            destination = Destination(clips, "clip")
-            clip = await generate(shot(), busy, ledger, destination, settings=SHORT)
+    async with (
+        Busy(find_key(vidu_home).secret, SHORT) as busy,
+        open_ledger(vidu_home) as ledger,
+    ):
+        destination = Destination(clips, "clip")
+        clip = await generate(shot(), busy, ledger, destination, settings=SHORT)
     assert held_up
     assert problems(fal, vidu_home, clips, shot(), clip) == []
     assert not any("by-endpoint" in asked["path"] for asked in fal.ledger()["requests"])
@@ -243,18 +248,20 @@ async def test_a_second_cancel_leaves_no_reply_to_nobody(fal, vidu_home, clips):
             await asyncio.sleep(0.2)
             return handle
 
-    async with Late(find_key(vidu_home).secret, SHORT) as late:
-        with Ledger.open(vidu_home) as ledger:
-            destination = Destination(clips, "clip")
-            task = asyncio.create_task(generate(shot(), late, ledger, destination, settings=SHORT))
-            await until(lambda: jobs_of(fal, shot()))
-            before = asyncio.all_tasks()
-            task.cancel()
-            await asyncio.sleep(0.05)
-            task.cancel()
-            await asyncio.wait({task})
-            assert task.cancelled()
-            assert asyncio.all_tasks() <= before - {task}
+    async with (
+        Late(find_key(vidu_home).secret, SHORT) as late,
+        open_ledger(vidu_home) as ledger,
+    ):
+        destination = Destination(clips, "clip")
+        task = asyncio.create_task(generate(shot(), late, ledger, destination, settings=SHORT))
+        await until(lambda: jobs_of(fal, shot()))
+        before = asyncio.all_tasks()
+        task.cancel()
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+        assert asyncio.all_tasks() <= before - {task}
     clip = await run(shot(), vidu_home, clips)
     assert problems(fal, vidu_home, clips, shot(), clip) == []
     assert len(jobs_of(fal, shot())) == 1
@@ -266,17 +273,20 @@ async def test_what_was_never_asked_for_reserves_nothing(fal, vidu_home, clips):
 
     with pytest.raises(errors.UnexpectedError, match=r"BrokenPipeError.*Nothing was charged"):
         await run(shot(), vidu_home, clips, on_progress=broken_pipe)
-    with Ledger.open(vidu_home) as ledger:
+    with BlockingLedger.open(vidu_home) as ledger:
         assert (ledger.active(shot().fingerprint), ledger.spent_today()) == (None, 0)
 
 
 async def test_what_was_downloaded_stays_until_the_clip_is_written_down(fal, vidu_home, clips):
-    class Locked(Ledger):
-        def mark_saved(self, entry, file):
-            raise errors.LedgerUnavailableError("The ledger is locked.")
+    async def locked(entry, file):
+        raise errors.LedgerUnavailableError("The ledger is locked.")
 
-    async with Fal(find_key(vidu_home).secret, SHORT) as provider:
-        with Locked.open(vidu_home) as ledger, pytest.raises(errors.LedgerUnavailableError):
+    async with (
+        Fal(find_key(vidu_home).secret, SHORT) as provider,
+        open_ledger(vidu_home) as ledger,
+    ):
+        ledger.mark_saved = locked
+        with pytest.raises(errors.LedgerUnavailableError):
             await generate(shot(), provider, ledger, Destination(clips, "clip"))
     fal.set_faults("clip_gone")
     clip = await run(shot(), vidu_home, clips)
@@ -326,8 +336,8 @@ async def test_a_request_that_another_account_does_not_know_is_not_gone(open_fal
 
 async def test_the_key_goes_to_no_host_that_a_merged_row_names(fal, vidu_home, clips):
     foreign = [f"https://evil.example/{name}" for name in ("status", "result", "cancel")]
-    with Ledger.open(vidu_home) as ledger:
-        entry = ledger.mark_submitting(ledger.reserve(shot(), Decimal(0)), {})
+    with BlockingLedger.open(vidu_home) as ledger:
+        entry = ledger.mark_submitting(ledger.reserve(shot(), Budget()), {})
         ledger.mark_submitted(entry, RequestHandle("r-1", *foreign))
     with pytest.raises(errors.ServiceError, match="not fal's"):
         await run(shot(), vidu_home, clips)
@@ -389,7 +399,7 @@ async def test_a_cancel_ends_though_the_name_is_not_resolved(fal, vidu_home, cli
         raise socket.gaierror
 
     async with open_session(vidu_home, SHORT) as (provider, ledger):
-        handle = ledger.active(shot().fingerprint).handle
+        handle = (await ledger.active(shot().fingerprint)).handle
         monkeypatch.setenv("HTTPS_PROXY", fal.url.replace("127.0.0.1", "localhost"))
         monkeypatch.setattr(socket, "getaddrinfo", unanswered)
         with pytest.raises(errors.ConnectionFailedError, match="did not answer to the cancelling"):
