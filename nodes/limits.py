@@ -26,7 +26,7 @@ async def check_cost(requests: Sequence[Request], ledger: Ledger, max_cost: Deci
     """
     new = {request.fingerprint: request for request in requests}
     for fingerprint in list(new):
-        entry = ledger.active(fingerprint)
+        entry = await ledger.active(fingerprint)
         if entry is not None and entry.state not in UNPAID:
             del new[fingerprint]
     cost = sum((request.price for request in new.values()), Decimal(0))

@@ -242,10 +242,11 @@ def shot(request) -> Callable[..., dict]:
             "image": ["1", 0],
             "prompt": f"The waves roll in. {request.node.nodeid}",
             "seed": 1,
-            "movement_amplitude": "auto",
+            "model": "Vidu",
+            "model.movement_amplitude": "auto",
             "mode": "live",
             "filename_prefix": "video/Vidu",
-            "max_clips": 4,
+            "max_cost": 5.0,
         }
         return {
             "1": {"class_type": "LoadImage", "inputs": {"image": EXAMPLE.name}},

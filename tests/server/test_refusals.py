@@ -66,7 +66,7 @@ def test_a_batch_wired_in_by_mistake_is_refused_with_its_sum(comfy, fal, shot):
     frames = {"width": 64, "height": 64, "batch_size": 81, "color": 0}
     prompt["1"] = {"class_type": "EmptyImage", "inputs": frames}
     told = failure(comfy.run(prompt))
-    assert told["exception_type"] == "vidu.TooManyClipsError"
+    assert told["exception_type"] == "vidu.CostLimitError"
     assert "81 images: 81 clips for $16.20, and max_clips is 4." in told["exception_message"]
     assert fal.ledger()["requests"] == []
 
