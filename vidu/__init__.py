@@ -78,7 +78,7 @@ from .errors import (
 )
 from .generate import generate, resume
 from .ledger import Budget, Ledger, open_ledger
-from .media.image import load_image
+from .media.image_file import load_image
 from .models import Clip, Entry, Output, RequestHandle, SavedFile, State
 from .progress import Phase, Progress
 from .provider import Provider

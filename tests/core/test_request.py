@@ -34,7 +34,7 @@ stills = st.builds(
     media_type=st.sampled_from(["image/png", "image/jpeg"]),
     width=st.just(64),
     height=st.just(64),
-    pixels_sha256=st.binary(min_size=32, max_size=32).map(bytes.hex),
+    content_sha256=st.binary(min_size=32, max_size=32).map(bytes.hex),
 )
 prompts = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=40)
 seeds = st.integers(0, SEED_MAX)
@@ -344,9 +344,9 @@ def test_fingerprint_of_equal_inputs_is_equal(request):
 @given(requests, st.data())
 def test_fingerprint_of_any_changed_input_differs(request, data):
     name = data.draw(st.sampled_from(["media", "prompt", "seed", "options"]))
-    pixels = request.media["image"][0].pixels_sha256
+    pixels = request.media["image"][0].content_sha256
     strategy = {
-        "media": media.filter(lambda other: other["image"][0].pixels_sha256 != pixels),
+        "media": media.filter(lambda other: other["image"][0].content_sha256 != pixels),
         "prompt": prompts.filter(lambda other: other != request.prompt),
         "seed": seeds.filter(lambda other: other != request.seed),
         "options": options.filter(lambda other: other != request.options),

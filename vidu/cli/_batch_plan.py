@@ -14,7 +14,7 @@ from ..builders import image_to_video
 from ..destination import clean_name
 from ..errors import InvalidInputError
 from ..ledger import Ledger
-from ..media.image import load_image
+from ..media.image_file import load_image
 from ..models import State
 from ..request import Request
 from ..shots.manifest import ManifestShot, read_manifest

@@ -14,7 +14,7 @@ from ..destination import Destination
 from ..endpoints import AMPLITUDE
 from ..errors import InvalidImageError, ViduError
 from ..generate import generate
-from ..media.image import load_image
+from ..media.image_file import load_image
 from ..models import Clip
 from ..request import Request
 from ..session import open_session

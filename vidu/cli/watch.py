@@ -17,7 +17,7 @@ from ..endpoints import AMPLITUDE
 from ..errors import InvalidPromptError, InvalidSettingError, ViduError
 from ..generate import generate
 from ..ledger import Ledger
-from ..media.image import load_image
+from ..media.image_file import load_image
 from ..models import State
 from ..progress import Phase, Progress, ProgressCallback
 from ..provider import Provider

@@ -7,15 +7,14 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ..errors import InvalidImageError
-from .png import encode_png
+from .likeness import likeness
 
 UPLOAD_LIMIT = 10_000_000
 """Vidu takes no more than 10 MB of decoded image (platform.vidu.com/docs/image-to-video)."""
@@ -39,15 +38,18 @@ class EncodedImage:
         media_type: image/png (the exact pixels) or image/jpeg.
         width: Of the image in `data`, in pixels.
         height: Of the image in `data`, in pixels.
-        pixels_sha256: 64 hex digits of the size and 8-bit RGB pixels before compression: it
+        content_sha256: 64 hex digits of the size and 8-bit RGB pixels before compression: it
             names the image, whatever version of a codec wrote the bytes.
+        likeness: A reduction of the same pixels, by which `is_same_picture` recognizes them after
+            another decoder read them.
     """
 
     data: bytes = field(repr=False)
     media_type: str
     width: int
     height: int
-    pixels_sha256: str
+    content_sha256: str
+    likeness: bytes = field(default=b"", repr=False)
 
     duration_s = 0.0
 
@@ -60,11 +62,6 @@ class EncodedImage:
     def size(self) -> int:
         """Bytes of the file."""
         return len(self.data)
-
-    @property
-    def content_sha256(self) -> str:
-        """The pixels' name; see `pixels_sha256`."""
-        return self.pixels_sha256
 
 
 def encode(pixels: NDArray[Any]) -> EncodedImage:
@@ -79,20 +76,21 @@ def encode(pixels: NDArray[Any]) -> EncodedImage:
         InvalidImageError: See `to_rgb8`.
     """
     rgb = to_rgb8(pixels)
-    with ThreadPoolExecutor(1) as beside:
-        digest = beside.submit(_digest, rgb)
+    with ThreadPoolExecutor(2) as beside:
+        digest, reduction = beside.submit(_digest, rgb), beside.submit(likeness, rgb)
         data, media_type = _compress(rgb)
         while len(data) > UPLOAD_LIMIT:
             rgb = np.asarray(Image.fromarray(rgb).reduce(2))
             data, media_type = _compress(rgb)
-    return EncodedImage(data, media_type, rgb.shape[1], rgb.shape[0], digest.result())
+    height, width = rgb.shape[:2]
+    return EncodedImage(data, media_type, width, height, digest.result(), reduction.result())
 
 
 def to_rgb8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     """Return pixels as 8-bit RGB.
 
-    Floats are clamped to 0..1 and rounded to the nearest of the 256 steps; NaN becomes 0. Gray
-    is replicated. Alpha is flattened over white, as a browser shows it on a blank page.
+    Floats are clamped to 0..1 and rounded to the nearest of the 256 steps. Gray is replicated.
+    Alpha is flattened over white, as a browser shows it on a blank page.
 
     Args:
         pixels: [H, W] or [H, W, C] with 1, 3 or 4 channels; uint8, or float of any width, 0..1.
@@ -101,7 +99,7 @@ def to_rgb8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
         uint8 [H, W, 3], contiguous; `pixels` itself when it is that already.
 
     Raises:
-        InvalidImageError: The shape or dtype is none of these.
+        InvalidImageError: The shape or dtype is none of these, or a value is NaN.
     """
     _check(pixels)
     planes = pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
@@ -113,27 +111,6 @@ def to_rgb8(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda band: _round(planes[band], rgb[band]), bands))
     return rgb
-
-
-def load_image(path: Path | str) -> NDArray[np.uint8]:
-    """Return the image in a file, turned as its EXIF orientation says.
-
-    Returns:
-        uint8 [H, W, 3], or [H, W, 4] where the file has transparency.
-
-    Raises:
-        InvalidImageError: The file is missing, not an image, or broken.
-    """
-    try:
-        with Image.open(path) as file:
-            image = ImageOps.exif_transpose(file)
-            if image.mode.startswith("I"):  # 16-bit gray, which Pillow would clip at 255
-                return to_rgb8(np.asarray(image) / np.float32(65535))
-            return np.array(image.convert("RGBA" if image.has_transparency_data else "RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InvalidImageError(
-            f"{Path(path).name} cannot be read as an image.", "Use a PNG, JPEG or WebP file."
-        ) from error
 
 
 def _check(pixels: NDArray[Any]) -> None:
@@ -167,8 +144,12 @@ def _unit_range(band: NDArray[Any]) -> NDArray[np.float32]:
     if band.dtype == np.uint8:
         unit /= 255
         return unit
-    np.fmax(unit, 0, out=unit)  # of NaN and a number, fmax takes the number
-    np.minimum(unit, 1, out=unit)
+    np.clip(unit, 0, 1, out=unit)
+    if np.isnan(unit.sum()):  # a sum is NaN as soon as one value is; infinities are clipped
+        raise InvalidImageError(
+            "The image holds values that are not numbers (NaN), so it would be sent black.",
+            "Decode it with another VAE or precision; NaN comes from a node before this one.",
+        )
     return unit
 
 
@@ -180,8 +161,8 @@ def _digest(rgb: NDArray[np.uint8]) -> str:
 
 def _compress(rgb: NDArray[np.uint8]) -> tuple[bytes, str]:
     """Return the best form that fits `UPLOAD_LIMIT`, or the smallest JPEG when none does."""
-    png = encode_png(rgb, UPLOAD_LIMIT)
-    if png is not None:
+    png = _saved(rgb, "PNG", compress_level=1)
+    if len(png) <= UPLOAD_LIMIT:
         return png, "image/png"
     sample = np.concatenate([rgb[top : top + 16] for top in range(0, len(rgb), 16 * SAMPLED)])
     for quality, subsampling in JPEG_LADDER[:-1]:
@@ -194,6 +175,10 @@ def _compress(rgb: NDArray[np.uint8]) -> tuple[bytes, str]:
 
 
 def _jpeg(rgb: NDArray[np.uint8], quality: int, subsampling: str) -> bytes:
+    return _saved(rgb, "JPEG", quality=quality, subsampling=subsampling)
+
+
+def _saved(rgb: NDArray[np.uint8], name: str, **options: Any) -> bytes:
     file = BytesIO()
-    Image.fromarray(rgb).save(file, "JPEG", quality=quality, subsampling=subsampling)
+    Image.fromarray(rgb).save(file, name, **options)
     return file.getvalue()
