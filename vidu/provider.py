@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,9 +28,31 @@ class Running:
 
 @dataclass(frozen=True)
 class Completed:
-    """It is over; the result tells how."""
+    """It is over; the result tells how.
+
+    Args:
+        failed: Whether it ended with an error.
+        inference_time_s: How long it ran, when it ran and fal says it.
+    """
 
     failed: bool
+    inference_time_s: float | None = None
+
+
+class CancelReply(Enum):
+    """What fal answered to a cancel request."""
+
+    REMOVED = "removed"
+    """It was taken out of the queue; it never ran and is not billed."""
+
+    REQUESTED = "requested"
+    """It is told to stop; it may finish all the same, and be billed."""
+
+    COMPLETED = "completed"
+    """It was over already."""
+
+    NOT_FOUND = "not found"
+    """fal does not know it."""
 
 
 JobStatus = Queued | Running | Completed
@@ -44,28 +67,44 @@ class Provider(Protocol):
     account: str
     """Whose requests it sees: the same for the same key, and nothing that tells the key."""
 
-    async def upload(self, still: Medium) -> str:
-        """Upload one first frame and return its URL."""
+    async def upload(self, medium: Medium) -> str:
+        """Upload a medium and return its URL."""
 
-    async def submit(self, endpoint: Endpoint, arguments: Mapping[str, Any]) -> RequestHandle:
+    async def submit(
+        self,
+        endpoint: Endpoint,
+        arguments: Mapping[str, Any],
+        *,
+        before_sending: Callable[[], Awaitable[None]] | None = None,
+    ) -> RequestHandle:
         """Make the paid request, once."""
 
     async def status(self, handle: RequestHandle) -> JobStatus:
-        """Ask once what the request is doing."""
+        """Return what the request is doing."""
 
-    async def result(self, handle: RequestHandle, *, failed: bool) -> Output:
+    async def result(
+        self, handle: RequestHandle, completed: Completed, *, was_running: bool
+    ) -> Output:
         """Fetch what the completed request made."""
 
-    def cancel(self, handle: RequestHandle) -> None:
+    def cancel(self, handle: RequestHandle) -> CancelReply:
         """Ask to cancel; blocks, so it is called in a thread."""
 
     async def find_lost_request(
-        self, endpoint_id: str, arguments: Mapping[str, Any], submitting_at: float
+        self,
+        endpoint_id: str,
+        arguments: Mapping[str, Any],
+        since: float | None,
+        *,
+        is_known: Callable[[str], Awaitable[bool]],
     ) -> RequestHandle | None:
-        """Look for the ended request that had exactly these arguments."""
+        """Look for the ended request that had these arguments."""
 
     async def find_output(self, endpoint_id: str, handle: RequestHandle) -> Output | None:
         """Look for the output of a request whose result is no longer served."""
 
-    async def download(self, output: Output, part: Path, on_progress: ProgressCallback) -> None:
-        """Bring the clip into the file `part`."""
+    async def download(self, output: Output, part: Path, on_progress: ProgressCallback) -> bool:
+        """Bring the output into the file `part`; return whether its length is confirmed."""
+
+    async def server_time(self) -> float | None:
+        """Return the provider's own time in seconds since 1970, or None when it is not known."""

@@ -13,13 +13,11 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from .errors import RateLimitedError, ViduError
+from .stopwatch import Stopwatch
 
 FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 15.0
 LONGEST_RETRY_AFTER_S = 120.0
-LONGEST_STEP_S = 60.0
-"""More between two readings of the clock, in seconds, means that the machine slept."""
-
 T = TypeVar("T")
 
 
@@ -125,21 +123,18 @@ class _Patience:
         self._rng = rng
         self._clock = clock
         self._failures = 0
-        self._spent_s = 0.0
-        self._read_at = clock()
+        self._stopwatch = Stopwatch(clock)
         self._seen = progress() if progress else None
 
     def wait_after(self, error: ViduError) -> float | None:
         """Return how long to wait before the next call, or None when this error is final."""
-        self._count_time()
         if self._progress and self._progress() != self._seen:
-            self._seen, self._failures, self._spent_s = self._progress(), 0, 0.0
+            self._seen, self._failures = self._progress(), 0
+            self._stopwatch = Stopwatch(self._clock)
         self._failures += 1
         wait_s = delay_s(self._failures, error, self._rng, self._first_delay_s)
-        is_last = self._failures == self._attempts or self._spent_s + wait_s > self._timeout_s
+        is_last = (
+            self._failures == self._attempts
+            or self._stopwatch.elapsed_s() + wait_s > self._timeout_s
+        )
         return None if is_last or not self._retry_if(error) else wait_s
-
-    def _count_time(self) -> None:
-        now = self._clock()
-        self._spent_s += min(now - self._read_at, LONGEST_STEP_S)
-        self._read_at = now

@@ -27,11 +27,11 @@ from vidu.retry import (
     FIRST_DELAY_S,
     LONGEST_DELAY_S,
     LONGEST_RETRY_AFTER_S,
-    LONGEST_STEP_S,
     delay_s,
     retry,
     retry_blocking,
 )
+from vidu.stopwatch import LONGEST_STEP_S
 
 BROKEN = ConnectionFailedError("No answer.")
 

@@ -6,7 +6,7 @@ import io
 import math
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from ..media.medium import Medium
 from ..media.video import DecodeCancelledError, never
 from ..models import Output, RequestHandle
 from ..progress import Phase, Progress, ProgressCallback
-from ..provider import Completed, JobStatus
+from ..provider import CancelReply, Completed, JobStatus
 from ..threads import run_in_thread_until_done
 from .ken_burns import Move, render_frames
 
@@ -62,14 +62,22 @@ class Draft:
         self._stills: dict[str, Medium] = {}
         self._requests: dict[str, Mapping[str, Any]] = {}
 
-    async def upload(self, still: Medium) -> str:
+    async def upload(self, medium: Medium) -> str:
         """Keep the first frame."""
         url = f"draft:{uuid.uuid4().hex}"
-        self._stills[url] = still
+        self._stills[url] = medium
         return url
 
-    async def submit(self, endpoint: Endpoint, arguments: Mapping[str, Any]) -> RequestHandle:
+    async def submit(
+        self,
+        endpoint: Endpoint,
+        arguments: Mapping[str, Any],
+        *,
+        before_sending: Callable[[], Awaitable[None]] | None = None,
+    ) -> RequestHandle:
         """Take the request."""
+        if before_sending:
+            await before_sending()
         request_id = f"draft-{uuid.uuid4().hex}"
         image = next(field.name for field in endpoint.media if field.name in arguments)
         self._requests[request_id] = {"image": arguments[image], **arguments}
@@ -79,15 +87,23 @@ class Draft:
         """Say that it is done."""
         return Completed(failed=False)
 
-    async def result(self, handle: RequestHandle, *, failed: bool) -> Output:
+    async def result(
+        self, handle: RequestHandle, completed: Completed, *, was_running: bool
+    ) -> Output:
         """Return where the clip will come from."""
         return Output(handle.request_id)
 
-    def cancel(self, handle: RequestHandle) -> None:
-        """Do nothing, for nothing is under way."""
+    def cancel(self, handle: RequestHandle) -> CancelReply:
+        """Do nothing: a draft is complete as soon as it is submitted."""
+        return CancelReply.COMPLETED
 
     async def find_lost_request(
-        self, endpoint_id: str, arguments: Mapping[str, Any], submitting_at: float
+        self,
+        endpoint_id: str,
+        arguments: Mapping[str, Any],
+        since: float | None,
+        *,
+        is_known: Callable[[str], Awaitable[bool]],
     ) -> RequestHandle | None:
         """Find nothing, for nothing is ever lost."""
         return None
@@ -96,11 +112,16 @@ class Draft:
         """Find nothing, for nothing is ever lost."""
         return None
 
-    async def download(self, output: Output, part: Path, on_progress: ProgressCallback) -> None:
+    async def server_time(self) -> float | None:
+        """Return nothing: no request of a draft outlives its process."""
+        return None
+
+    async def download(self, output: Output, part: Path, on_progress: ProgressCallback) -> bool:
         """Render the clip."""
         on_progress(Progress(Phase.GENERATING, "Drawing the draft", 0.5))
         stop = threading.Event()
         await run_in_thread_until_done(self._draw, output, part, stop.is_set, on_cancel=stop.set)
+        return True
 
     def _draw(self, output: Output, part: Path, stop: Callable[[], bool]) -> None:
         arguments = self._requests[output.video_url]

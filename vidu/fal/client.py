@@ -1,17 +1,16 @@
-"""The provider: upload, submit at most once, status, result, cancel, find a lost request.
+"""fal as a provider: upload, submit at most once, status, result, cancel, find a lost request.
 
-fal-client uploads, reads the status and cancels; the paid POST is ours. fal-client 1.0.3 repeats
-a POST up to ten times when the reply is lost, and each that had arrived is a paid job.
+fal-client reads the status and knows fal's second domain; the paid POST is ours. fal-client 1.0.3
+repeats a POST up to ten times when the response is lost, and each that had arrived is a paid job.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -29,26 +28,34 @@ from ..errors import (
     ServiceError,
     SubmissionUnknownError,
     UnreadableResponseError,
-    UploadError,
+    UnsafeUrlError,
+    ViduError,
 )
 from ..media.medium import Medium
 from ..models import Output, RequestHandle
 from ..progress import ProgressCallback
-from ..provider import Completed, JobStatus, Queued, Running
-from ..retry import retry
+from ..provider import CancelReply, Completed, JobStatus, Queued, Running
+from ..retry import is_retryable, retry
 from ..settings import Settings
+from .cancel import cancel_request
 from .download import download
 from .history import RequestHistory
-from .http import NoRetryClient, RequestSentTrace, cdn_client
+from .http import FRESH, NoRetryClient, SendTrace, ServerClock, create_cdn_client
 from .request_handles import has_fal_urls, parse_request_handle, require_fal_urls
 from .responses import error_from_response, json_body
 from .results import billable_units, error_from_result, is_final, parse_output
-from .uploads import Storage
+from .safe_url import check_url
+from .trust import create_tls_context
+from .uploads import Uploads
 
 QUEUE = "https://queue.fal.run"
+"""A constant: fal-client's FAL_QUEUE_RUN_HOST would lead the key, and the POST, elsewhere."""
+
+CDN = "https://v3b.fal.media"
 UPLOAD_TIMEOUT_S = 30.0
 FAILED_RESULT_TIMEOUT_S = 10.0
-CANCEL_LIMIT_S = 5.0
+YOUNG_S = 10.0
+"""How long after the submit not every server of fal's need know the request."""
 
 
 class Fal:
@@ -57,6 +64,9 @@ class Fal:
     Args:
         key: The fal key; it is sent to fal's queue, storage and listing alone.
         settings: Limits on waiting.
+
+    Raises:
+        InvalidSettingError: The proxy or the certificates of this system cannot be used.
     """
 
     charges = True
@@ -65,177 +75,209 @@ class Fal:
         self.account = key.account
         self._key = key
         self._settings = settings
-        self._http = NoRetryClient(key, float(settings.read_timeout_s))
-        self._cdn = cdn_client(float(settings.read_timeout_s))  # the key never goes there
-        self._storage = Storage(key, float(settings.read_timeout_s))
-        self._history = RequestHistory(self._http, settings.max_lifetime_s)
+        self._retry_timeout_s, read_timeout_s = settings.retry_timeout_s, settings.read_timeout_s
+        context = create_tls_context()
+        self._clock = ServerClock()
+        self._http = NoRetryClient(context, self._clock, read_timeout_s, key)
+        self._post = NoRetryClient(context, self._clock, read_timeout_s, key, FRESH)
+        self._storage = NoRetryClient(context, self._clock, read_timeout_s)
+        self._cdn = create_cdn_client(context, read_timeout_s)  # the key never goes there
+        self._uploads = Uploads(
+            self._http,
+            self._storage,
+            read_timeout_s,
+            min(UPLOAD_TIMEOUT_S, self._retry_timeout_s),
+        )
+        self._history = RequestHistory(self._http, self._clock.now)
+        self._first_asked_at: dict[str, float] = {}
+        self._is_cdn_checked = False
 
     async def __aenter__(self) -> Fal:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._cdn.aclose()
-        await self._http.aclose()
+        await self._uploads.aclose()
+        for client in (self._cdn, self._storage, self._post, self._http):
+            await client.aclose()
 
-    async def upload(self, still: Medium) -> str:
-        """Upload one first frame and return its URL, which is new each time.
+    async def upload(self, medium: Medium) -> str:
+        """Upload a medium and return its URL; one that was uploaded before is not sent again.
 
         Raises:
             UploadError: It did not arrive, after several tries.
             ViduError: The key or the account is refused.
         """
-        try:
-            return await retry(
-                lambda: self._storage.put(still),
-                timeout_s=min(UPLOAD_TIMEOUT_S, float(self._settings.retry_timeout_s)),
-            )
-        except ServiceError as problem:
-            raise UploadError(
-                f"The image could not be uploaded: {problem.message}",
-                status_code=problem.status_code,
-            ) from problem
+        return await self._uploads.upload(medium)
 
-    async def submit(self, endpoint: Endpoint, arguments: Mapping[str, Any]) -> RequestHandle:
-        """Make the paid POST, once.
+    async def submit(
+        self,
+        endpoint: Endpoint,
+        arguments: Mapping[str, Any],
+        *,
+        before_sending: Callable[[], Awaitable[None]] | None = None,
+    ) -> RequestHandle:
+        """Make the paid POST, once, on a connection of its own.
 
         Run it as a task of its own: cancelled before a byte has left, it raises
         ConnectionFailedError.
+
+        Args:
+            endpoint: Which model.
+            arguments: The body of the POST.
+            before_sending: Awaited right before the first byte leaves; what it raises stops the
+                POST and is raised here unchanged.
 
         Raises:
             SubmissionUnknownError: It may or may not have arrived.
             ViduError: Any other: it certainly did not.
         """
-        watch = RequestSentTrace()
+        await self._check_cdn()
+        trace = SendTrace(before_sending)
         try:
-            response = await self._http.post(
+            response = await self._post.post(
                 f"{QUEUE}/{endpoint.id}",
                 json=dict(arguments),
                 # fal ends the request, unbilled, when no runner took it within this time.
                 headers={"X-Fal-Request-Timeout": f"{self._settings.queue_limit_s:f}"},
-                extensions={"trace": watch},
+                extensions={"trace": trace},
             )
         except asyncio.CancelledError:
-            if watch.may_have_left:
+            if trace.may_have_left:
                 raise
-            raise ConnectionFailedError("The request was stopped before it left.") from None
+            raise ConnectionFailedError("The request was stopped before it was sent.") from None
         except RateLimitedError:
             raise
-        except ServiceError as problem:
-            if not watch.may_have_left:
+        except ServiceError as error:
+            if not trace.may_have_left:
                 raise
             raise SubmissionUnknownError(
-                f"No clear reply to the paid request: {problem.message}"
-            ) from None
+                f"The paid request got no clear response: {error.message}"
+            ) from error
         if response.is_server_error:
             raise SubmissionUnknownError(
-                f"No clear reply to the paid request: {error_from_response(response).message}"
+                f"The paid request got no clear response: {error_from_response(response).message}"
             )
         if not response.is_success:
             raise error_from_response(response)
         handle = parse_request_handle(response)
         if handle is None:
-            raise SubmissionUnknownError("fal's reply to the paid request cannot be read.")
-        return handle if has_fal_urls(handle) else self._by_id(endpoint.id, handle.request_id)
+            raise SubmissionUnknownError("fal's response to the paid request cannot be read.")
+        return handle if has_fal_urls(handle) else _handle_by_id(endpoint.id, handle.request_id)
 
     async def status(self, handle: RequestHandle) -> JobStatus:
-        """Ask once what the request is doing.
+        """Return what the request is doing.
 
         Raises:
-            ServiceError: It could not be asked; `retryable` tells whether it may be later.
+            ServiceError: It could not be asked for `settings.retry_timeout_s`.
+            ApiStatusError: fal does not know the request (404).
             ViduError: The key or the account is refused.
         """
-        try:
-            status = await self._handle(handle).status()
-        except fal_client.FalClientHTTPError as error:
-            raise error_from_response(error.response) from error
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise UnreadableResponseError("fal's status cannot be read.") from error
-        if isinstance(status, fal_client.Queued):
-            return Queued(status.position if isinstance(status.position, int) else None)
-        if isinstance(status, fal_client.Completed):
-            return Completed(failed=bool(status.error))
-        return Running()
+        self._first_asked_at.setdefault(handle.request_id, time.monotonic())
+        return await retry(
+            lambda: self._status_once(handle),
+            timeout_s=self._retry_timeout_s,
+            retry_if=lambda error: (
+                is_retryable(error) or (error.status_code == 404 and self._may_be_young(handle))
+            ),
+        )
 
-    async def result(self, handle: RequestHandle, *, failed: bool) -> Output:
+    async def result(
+        self, handle: RequestHandle, completed: Completed, *, was_running: bool
+    ) -> Output:
         """Fetch what the completed request made.
 
         Args:
             handle: The request.
-            failed: Whether its status told of an error. A server error without words is then the
+            completed: Its status. Where that told of an error, a server error without words is the
                 request's own; else it is the server's, and is asked past.
+            was_running: Whether the request was ever seen to run.
 
         Raises:
-            GenerationError: It made an error.
-            DownloadError: It made no video.
+            GenerationError: It ended with an error.
+            DownloadError: It made no file.
             ApiStatusError: fal does not know the request any more (404).
         """
-        timeout_s = FAILED_RESULT_TIMEOUT_S if failed else float(self._settings.retry_timeout_s)
+        failed = completed.failed
+        never_ran = not was_running and completed.inference_time_s is None
         try:
-            return await retry(lambda: self._result_once(handle, failed), timeout_s=timeout_s)
-        except ApiStatusError as problem:
-            if failed and (problem.status_code or 0) >= 500:
+            return await retry(
+                lambda: self._result_once(handle, failed, never_ran),
+                timeout_s=FAILED_RESULT_TIMEOUT_S if failed else self._retry_timeout_s,
+            )
+        except ApiStatusError as error:
+            if failed and (error.status_code or 0) >= 500:
                 raise GenerationError(
-                    f"fal could not generate the clip: {problem.message}",
+                    f"The generation failed at fal: {error.message}",
                     charge=Charge.NOT_SPENT,
                     request_id=handle.request_id,
-                ) from problem
+                    status_code=error.status_code,
+                ) from error
             raise
 
-    def cancel(self, handle: RequestHandle) -> None:
-        """Ask fal to cancel; it is no error when the request has completed already.
-
-        Blocks for up to 5 s. It works in a thread, a loop and on a client of its own, so that it
-        outlives the loop that is torn down around it, and no slow look-up of a name holds it up.
+    def cancel(self, handle: RequestHandle) -> CancelReply:
+        """Ask fal to cancel; blocks for up to 5 s, in which it is tried again and again.
 
         Raises:
-            ServiceError: fal could not be asked.
+            ServiceError: fal could not be told.
         """
-        answer: Future[None] = Future()
-
-        def ask() -> None:
-            try:
-                answer.set_result(asyncio.run(self._cancel_apart(handle)))
-            except Exception as error:
-                answer.set_exception(error)
-
-        Thread(target=ask, daemon=True).start()
-        try:
-            answer.result(CANCEL_LIMIT_S)
-        except FutureTimeout:
-            raise ConnectionFailedError("fal did not answer to the cancelling.") from None
+        return cancel_request(handle, self._key)
 
     async def find_lost_request(
-        self, endpoint_id: str, arguments: Mapping[str, Any], submitting_at: float
+        self,
+        endpoint_id: str,
+        arguments: Mapping[str, Any],
+        since: float | None,
+        *,
+        is_known: Callable[[str], Awaitable[bool]],
     ) -> RequestHandle | None:
-        """Look for the ended request that had exactly these arguments.
+        """Look for the ended request that had these arguments.
 
         Args:
             endpoint_id: fal's id of the endpoint that was asked.
             arguments: The body of the paid POST.
-            submitting_at: When it was made, in seconds since 1970.
+            since: When it was made by fal's clock (`server_time`), in seconds since 1970.
+            is_known: Tells whether the ledger has a request id; such a request is not the lost one.
 
         Raises:
-            ServiceError: The listing cannot be read.
+            ServiceError: The listing cannot be read, or something in it that may be the request.
         """
-        request_id = await self._history.find(endpoint_id, arguments, submitting_at)
-        return self._by_id(endpoint_id, request_id) if request_id else None
+        request_id = await retry(
+            lambda: self._history.find(endpoint_id, arguments, since, is_known),
+            timeout_s=self._retry_timeout_s,
+        )
+        return _handle_by_id(endpoint_id, request_id) if request_id else None
 
     async def find_output(self, endpoint_id: str, handle: RequestHandle) -> Output | None:
         """Look for the output of a request whose result is no longer served.
 
+        Returns:
+            The output, or None when the whole listing was read and lacks the request.
+
         Raises:
+            GenerationError: The listing shows that it ended with an error.
             ServiceError: The listing cannot be read.
         """
         return await retry(
             lambda: self._history.output(endpoint_id, handle.request_id),
-            timeout_s=float(self._settings.retry_timeout_s),
+            timeout_s=self._retry_timeout_s,
         )
 
-    async def download(self, output: Output, part: Path, on_progress: ProgressCallback) -> None:
-        """Download the clip to the file `part`; see `download.download`."""
-        await download(
+    async def download(self, output: Output, part: Path, on_progress: ProgressCallback) -> bool:
+        """Download the output to the file `part`; see `download.download`."""
+        return await download(
             self._cdn, output.video_url, part, output.video_size, self._settings, on_progress
         )
+
+    async def server_time(self) -> float | None:
+        """Return fal's own time in seconds since 1970, or None when fal does not tell it.
+
+        The clock of this machine may be off by days. fal is asked, free, when its time is not known
+        or when this machine has slept since.
+        """
+        if self._clock.is_doubtful():
+            with suppress(ViduError):
+                await self._http.get(_unknown_request())
+        return self._clock.now()
 
     async def check_key(self) -> None:
         """Ask for a request that does not exist: free, and 404 for a good key.
@@ -243,37 +285,60 @@ class Fal:
         Raises:
             ViduError: The key is not accepted, or fal could not be asked.
         """
-        response = await self._http.get(f"{QUEUE}/fal-ai/vidu/requests/{uuid4()}/status")
+        response = await self._http.get(_unknown_request())
         if response.status_code != 404:
             raise error_from_response(response)
 
-    async def _result_once(self, handle: RequestHandle, failed: bool) -> Output:
+    async def _status_once(self, handle: RequestHandle) -> JobStatus:
+        try:
+            status = await self._fal_handle(handle).status()
+        except fal_client.FalClientHTTPError as error:
+            raise error_from_response(error.response) from error
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+            raise UnreadableResponseError("fal's status cannot be read.") from error
+        if isinstance(status, fal_client.Queued):
+            return Queued(status.position if isinstance(status.position, int) else None)
+        if isinstance(status, fal_client.Completed):
+            return Completed(bool(status.error), _inference_time_s(status.metrics))
+        return Running()
+
+    async def _result_once(self, handle: RequestHandle, failed: bool, never_ran: bool) -> Output:
         response = await self._http.get(require_fal_urls(handle).response_url)
         if response.is_success:
             output = parse_output(json_body(response), billable_units(response))
             if output is None:
                 raise DownloadError(
-                    "fal says the clip is finished but names no video.",
+                    "fal says that the request is finished but names no file.",
                     "Run the same shot again to ask once more, free; if that does not help, "
                     f"ask fal's support about request {handle.request_id}.",
                     request_id=handle.request_id,
                 )
             return output
         if is_final(response, failed=failed):
-            raise error_from_result(response, handle.request_id)
+            raise error_from_result(response, handle.request_id, never_ran=never_ran)
         raise error_from_response(response)
 
-    async def _cancel_apart(self, handle: RequestHandle) -> None:
-        async with Fal(self._key, self._settings) as fal:
-            try:
-                await asyncio.wait_for(fal._handle(handle).cancel(), CANCEL_LIMIT_S)
-            except asyncio.TimeoutError:
-                return  # nobody waits any more
-            except fal_client.FalClientHTTPError as error:
-                if error.status_code not in (400, 404):
-                    raise error_from_response(error.response) from error
+    async def _check_cdn(self) -> None:
+        """Find out before the money moves whether downloads would be refused here."""
+        if self._is_cdn_checked:
+            return
+        try:
+            await check_url(CDN)
+        except UnsafeUrlError as error:
+            raise ServiceError(
+                "fal's file server has a private address on this machine, so that nothing could "
+                "be downloaded from it: a VPN, tunnel or DNS filter answers in its place.",
+                f"Let it leave out fal.media, or answer with 198.18.x addresses; {CDN} must "
+                "resolve to public ones. Then run again.",
+            ) from error
+        self._is_cdn_checked = True
 
-    def _handle(self, handle: RequestHandle) -> fal_client.AsyncRequestHandle:
+    def _may_be_young(self, handle: RequestHandle) -> bool:
+        # By this client's own clock: the ledger's times are of a clock that may be set.
+        first_at = self._first_asked_at.setdefault(handle.request_id, time.monotonic())
+        return time.monotonic() - first_at < YOUNG_S
+
+    def _fal_handle(self, handle: RequestHandle) -> fal_client.AsyncRequestHandle:
         require_fal_urls(handle)
         return fal_client.AsyncRequestHandle(
             request_id=handle.request_id,
@@ -283,6 +348,20 @@ class Fal:
             client=self._http,
         )
 
-    def _by_id(self, endpoint_id: str, request_id: str) -> RequestHandle:
-        handle = fal_client.AsyncRequestHandle.from_request_id(self._http, endpoint_id, request_id)
-        return RequestHandle(request_id, handle.status_url, handle.response_url, handle.cancel_url)
+
+def _handle_by_id(endpoint_id: str, request_id: str) -> RequestHandle:
+    # Only owner and app: with the rest of the endpoint's path fal answers 405.
+    app = "/".join(endpoint_id.split("/")[:2])
+    base = f"{QUEUE}/{app}/requests/{request_id}"
+    return RequestHandle(request_id, f"{base}/status", base, f"{base}/cancel")
+
+
+def _unknown_request() -> str:
+    return f"{QUEUE}/fal-ai/vidu/requests/{uuid4()}/status"
+
+
+def _inference_time_s(metrics: object) -> float | None:
+    value = metrics.get("inference_time") if isinstance(metrics, dict) else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return float(value) if value > 0 else None

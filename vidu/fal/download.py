@@ -1,12 +1,12 @@
-"""A result's URL into a whole, checked file.
+"""A result's URL into a file on disk.
 
-The address comes from outside, so it is looked at before each hop: https, no private host. The
-file is taken as a clip only when it has the length that was promised and begins like an mp4;
-that each frame decodes is `clip.check`'s to say.
+The address comes from outside, so it is checked before each hop: https, no private host. What the
+file is and whether it is whole is not judged here: that each frame decodes is the check's to say.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -18,7 +18,6 @@ import httpx
 from ..errors import (
     ClipGoneError,
     ConnectionFailedError,
-    CorruptClipError,
     DownloadError,
     SaveError,
     ServiceError,
@@ -26,18 +25,25 @@ from ..errors import (
     ViduError,
 )
 from ..progress import ProgressCallback, downloading
-from ..retry import retry
+from ..retry import is_retryable, retry
 from ..settings import Settings
+from .bodies import BodyTooLargeError, content_encoding, iter_body, read_body
 from .http import to_connection_error
 from .responses import error_from_response
 from .safe_url import check_peer, check_url
 
 MAX_ATTEMPTS = 6
-MOST_HOPS = 5
-TELL_EVERY_S = 0.25
+MAX_REDIRECTS = 5
+REPORT_EVERY_S = 0.25
+SLOWEST_BYTES_PER_S = 1000.0
+"""Slower for three read timeouts is not a transfer: a byte now and then meets no read timeout."""
+
+PROGRESS_BYTES = 1_000_000
+"""What a transfer that breaks off has to have brought for its attempts to start over."""
+
 GONE_STATUSES = frozenset({404, 410})
 LATE_STATUSES = GONE_STATUSES | {403}
-"""What a CDN may answer for a clip that has not reached all of its servers yet."""
+"""What a CDN may answer for a file that has not reached all of its servers yet."""
 
 
 async def download(
@@ -47,34 +53,38 @@ async def download(
     size: int | None,
     settings: Settings,
     on_progress: ProgressCallback,
-) -> None:
-    """Fetch `url` into the file `part`.
+) -> bool:
+    """Download `url` to the file `part`.
 
-    A transfer that breaks is resumed where it broke, when the server can; else begun afresh.
+    A transfer that breaks is resumed where it broke, when the server can; else begun again.
 
     Args:
         http: A client that carries no key and does not follow redirects.
-        url: Where the clip is; not trusted.
-        part: The file to write, beside the clip's later place; it must not exist.
-        size: The size in bytes that fal promised, when it did.
+        url: Where the file is; not trusted.
+        part: The file to write, beside its later place; it must not exist.
+        size: The size in bytes that fal told, when it did; it may be wrong.
         settings: The largest size, and how long a transfer that fails is tried again.
         on_progress: Told of the bytes as they come.
+
+    Returns:
+        Whether the file's length is confirmed: the server told the end of the transfer, and fal
+        told no other size. If not, the file may lack its end though nothing failed.
 
     Raises:
         UnsafeUrlError: The address, or one it redirects to, is not one that is fetched.
         ClipGoneError: The address answers that there is nothing.
-        DownloadError: The transfer failed again and again.
-        CorruptClipError: What came whole is not the clip that was promised.
+        DownloadError: The transfer failed again and again, or is larger than the limit.
         SaveError: The file could not be written.
     """
     on_progress(downloading(0, size))
     transfer = _Transfer(url, part, size, settings, on_progress)
     try:
-        await retry(
+        return await retry(
             lambda: transfer.attempt(http),
-            timeout_s=float(settings.retry_timeout_s),
+            timeout_s=settings.retry_timeout_s,
             attempts=MAX_ATTEMPTS,
-            retry_if=lambda error: error.retryable or error.status_code in LATE_STATUSES,
+            retry_if=lambda error: is_retryable(error) or error.status_code in LATE_STATUSES,
+            progress=lambda: transfer.furthest // PROGRESS_BYTES,
         )
     except ServiceError as error:
         raise _final(error) from error
@@ -91,20 +101,22 @@ class _Transfer:
         settings: Settings,
         on_progress: ProgressCallback,
     ) -> None:
+        self.furthest = 0
         self._url = url
         self._part = part
         self._size = size
         self._limit = int(settings.clip_limit_mb * 1_000_000)
+        self._window_s = 3 * settings.read_timeout_s
         self._on_progress = on_progress
         self._etag: str | None = None
 
-    async def attempt(self, http: httpx.AsyncClient) -> None:
-        """Fetch what is missing, then check the whole."""
+    async def attempt(self, http: httpx.AsyncClient) -> bool:
+        """Fetch what is missing; return whether the length is confirmed."""
         held = self._part.stat().st_size if self._etag and self._part.exists() else 0
         headers = {"Accept-Encoding": "identity"}
         if held:
             headers |= {"Range": f"bytes={held}-", "If-Range": self._etag or ""}
-        async with _opened(http, self._url, headers) as response:
+        async with _opened(http, self._url, headers, self._window_s) as response:
             if response.status_code == 416:
                 self._etag = None
                 raise ConnectionFailedError("The transfer cannot be resumed.")
@@ -114,76 +126,92 @@ class _Transfer:
             if response.status_code == 206 and not resumed:
                 self._etag = None
                 raise ConnectionFailedError("The transfer cannot be resumed.")
-            self._etag = _strong_etag(response)
-            await self._write(response, held if resumed else 0)
-        self._check()
+            # A packed body is not resumed: its ranges are of the packed bytes.
+            self._etag = None if content_encoding(response) else _strong_etag(response)
+            return await self._write(response, held if resumed else 0)
 
-    async def _write(self, response: httpx.Response, held: int) -> None:
-        length = response.headers.get("content-length", "")
-        total = held + int(length) if length.isdecimal() else None
+    async def _write(self, response: httpx.Response, held: int) -> bool:
+        total = _total(response, held)
         self._check_limit(max(total or 0, self._size or 0))
-        received, told_at = held, 0.0
-        with _written(self._part, "ab" if held else "wb") as file:
-            async for chunk in response.aiter_raw():
-                received += len(chunk)
+        received, reported_at = held, 0.0
+        window_at, window_received = time.monotonic(), held
+        with _opened_file(self._part, "ab" if held else "wb") as file:
+            async for piece in iter_body(response):
+                received += len(piece)
                 self._check_limit(received)
-                file.write(chunk)
-                if time.monotonic() - told_at > TELL_EVERY_S:
+                file.write(piece)
+                self.furthest = max(self.furthest, received)
+                now = time.monotonic()
+                if now - reported_at > REPORT_EVERY_S:
                     self._on_progress(downloading(received, self._size or total))
-                    told_at = time.monotonic()
+                    reported_at = now
+                if now - window_at > self._window_s:
+                    slowest = SLOWEST_BYTES_PER_S * (now - window_at)
+                    if received - window_received < slowest:
+                        raise ConnectionFailedError("The transfer came to a crawl.")
+                    window_at, window_received = now, received
         if total is not None and received != total:
             raise ConnectionFailedError("The transfer ended early.")
-
-    def _check(self) -> None:
-        received = self._part.stat().st_size
-        if self._size is not None and received != self._size:
-            raise CorruptClipError(
-                f"The clip came with {received} bytes, and fal promised {self._size}."
-            )
-        with self._part.open("rb") as file:
-            head = file.read(12)
-        if head[4:8] != b"ftyp":
-            raise CorruptClipError("What fal's address serves is not an mp4 file.")
+        return received == self._size or (self._size is None and _tells_end(response))
 
     def _check_limit(self, size: int) -> None:
         if size > self._limit:
             raise DownloadError(
-                f"The clip is larger than {self._limit / 1e6:.0f} MB.",
+                f"The file is larger than {self._limit / 1e6:.0f} MB.",
                 "Raise VIDU_CLIP_LIMIT_MB and run the same shot again, free.",
             )
 
 
 @asynccontextmanager
 async def _opened(
-    http: httpx.AsyncClient, url: str, headers: dict[str, str]
+    http: httpx.AsyncClient, url: str, headers: dict[str, str], timeout_s: float
 ) -> AsyncIterator[httpx.Response]:
-    for _ in range(MOST_HOPS):
-        await check_url(url)
+    for _ in range(MAX_REDIRECTS):
+        is_tunnel = await check_url(url)
         try:
             async with http.stream("GET", url, headers=headers) as response:
-                check_peer(response)
+                check_peer(response, is_tunnel)
                 if not response.has_redirect_location:
-                    if not response.is_success:
-                        await response.aread()
-                    yield response
+                    if response.is_success:
+                        yield response
+                    else:
+                        yield await asyncio.wait_for(read_body(response), timeout_s)
                     return
                 url = str(response.url.join(response.headers["location"]))
         except httpx.InvalidURL as error:
-            raise UnsafeUrlError("fal's address for the clip cannot be read.") from error
+            raise UnsafeUrlError("fal's address for the file cannot be read.") from error
         except httpx.RequestError as error:
             raise to_connection_error(httpx.URL(url).host, error) from error
-    raise UnsafeUrlError("fal's address for the clip redirects without end.")
+        except (BodyTooLargeError, asyncio.TimeoutError) as error:
+            raise ConnectionFailedError("The error response has no end.") from error
+    raise UnsafeUrlError("fal's address for the file redirects without end.")
 
 
 @contextmanager
-def _written(part: Path, mode: str) -> Iterator[IO[bytes]]:
+def _opened_file(part: Path, mode: str) -> Iterator[IO[bytes]]:
     try:
         with part.open(mode) as file:
             yield file
     except OSError as error:
         raise SaveError(
-            f"The clip could not be written to {part.parent} ({error.strerror})."
+            f"The file could not be written to {part.parent} ({error.strerror})."
         ) from error
+
+
+def _total(response: httpx.Response, held: int) -> int | None:
+    """Return the size of the whole file in bytes, when the response tells it."""
+    length = response.headers.get("content-length", "")
+    return held + int(length) if length.isdecimal() and not content_encoding(response) else None
+
+
+def _tells_end(response: httpx.Response) -> bool:
+    """Return whether the response tells its own end, so that a cut one is an error."""
+    headers = response.headers
+    return (
+        headers.get("content-length", "").isdecimal()
+        or "chunked" in headers.get("transfer-encoding", "").lower()
+        or bool(content_encoding(response))
+    )
 
 
 def _starts_at(response: httpx.Response, held: int) -> bool:
@@ -197,10 +225,16 @@ def _strong_etag(response: httpx.Response) -> str | None:
 
 def _final(error: ServiceError) -> ViduError:
     if error.status_code in GONE_STATUSES:
-        return ClipGoneError(f"fal no longer serves the clip (HTTP {error.status_code}).")
+        return ClipGoneError(
+            f"fal no longer serves the file (HTTP {error.status_code}).",
+            status_code=error.status_code,
+        )
     if error.status_code in LATE_STATUSES:
         return DownloadError(
             f"fal refused the download (HTTP {error.status_code}).",
             "Run the same shot again later, free; if that never helps, ask fal's support about it.",
+            status_code=error.status_code,
         )
-    return DownloadError(f"The clip could not be downloaded: {error.message}")
+    return DownloadError(
+        f"The file could not be downloaded: {error.message}", status_code=error.status_code
+    )

@@ -1,28 +1,34 @@
-"""fal's listing of ended requests, where a request whose reply was lost is found again.
+"""fal's listing of ended requests, where a request whose response was lost is found again.
 
 The listing is sorted by end time and need not show what still runs, so that an empty answer is
-no proof until the request could not be alive any more (reference: fal.md 1.9).
+no proof until the request can no longer be running (reference: fal.md 1.9).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 import httpx
 
-from ..errors import UnreadableResponseError
+from ..errors import ResponseTooLargeError, UnreadableResponseError
 from ..models import Output
+from .matching import Match, compare
 from .request_handles import REQUEST_ID
 from .responses import error_from_response
-from .results import parse_output
+from .results import error_from_listing, parse_output
 
 URL = "https://api.fal.ai/v1/models/requests/by-endpoint"
-CLOCK_SKEW_S = 86_400.0
-"""How far this machine's clock may be off: one that shares a disk with Windows is off by hours."""
+CLOCK_MARGIN_S = 3600.0
+"""fal's servers agree on the time much better than this."""
 
-MOST_PAGES = 100
+LONGEST_LOOK_BACK_S = 30 * 86_400.0
+"""Where fal's time of the request is not known; fal keeps payloads for 30 days."""
+
+MAX_PAGES = 100
+PAGE_SIZES = (100, 10, 1)
+"""Items of a page; fewer where inputs of megabytes make the page too large to be read."""
 
 
 class RequestHistory:
@@ -30,90 +36,147 @@ class RequestHistory:
 
     Args:
         http: The client that carries the key.
-        max_lifetime_s: How long a request can live, in seconds.
+        now: fal's time in seconds since 1970, or None before it is known.
     """
 
-    def __init__(self, http: httpx.AsyncClient, max_lifetime_s: float) -> None:
+    def __init__(self, http: httpx.AsyncClient, now: Callable[[], float | None]) -> None:
         self._http = http
-        self._max_lifetime_s = max_lifetime_s
+        self._now = now
 
     async def find(
-        self, endpoint_id: str, arguments: Mapping[str, Any], submitting_at: float
+        self,
+        endpoint_id: str,
+        arguments: Mapping[str, Any],
+        since: float | None,
+        is_known: Callable[[str], Awaitable[bool]],
     ) -> str | None:
-        """Return the id of the request that had exactly these arguments.
-
-        A new upload has a new URL, so at most one request has them.
+        """Return the id of the request that had these arguments, or None when none had.
 
         Args:
             endpoint_id: fal's endpoint id.
             arguments: The body of the paid POST.
-            submitting_at: When it was made, in seconds since 1970.
+            since: When it was made by fal's clock, in seconds since 1970; None when unknown.
+            is_known: Tells whether the ledger has a request id; such a request is not the lost one.
 
         Raises:
+            UnreadableResponseError: Something in the listing cannot be read, and it may be the
+                lost request.
             ServiceError: The listing cannot be read.
         """
-        window = {
-            "start": _iso(submitting_at - CLOCK_SKEW_S),
-            "end": _iso(submitting_at + self._max_lifetime_s + 2 * CLOCK_SKEW_S),
-        }
-        hidden = 0
-        async for item in self._items({"endpoint_id": endpoint_id, **window}):
-            request_id = item.get("request_id")
-            if _has_input(item, arguments) and REQUEST_ID.fullmatch(str(request_id)):
-                return str(request_id)
-            hidden += not isinstance(item.get("json_input"), dict)
-        if hidden:
+        likely: list[str] = []
+        unclear = 0
+        async for item in self._items({"endpoint_id": endpoint_id, **self._start(since)}):
+            match = compare(item, arguments)
+            request_id = _request_id(item)
+            if match is Match.DIFFERENT or (request_id and await is_known(request_id)):
+                continue
+            if match is Match.SAME and request_id:
+                return request_id
+            if match is Match.LIKELY and request_id:
+                likely.append(request_id)
+            else:
+                unclear += 1
+        if len(set(likely)) == 1:
+            return likely[0]
+        if likely or unclear:
             raise UnreadableResponseError(
-                f"It has {hidden} requests without their inputs, and any may be the lost one.",
+                f"It has {len(likely) + unclear} requests whose inputs cannot be read, and any "
+                "may be the lost one.",
                 retryable=False,
             )
         return None
 
     async def output(self, endpoint_id: str, request_id: str) -> Output | None:
-        """Return the output of the request with this id, when it is listed with one.
+        """Return the output of a request, or None when the listing does not have the request.
 
         Raises:
+            GenerationError: The request ended with an error.
+            UnreadableResponseError: It is listed, but not what it made.
             ServiceError: The listing cannot be read.
         """
         async for item in self._items({"endpoint_id": endpoint_id, "request_id": request_id}):
-            if item.get("request_id") == request_id:
-                return parse_output(item.get("json_output"))
+            if item.get("request_id") != request_id:
+                continue
+            output = parse_output(item.get("json_output"))
+            if output:
+                return output
+            status = item.get("status_code")
+            if isinstance(status, int) and status >= 400:
+                raise error_from_listing(status, item.get("json_output"), request_id)
+            raise UnreadableResponseError(
+                f"It has request {request_id} without its output.", retryable=False
+            )
         return None
 
+    def _start(self, since: float | None) -> dict[str, str]:
+        # No end: whatever the clocks say, a request is never later than now.
+        if since is not None:
+            return {"start": _iso(since - CLOCK_MARGIN_S)}
+        now = self._now()
+        return {} if now is None else {"start": _iso(now - LONGEST_LOOK_BACK_S)}
+
     async def _items(self, query: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
-        cursor: dict[str, str] = {}
-        for _ in range(MOST_PAGES):
-            params = {**query, "expand": "payloads", "limit": "100", **cursor}
-            page = _page(await self._http.get(URL, params=params))
+        sizes = iter(PAGE_SIZES)
+        size, cursors = next(sizes), [""]
+        while len(cursors) <= MAX_PAGES:
+            params = {**query, "expand": "payloads", "limit": str(size)}
+            if cursors[-1]:
+                params["cursor"] = cursors[-1]
+            try:
+                page = _parse_page(await self._http.get(URL, params=params))
+            except ResponseTooLargeError:
+                size = next(sizes, 0)
+                if not size:
+                    raise
+                continue
             for item in page["items"]:
-                if isinstance(item, dict):
-                    yield item
-            if not page.get("has_more") or not page.get("next_cursor"):
+                yield item
+            cursor = _next_cursor(page)
+            if cursor is None:
                 return
-            cursor = {"cursor": str(page["next_cursor"])}
+            if cursor in cursors:
+                raise UnreadableResponseError(
+                    "fal's listing of requests repeats itself.", retryable=False
+                )
+            cursors.append(cursor)
         raise UnreadableResponseError(
             "fal's listing of requests is too long to be read.", retryable=False
         )
 
 
-def _page(response: httpx.Response) -> dict[str, Any]:
+def _parse_page(response: httpx.Response) -> dict[str, Any]:
     if not response.is_success:
         raise error_from_response(response)
     try:
         page = response.json()
     except ValueError:
         page = None
-    if not isinstance(page, dict) or not isinstance(page.get("items"), list):
+    items = page.get("items") if isinstance(page, dict) else None
+    if not isinstance(page, dict) or not isinstance(items, list):
         raise UnreadableResponseError("fal's listing of requests cannot be read.")
+    if not all(isinstance(item, dict) for item in items):
+        raise UnreadableResponseError("fal's listing of requests has items that cannot be read.")
     return page
 
 
-def _has_input(item: Mapping[str, Any], arguments: Mapping[str, Any]) -> bool:
-    listed = item.get("json_input")
-    # fal may fill in defaults, so what was sent must be there, and no more is asked.
-    return isinstance(listed, dict) and all(
-        listed.get(name) == value for name, value in arguments.items()
-    )
+def _request_id(item: Mapping[str, Any]) -> str:
+    """Return the id of an item, or "" when it has none that a request can be asked for by."""
+    request_id = item.get("request_id")
+    is_id = isinstance(request_id, str) and REQUEST_ID.fullmatch(request_id)
+    return str(request_id) if is_id else ""
+
+
+def _next_cursor(page: Mapping[str, Any]) -> str | None:
+    """Return where the next page begins, or None where the listing ends for certain."""
+    has_more, cursor = page.get("has_more"), page.get("next_cursor")
+    if isinstance(cursor, (str, int)) and cursor != "":
+        # A cursor counts even where `has_more` denies it; an empty page cannot lead further.
+        return str(cursor) if page["items"] or has_more else None
+    if has_more not in (None, False) or cursor not in (None, ""):
+        raise UnreadableResponseError(
+            "fal's listing of requests does not tell where it goes on.", retryable=False
+        )
+    return None
 
 
 def _iso(moment: float) -> str:

@@ -1,13 +1,17 @@
-"""The HTTP client under fal-client: one attempt for one call, and failures in our own words.
+"""The HTTP clients under `Fal`: one attempt for one call, bounded in time and in size.
 
 fal-client 1.0.3 repeats a call up to ten times on 408, 409, 429, on nginx's 502 to 504 and on every
-transport error, without regard to Retry-After. Its ladder knows httpx's errors and its own, so
+transport error, without regard to Retry-After. Its loop knows httpx's errors and its own, so
 what is raised here passes straight through it, and `retry.py` decides instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -15,41 +19,165 @@ import httpx
 from fal_client.client import INGRESS_ERROR_CODES, RETRY_CODES, AsyncBackupDomainTransport
 
 from ..credentials import Secret
-from ..errors import ConnectionFailedError
+from ..errors import (
+    CertificateError,
+    ConnectionFailedError,
+    InvalidProxyError,
+    ResponseTooLargeError,
+)
+from .bodies import BodyTooLargeError, read_body
+from .proxies import find_proxy
 from .responses import error_from_response
+from .trust import find_certificate_problem
 
-CONNECT_LIMIT_S = 10.0
-PRIMARY = "https://queue.fal.run"
+CONNECT_TIMEOUT_S = 10.0
+CLOCKS_AGREE_S = 5.0
+FRESH = httpx.Limits(max_keepalive_connections=0)
+"""A new connection for each request: fal may close a kept one just as a request goes out on it."""
+
+
+class ServerClock:
+    """fal's own time, from the Date header of its latest response and a clock nobody sets.
+
+    Args:
+        monotonic: Seconds since any moment.
+        wall: Seconds since 1970 by this machine, which may be wrong; it shows that time passed
+            which the other clock did not count, in sleep.
+    """
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._monotonic = monotonic
+        self._wall = wall
+        self._read: tuple[float, float, float] | None = None
+
+    def read(self, response: httpx.Response) -> None:
+        """Set the clock by a response, unless a cache may have kept it."""
+        if response.headers.get("age", "0").strip() != "0":
+            return
+        try:
+            date = parsedate_to_datetime(response.headers["date"]).timestamp()
+        except (KeyError, OverflowError, TypeError, ValueError):
+            return
+        self._read = (date, self._monotonic(), self._wall())
+
+    def now(self) -> float | None:
+        """Return seconds since 1970, or None before fal has told the time."""
+        if self._read is None:
+            return None
+        date, read_at, _ = self._read
+        return date + self._monotonic() - read_at
+
+    def is_doubtful(self) -> bool:
+        """Return whether fal has not told the time, or this machine's clocks disagree since."""
+        if self._read is None:
+            return True
+        _, read_at, wall_at = self._read
+        passed_s = self._monotonic() - read_at
+        return abs(self._wall() - wall_at - passed_s) > CLOCKS_AGREE_S
+
+
+class ProxyTransport(httpx.AsyncBaseTransport):
+    """Sends each request directly or through the proxy of its host.
+
+    Args:
+        context: Which certificates are trusted.
+        limits: How many connections are kept.
+
+    Raises:
+        InvalidProxyError: The proxy for fal cannot be used.
+    """
+
+    def __init__(self, context: ssl.SSLContext, limits: httpx.Limits = httpx.Limits()) -> None:  # noqa: B008 (never changed)
+        self._context = context
+        self._limits = limits
+        self._transports: dict[str | None, httpx.AsyncHTTPTransport] = {}
+        self._transport_for("queue.fal.run")
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request."""
+        return await self._transport_for(request.url.host).handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for transport in self._transports.values():
+            await transport.aclose()
+
+    def _transport_for(self, host: str) -> httpx.AsyncHTTPTransport:
+        proxy = find_proxy(host)
+        if proxy not in self._transports:
+            try:
+                self._transports[proxy] = httpx.AsyncHTTPTransport(
+                    verify=self._context, limits=self._limits, proxy=proxy
+                )
+            except ImportError as error:
+                raise InvalidProxyError(
+                    "The proxy is a SOCKS one, for which the package socksio is missing.",
+                    "Install it with this Python: python -m pip install socksio",
+                ) from error
+        return self._transports[proxy]
 
 
 class NoRetryClient(httpx.AsyncClient):
-    """Sends each request once.
+    """Sends each request once, and reads no more than a megabyte of its response.
 
     Args:
-        key: The fal key, sent with every request.
+        context: Which certificates are trusted.
+        clock: Set by each response.
         read_timeout_s: The longest silence within one request, in seconds.
+        key: The fal key, sent with every request; None for requests that bring their own.
+        limits: How many connections are kept.
     """
 
-    def __init__(self, key: Secret, read_timeout_s: float) -> None:
-        self._timeouts = httpx.Timeout(read_timeout_s, connect=CONNECT_LIMIT_S)
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        clock: ServerClock,
+        read_timeout_s: float,
+        key: Secret | None = None,
+        limits: httpx.Limits = httpx.Limits(),  # noqa: B008 (never changed)
+    ) -> None:
+        self._clock = clock
+        self._timeouts = httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S)
+        self._total_s = total_timeout_s(read_timeout_s)
+        headers = {"Accept-Encoding": "identity"}
+        if key:
+            headers["Authorization"] = f"Key {key.reveal()}"
         super().__init__(
-            headers={"Authorization": f"Key {key.reveal()}"},
+            headers=headers,
             timeout=self._timeouts,
-            mounts={PRIMARY: AsyncBackupDomainTransport()},
+            transport=AsyncBackupDomainTransport(transport=ProxyTransport(context, limits)),
+            trust_env=False,  # ProxyTransport and create_tls_context have read it
         )
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send the request.
 
+        A request may bring its own time for all of it, as the extension `total_s`.
+
         Raises:
-            ConnectionFailedError: No answer came.
-            ServiceError: The answer is one that fal-client would repeat the request for.
+            ConnectionFailedError: No whole response came in time.
+            ResponseTooLargeError: It is larger than anything fal sends.
+            ServiceError: fal-client would repeat the request for it.
         """
         request.extensions["timeout"] = self._timeouts.as_dict()
+        total_s = request.extensions.get("total_s", self._total_s)
+        host = request.url.host
         try:
-            response = await super().send(request, **options)
+            response = await asyncio.wait_for(self._send_and_read(request, options), total_s)
+        except asyncio.TimeoutError:
+            # Bytes that come one at a time never meet the read timeout.
+            raise ConnectionFailedError(
+                f"{host} gave no whole response within {total_s:.0f} s."
+            ) from None
+        except BodyTooLargeError:
+            raise ResponseTooLargeError(f"{host} sent a response without end.") from None
         except httpx.RequestError as error:
-            raise to_connection_error(request.url.host, error) from error
+            raise to_connection_error(host, error) from error
+        self._clock.read(response)
         from_fal = "x-fal-request-id" in response.headers
         if response.status_code in RETRY_CODES or (
             response.status_code in INGRESS_ERROR_CODES and not from_fal
@@ -57,43 +185,74 @@ class NoRetryClient(httpx.AsyncClient):
             raise error_from_response(response)
         return response
 
+    async def _send_and_read(
+        self, request: httpx.Request, options: Mapping[str, Any]
+    ) -> httpx.Response:
+        response = await super().send(request, **{**options, "stream": True})
+        try:
+            return await read_body(response)
+        finally:
+            await response.aclose()
 
-def cdn_client(read_timeout_s: float) -> httpx.AsyncClient:
+
+def total_timeout_s(read_timeout_s: float) -> float:
+    """Return the longest time for one whole call, in seconds, by its longest silence."""
+    return CONNECT_TIMEOUT_S + 2 * read_timeout_s
+
+
+def create_cdn_client(context: ssl.SSLContext, read_timeout_s: float) -> httpx.AsyncClient:
     """Return a client without the key, for addresses that are not fal's own."""
-    return httpx.AsyncClient(timeout=httpx.Timeout(read_timeout_s, connect=CONNECT_LIMIT_S))
+    return httpx.AsyncClient(
+        transport=ProxyTransport(context),
+        timeout=httpx.Timeout(read_timeout_s, connect=CONNECT_TIMEOUT_S),
+        trust_env=False,
+    )
 
 
-class RequestSentTrace:
-    """Tells whether any byte of a request may have left this machine.
+class SendTrace:
+    """Knows whether any byte of a request may have left this machine.
 
     Give it as the `trace` extension of a request; httpcore calls it at each step.
+
+    Args:
+        before_sending: Awaited right before the first byte leaves. What it raises stops the request
+            and reaches the caller unchanged.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before_sending: Callable[[], Awaitable[None]] | None = None) -> None:
         self.may_have_left = False
+        self._before_sending = before_sending
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         """Note the first step that writes the request itself, not the proxy's CONNECT."""
-        if event.endswith("send_request_headers.started"):
-            self.may_have_left |= info["request"].method != b"CONNECT"
+        if not event.endswith("send_request_headers.started"):
+            return
+        if info["request"].method == b"CONNECT" or self.may_have_left:
+            return
+        if self._before_sending:
+            await self._before_sending()
+        self.may_have_left = True
 
 
 TRANSPORT_WORDS: Mapping[type[httpx.RequestError], str] = MappingProxyType(
     {
         httpx.ConnectTimeout: "connecting took too long",
-        httpx.ProxyError: "the proxy refused",
+        httpx.ProxyError: "the proxy refused the connection",
         httpx.ConnectError: "the connection failed",
-        httpx.ReadTimeout: "it stayed silent",
-        httpx.WriteTimeout: "it stopped listening",
-        httpx.RemoteProtocolError: "it hung up",
+        httpx.ReadTimeout: "read timed out",
+        httpx.WriteTimeout: "write timed out",
+        httpx.RemoteProtocolError: "the connection was closed",
         httpx.ReadError: "the connection broke",
         httpx.WriteError: "the connection broke",
-        httpx.DecodingError: "what came cannot be unpacked",
+        httpx.DecodingError: "the response cannot be unpacked",
     }
 )
 
 
 def to_connection_error(host: str, error: httpx.RequestError) -> ConnectionFailedError:
-    """Say why a call failed without httpx's own text, which may hold headers."""
+    """Return why a call failed, without httpx's own text, which may hold headers."""
+    untrusted = find_certificate_problem(error)
+    if untrusted:
+        return CertificateError(f"The certificate of {host} is not trusted ({untrusted}).")
     kinds = (words for kind, words in TRANSPORT_WORDS.items() if isinstance(error, kind))
-    return ConnectionFailedError(f"{host} gave no answer ({next(kinds, 'network error')}).")
+    return ConnectionFailedError(f"{host} did not respond ({next(kinds, 'network error')}).")

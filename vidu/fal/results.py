@@ -63,7 +63,7 @@ def error_from_result(
     """
     words, types = error_message(response), set(_types(response))
     charge = Charge.NOT_SPENT if never_ran else _charge(response)
-    kind, what = GenerationError, f"fal could not generate this: {words}"
+    kind, what = GenerationError, f"The generation failed at fal: {words}"
     field = _refused_field(response) if response.status_code == 422 else ""
     if response.status_code == 499 or types & CANCELLED_TYPES:
         kind, what = GenerationCancelledError, f"The request was cancelled at fal: {words}"

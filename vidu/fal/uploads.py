@@ -1,63 +1,136 @@
-"""fal's storage, through fal-client: one try to upload one first frame."""
+"""fal's storage: each medium is uploaded once, side by side, and never too many at a time.
+
+The two calls are fal-client's own (a token, then the file), made on a client that reads no endless
+response and does not repeat by itself.
+"""
 
 from __future__ import annotations
 
-import fal_client
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
 import httpx
 
-from ..credentials import Secret
-from ..errors import ConnectionFailedError, UnreadableResponseError
+from ..errors import InvalidInputError, ServiceError, UnreadableResponseError, UploadError
 from ..media.medium import Medium
-from .http import to_connection_error
-from .responses import error_from_response
+from ..retry import retry
+from .http import NoRetryClient, total_timeout_s
+from .responses import error_from_response, json_body
+
+TOKEN_URL = "https://rest.fal.ai/storage/auth/token?storage_type=fal-cdn-v3"
+UPLOAD_URL = "https://v3.fal.media/files/upload"
+SIDE_BY_SIDE = 4
+SLOWEST_BYTES_PER_S = 25_000
+MAX_BYTES = 100 * 1024 * 1024
+"""fal's storage takes more than this only in parts; no Vidu endpoint is known to take as much."""
 
 
-class Storage:
-    """The storage of one account.
+class Uploads:
+    """The uploads of one run.
 
     Args:
-        key: The fal key; what it is exchanged for goes to the CDN, the key does not.
+        api: The client that carries the key, for the token.
+        cdn: A client without the key, for the files.
         read_timeout_s: The longest silence within one request, in seconds.
+        retry_timeout_s: How long a failing upload is tried again, in seconds.
     """
 
-    def __init__(self, key: Secret, read_timeout_s: float) -> None:
-        self._key = key
+    def __init__(
+        self,
+        api: NoRetryClient,
+        cdn: NoRetryClient,
+        read_timeout_s: float,
+        retry_timeout_s: float,
+    ) -> None:
+        self._api = api
+        self._cdn = cdn
         self._read_timeout_s = read_timeout_s
-        self._client = self._new_client()
+        self._retry_timeout_s = retry_timeout_s
+        self._authorization: str | None = None
+        self._token_lock = asyncio.Lock()
+        self._slots = asyncio.Semaphore(SIDE_BY_SIDE)
+        self._tasks: dict[str, asyncio.Task[str]] = {}
 
-    async def put(self, still: Medium) -> str:
-        """Upload a first frame and return its URL, which is new each time.
+    async def upload(self, medium: Medium) -> str:
+        """Return the URL of a medium; a medium of the same content is uploaded once.
 
         Raises:
-            ServiceError: It did not arrive; `retryable` tells whether it may later.
+            UploadError: It did not arrive, after several tries.
             ViduError: The key or the account is refused.
         """
-        name = f"medium{still.suffix}"
-        try:
-            url = await self._client.upload(
-                still.data, still.media_type, name, fallback_repository=[]
-            )
-        except fal_client.FalClientHTTPError as error:
-            if error.status_code == 401:
-                # fal-client keeps a token for as long as was promised for it.
-                self._client = self._new_client()
-                raise ConnectionFailedError(
-                    "fal's storage refused the token it had given."
+        key = f"{medium.media_type} {medium.content_sha256}"
+        task = self._tasks.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception())):
+            task = self._tasks[key] = asyncio.create_task(self._upload_with_retry(medium))
+        # Shielded: another shot may wait for the same upload.
+        return await asyncio.shield(task)
+
+    async def aclose(self) -> None:
+        """Stop what is still going on."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _upload_with_retry(self, medium: Medium) -> str:
+        async with self._slots:
+            try:
+                return await retry(
+                    lambda: self._upload_once(medium), timeout_s=self._retry_timeout_s
+                )
+            except ServiceError as error:
+                raise UploadError(
+                    f"The {_kind(medium)} could not be uploaded: {error.message}",
+                    status_code=error.status_code,
                 ) from error
-            raise error_from_response(error.response) from error
-        except httpx.HTTPStatusError as error:
-            raise error_from_response(error.response) from error
-        except httpx.RequestError as error:
-            raise to_connection_error("fal's storage", error) from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise _no_address() from error
+
+    async def _upload_once(self, medium: Medium) -> str:
+        data = await asyncio.to_thread(lambda: medium.data)  # of a video, its file is read
+        if len(data) > MAX_BYTES:
+            raise InvalidInputError(
+                f"The {_kind(medium)} has {len(data) / 1e6:.0f} MB; fal's storage takes "
+                f"{MAX_BYTES / 1e6:.0f} MB at most.",
+                "Use a shorter or smaller one.",
+            )
+        authorization = await self._token()
+        response = await self._cdn.post(
+            UPLOAD_URL,
+            content=data,
+            headers={
+                "Authorization": authorization,
+                "Content-Type": medium.media_type,
+                "X-Fal-File-Name": f"{_kind(medium)}{medium.suffix}",
+            },
+            extensions={
+                "total_s": total_timeout_s(self._read_timeout_s) + len(data) / SLOWEST_BYTES_PER_S
+            },
+        )
+        if response.status_code == 401:
+            self._authorization = None
+            raise ServiceError(
+                "fal's storage refused the token it had issued.", retryable=True, status_code=401
+            )
+        url = _checked(response).get("access_url")
         if not isinstance(url, str) or not url or not url.isprintable():
-            raise _no_address()
+            raise UnreadableResponseError("fal's storage returned no address.")
         return url
 
-    def _new_client(self) -> fal_client.AsyncClient:
-        return fal_client.AsyncClient(key=self._key.reveal(), default_timeout=self._read_timeout_s)
+    async def _token(self) -> str:
+        async with self._token_lock:
+            if self._authorization is None:
+                body = _checked(await self._api.post(TOKEN_URL, json={}))
+                token, kind = body.get("token"), body.get("token_type", "Bearer")
+                if not isinstance(token, str) or not token.isprintable() or not token.isascii():
+                    raise UnreadableResponseError("fal's storage returned no token.")
+                self._authorization = f"{kind} {token}"
+            return self._authorization
 
 
-def _no_address() -> UnreadableResponseError:
-    return UnreadableResponseError("fal's storage returned no address.")
+def _checked(response: httpx.Response) -> Mapping[str, Any]:
+    if not response.is_success:
+        raise error_from_response(response)
+    return json_body(response)
+
+
+def _kind(medium: Medium) -> str:
+    return medium.media_type.partition("/")[0]

@@ -12,16 +12,14 @@ from ..errors import (
     GenerationTimeoutError,
     QueueTimeoutError,
 )
-from ..models import Entry, RequestHandle, State
+from ..models import Entry, State
 from ..progress import generating, queued
-from ..provider import Completed, JobStatus, Queued, Running
-from ..retry import retry
+from ..provider import Completed, Queued, Running
 from ..stopwatch import Stopwatch
 from .cancel import cancel_if_user_did
 from .context import Context
 from .history import recover_from_history
 
-YOUNG_S = 10.0
 POLL_EVERY_S = 1.02
 """From an answer to the next question: fal is asked no more than once a second."""
 
@@ -36,8 +34,8 @@ async def poll(context: Context, entry: Entry) -> Entry:
         ViduError: fal could not be asked; the row stays.
     """
     try:
-        status = await _poll_until_completed(context, entry)
-        return await _collect(context, entry, status)
+        completed, was_running = await _poll_until_completed(context, entry)
+        return await _collect(context, entry, completed, was_running)
     except ApiStatusError as problem:
         if problem.status_code != 404:
             raise
@@ -47,33 +45,20 @@ async def poll(context: Context, entry: Entry) -> Entry:
         raise
 
 
-async def _poll_until_completed(context: Context, entry: Entry) -> Completed:
+async def _poll_until_completed(context: Context, entry: Entry) -> tuple[Completed, bool]:
+    """Return the last status, and whether the request was ever seen to run."""
     assert entry.handle is not None
-    watch, generation = Stopwatch(), None
+    queue, generation = Stopwatch(), None
     while True:
-        status = await _poll_once(context, entry.handle, watch)
+        status = await context.provider.status(entry.handle)
         if isinstance(status, Completed):
-            return status
+            return status, generation is not None
         if isinstance(status, Running):
             generation = generation or Stopwatch()
             _check_generation(context, entry, generation.elapsed_s())
         if isinstance(status, Queued):
-            _check_queue(context, entry, status, watch.elapsed_s())
+            _check_queue(context, entry, status, queue.elapsed_s())
         await asyncio.sleep(POLL_EVERY_S)
-
-
-async def _poll_once(context: Context, handle: RequestHandle, watch: Stopwatch) -> JobStatus:
-    while True:
-        try:
-            return await retry(
-                lambda: context.provider.status(handle),
-                timeout_s=context.settings.retry_timeout_s,
-            )
-        except ApiStatusError as problem:
-            # Right after the submit, not every server of fal's knows the request yet.
-            if problem.status_code != 404 or watch.elapsed_s() > YOUNG_S:
-                raise
-            await asyncio.sleep(POLL_EVERY_S)
 
 
 def _check_queue(context: Context, entry: Entry, status: Queued, elapsed_s: float) -> None:
@@ -93,10 +78,12 @@ def _check_generation(context: Context, entry: Entry, elapsed_s: float) -> None:
         )
 
 
-async def _collect(context: Context, entry: Entry, status: Completed) -> Entry:
+async def _collect(
+    context: Context, entry: Entry, completed: Completed, was_running: bool
+) -> Entry:
     assert entry.handle is not None
     try:
-        output = await context.provider.result(entry.handle, failed=status.failed)
+        output = await context.provider.result(entry.handle, completed, was_running=was_running)
     except GenerationError as failure:
         failed = await context.ledger.mark_failed(entry, failure.message, billed=_billed(failure))
         if entry.state is State.CANCELLED and isinstance(failure, GenerationCancelledError):

@@ -8,7 +8,6 @@ import time
 from ..errors import ServiceError, SubmissionUnknownError
 from ..models import Entry, RequestHandle
 from ..progress import Phase
-from ..retry import retry
 from .context import Context
 from .renew import Decision, Evidence, decide
 
@@ -27,7 +26,7 @@ async def search(context: Context, entry: Entry) -> Entry:
     max_lifetime_s = context.max_lifetime_s(entry)
     while True:
         age_s = time.monotonic() - posted_s
-        handle = await _look(context, entry, submitting_at)
+        handle = await _look(context, entry)
         if handle:
             context.report(Phase.SEARCHING, "Found the request at fal: going on with it", 0.1)
             return await context.ledger.mark_submitted(entry, handle)
@@ -53,13 +52,15 @@ async def search(context: Context, entry: Entry) -> Entry:
         await asyncio.sleep(min(SEARCH_EVERY_S, max(0.2, max_lifetime_s - age_s)))
 
 
-async def _look(context: Context, entry: Entry, submitting_at: float) -> RequestHandle | None:
+async def _look(context: Context, entry: Entry) -> RequestHandle | None:
+    known = {row.request_id for row in await context.ledger.entries()}
+
+    async def is_known(request_id: str) -> bool:
+        return request_id in known
+
     try:
-        return await retry(
-            lambda: context.provider.find_lost_request(
-                entry.endpoint, entry.arguments or {}, submitting_at
-            ),
-            timeout_s=context.settings.retry_timeout_s,
+        return await context.provider.find_lost_request(
+            entry.endpoint, entry.arguments or {}, None, is_known=is_known
         )
     except ServiceError as problem:
         raise SubmissionUnknownError(

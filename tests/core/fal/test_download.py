@@ -100,14 +100,14 @@ async def test_what_passes_is_got_past(faults, statuses, finished):
 @pytest.mark.parametrize(
     ("fault", "kind", "words"),
     [
-        ("truncated", errors.CorruptClipError, "bytes, and fal promised"),
-        ("empty", errors.CorruptClipError, "came with 0 bytes"),
-        ("html", errors.CorruptClipError, "The clip came with"),
+        ("truncated", errors.CorruptClipError, "video"),
+        ("empty", errors.CorruptClipError, "video"),
+        ("html", errors.CorruptClipError, "video"),
         ("short", errors.DownloadError, "could not be downloaded"),
         ("download_broken", errors.DownloadError, "could not be downloaded"),
-        ("download_stalled", errors.DownloadError, "stayed silent"),
-        ("download_timeout", errors.DownloadError, "stayed silent"),
-        ("download_reset", errors.DownloadError, "hung up"),
+        ("download_stalled", errors.DownloadError, "read timed out"),
+        ("download_timeout", errors.DownloadError, "read timed out"),
+        ("download_reset", errors.DownloadError, "connection was closed"),
         ("download_503", errors.DownloadError, "503"),
         ("redirect_to_private", errors.UnsafeUrlError, "private network"),
     ],
@@ -215,7 +215,7 @@ async def test_results_without_a_whole_clip(open_fal, tmp_path):
     ]
     assert [type(error) for error in refused] == kinds
     assert {error.charge for error in refused} == {Charge.SPENT}
-    assert "names no video" in refused[0].message
+    assert "names no file" in refused[0].message
     assert list(tmp_path.rglob("*.mp4")) == []
     assert list(tmp_path.rglob("*.part")) == []
     assert fal.ledger()["counts"]["jobs"] == 4

@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -12,7 +13,10 @@ import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vidu.errors import Charge, UnsafeUrlError
+from vidu.credentials import Secret
+from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
+from vidu.errors import Charge, ServiceError, UnsafeUrlError
+from vidu.fal.client import Fal
 from vidu.fal.download import download
 from vidu.fal.safe_url import LOCAL_NAMES, check_url, is_public
 from vidu.settings import Settings
@@ -223,7 +227,7 @@ async def test_only_plain_https_is_fetched(url):
     ids=lambda url: repr(url)[:24],
 )
 async def test_what_can_not_be_read_is_refused_in_words(url):
-    assert "fal's address for the clip" in await refused(url)
+    assert "fal's address for the file" in await refused(url)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -233,7 +237,7 @@ async def test_whatever_fal_names_it_passes_or_is_refused(url, monkeypatch):
     try:
         await check_url(url)
     except UnsafeUrlError as error:
-        assert "fal's address for the clip" in str(error)
+        assert "fal's address for the file" in str(error)
 
 
 async def test_a_name_that_leads_elsewhere_at_the_next_look_up_is_refused(monkeypatch, tmp_path):
@@ -261,3 +265,80 @@ async def test_a_name_that_leads_elsewhere_at_the_next_look_up_is_refused(monkey
             url = f"https://clips.example:{port}/clip.mp4"
             await download(http, url, part, None, Settings(), lambda _: None)
     assert not part.exists()
+
+
+# -- tunnels that answer for every name ----------------------------------------------------------
+
+
+@pytest.fixture
+def answers(monkeypatch, bare_environment) -> Callable[..., None]:
+    """Makes every name resolve to these addresses."""
+
+    def answer(*addresses: str, port: int = 443) -> None:
+        def look_up(*_: object, **__: object) -> list[tuple[object, ...]]:
+            return [
+                (
+                    socket.AF_INET6 if ":" in address else socket.AF_INET,
+                    *(socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port)),
+                )
+                for address in addresses
+            ]
+
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ("198.18.0.7",),
+        ("198.18.0.7", "198.19.255.254"),
+        ("198.18.0.7", "fc00::7"),
+        ("fdfe:dcba:9876::2", "198.18.0.7"),
+        ("198.18.0.7", "fc00::7", "2606:4700:4700::1111"),
+    ],
+)
+async def test_check_url_name_of_a_tunnel_passes(addresses, answers):
+    answers(*addresses)
+    assert await check_url("https://v3b.fal.media/1.mp4") is True
+
+
+@pytest.mark.parametrize("addresses", [("1.1.1.1",), ("2606:4700:4700::1111", "1.1.1.1")])
+async def test_check_url_public_name_is_no_tunnel(addresses, answers):
+    answers(*addresses)
+    assert await check_url("https://v3b.fal.media/1.mp4") is False
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ("fc00::7",),
+        ("fdfe:dcba:9876::2", "fc00::7"),
+        ("1.1.1.1", "fc00::7"),
+        ("198.18.0.7", "1.1.1.1", "fc00::7"),
+        ("198.18.0.7", "10.0.0.1"),
+        ("198.18.0.7", "fe80::1"),
+        ("198.18.0.7", "::1"),
+        ("198.18.0.7", "127.0.0.1"),
+        ("192.168.1.1", "fc00::7"),
+    ],
+)
+async def test_check_url_private_address_beside_a_tunnel_is_refused(addresses, answers):
+    answers(*addresses)
+    assert "private network" in await refused("https://v3b.fal.media/1.mp4")
+
+
+@pytest.mark.parametrize("address", ["198.18.0.7", "fc00::7"])
+async def test_check_url_address_of_a_tunnel_without_a_name_is_refused(address, answers):
+    answers("198.18.0.7")
+    await refused(f"https://[{address}]/x" if ":" in address else f"https://{address}/x")
+
+
+async def test_submit_where_downloads_would_be_refused_sends_nothing(answers):
+    answers("fdfe:dcba:9876::2")
+    async with Fal(Secret("an-id:a-secret")) as fal:
+        with pytest.raises(ServiceError, match="file server has a private address") as caught:
+            await fal.submit(VIDU_IMAGE_TO_VIDEO, {"prompt": "x"})
+    assert caught.value.charge is Charge.NOT_SPENT
+    assert "198.18.x" in caught.value.next_step

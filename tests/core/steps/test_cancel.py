@@ -116,7 +116,8 @@ async def test_while_generating(by_user, open_fal, vidu_home, clips):
 async def test_a_cancel_that_is_not_heeded_brings_the_clip_free(fault, open_fal, vidu_home, clips):
     fal = open_fal(generation_seconds=1.5, faults=fault)
     await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=True)
-    assert cancels(fal) == 1
+    # A cancel request that fails is sent again within its five seconds.
+    assert cancels(fal) == 1 if fault == "cancel_ignored" else cancels(fal) > 1
     assert state_of(vidu_home)[0] is State.CANCELLED
     clip = await run(shot(), vidu_home, clips)
     assert (clip.reused, clip.cost_usd) == (True, 0)
@@ -147,11 +148,13 @@ async def test_a_cancel_that_came_too_late_brings_the_clip_free(fal, vidu_home, 
 
 
 async def test_a_cancelled_shot_is_cancelled_again_when_it_is_run_again(open_fal, vidu_home, clips):
-    fal = open_fal(generation_seconds=2.5, faults="cancel_500:1")
+    fal = open_fal(generation_seconds=9, faults="cancel_500:5")  # as often as one cancel is sent
     for _ in range(2):
-        await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=True)
-    assert cancels(fal) == 2
-    clip = await run(shot(), vidu_home, clips)
+        await interrupted(
+            shot(), vidu_home, clips, Phase.GENERATING, by_user=True, settings=PATIENT
+        )
+    assert cancels(fal) == 6
+    clip = await run(shot(), vidu_home, clips, settings=replace(PATIENT, generation_limit_s=20.0))
     assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (False, [])
     assert [job["billed"] for job in jobs_of(fal, shot())] == [False, True]
 

@@ -25,6 +25,7 @@ from vidu.ledger.ledger import LEDGER_FILE
 from vidu.library import get_by_request_id, load_or_resume, read_workflow
 from vidu.models import RequestHandle, State
 from vidu.progress import Phase
+from vidu.provider import Completed
 from vidu.session import open_session
 
 from ...support.shots import SHORT, interrupted, jobs_of, problems, run, shot, until
@@ -206,7 +207,7 @@ async def test_a_clock_that_is_set_forward_does_not_end_it(open_fal, tmp_path, c
 
 async def test_a_listing_without_inputs_proves_nothing(fal, vidu_home, clips):
     fal.set_faults("accepted_then_dropped:1,listing_without_payloads")
-    with pytest.raises(errors.SubmissionUnknownError, match="without their inputs"):
+    with pytest.raises(errors.SubmissionUnknownError, match="whose inputs cannot be read"):
         while True:
             await run(shot(), vidu_home, clips, settings=BRIEF)
     fal.set_faults("")
@@ -344,7 +345,9 @@ async def test_the_key_goes_to_no_host_that_a_merged_row_names(fal, vidu_home, c
     assert fal.ledger()["refused"] == []
     async with open_session(vidu_home, SHORT) as (provider, _):
         with pytest.raises(errors.ServiceError, match="not fal's"):
-            await provider.result(RequestHandle("r-1", *foreign), failed=False)
+            await provider.result(
+                RequestHandle("r-1", *foreign), Completed(failed=False), was_running=False
+            )
         with pytest.raises(errors.ServiceError, match="not fal's"):
             await asyncio.to_thread(provider.cancel, RequestHandle("r-1", *foreign))
     assert fal.ledger()["refused"] == []
@@ -402,6 +405,6 @@ async def test_a_cancel_ends_though_the_name_is_not_resolved(fal, vidu_home, cli
         handle = (await ledger.active(shot().fingerprint)).handle
         monkeypatch.setenv("HTTPS_PROXY", fal.url.replace("127.0.0.1", "localhost"))
         monkeypatch.setattr(socket, "getaddrinfo", unanswered)
-        with pytest.raises(errors.ConnectionFailedError, match="did not answer to the cancelling"):
+        with pytest.raises(errors.ConnectionFailedError, match="did not respond to the cancel"):
             await asyncio.to_thread(provider.cancel, handle)
         over.set()

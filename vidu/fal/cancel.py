@@ -1,0 +1,109 @@
+"""A cancel request, made in a thread of its own.
+
+It outlives the event loop that is torn down around it, and no slow look-up of a name holds it up.
+"""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from threading import Thread
+
+import httpx
+from fal_client.client import BackupDomainTransport
+
+from ..credentials import Secret
+from ..errors import ConnectionFailedError
+from ..models import RequestHandle
+from ..provider import CancelReply
+from ..retry import retry_blocking
+from .http import to_connection_error
+from .proxies import find_proxy
+from .request_handles import require_fal_urls
+from .responses import error_from_response
+from .trust import create_tls_context
+
+CANCEL_TIMEOUT_S = 5.0
+ATTEMPT_TIMEOUT_S = 2.0
+FIRST_DELAY_S = 0.2
+MAX_REPLY_BYTES = 65_536
+
+
+def cancel_request(handle: RequestHandle, key: Secret) -> CancelReply:
+    """Ask fal to cancel a request, again and again for up to 5 s; blocks.
+
+    Raises:
+        ServiceError: fal could not be told.
+        ViduError: The key is refused.
+    """
+    require_fal_urls(handle)
+    answer: Future[CancelReply] = Future()
+
+    def ask() -> None:
+        try:
+            reply = retry_blocking(
+                lambda: _put(handle, key),
+                timeout_s=CANCEL_TIMEOUT_S,
+                first_delay_s=FIRST_DELAY_S,
+            )
+            answer.set_result(reply)
+        except BaseException as error:
+            answer.set_exception(error)
+
+    Thread(target=ask, name="vidu-cancel", daemon=True).start()
+    try:
+        return answer.result(CANCEL_TIMEOUT_S)
+    except FutureTimeoutError:
+        raise ConnectionFailedError(
+            f"fal did not respond to the cancel request within {CANCEL_TIMEOUT_S:.0f} s."
+        ) from None
+
+
+def _put(handle: RequestHandle, key: Secret) -> CancelReply:
+    url = httpx.URL(handle.cancel_url)
+    headers = {"Authorization": f"Key {key.reveal()}", "Accept-Encoding": "identity"}
+    transport = httpx.HTTPTransport(verify=create_tls_context(), proxy=find_proxy(url.host))
+    try:
+        with (
+            httpx.Client(
+                transport=BackupDomainTransport(transport=transport),
+                timeout=ATTEMPT_TIMEOUT_S,
+                trust_env=False,
+            ) as client,
+            client.stream("PUT", url, headers=headers) as streamed,
+        ):
+            response = _read(streamed)
+    except httpx.RequestError as error:
+        raise to_connection_error(url.host, error) from error
+    return _reply_of(response)
+
+
+def _read(streamed: httpx.Response) -> httpx.Response:
+    body = b""
+    for chunk in streamed.iter_raw():
+        body += chunk
+        if len(body) > MAX_REPLY_BYTES:
+            break  # the status code says enough
+    headers = {
+        name: value
+        for name, value in streamed.headers.items()
+        if name not in ("content-encoding", "content-length", "transfer-encoding")
+    }
+    return httpx.Response(streamed.status_code, headers=headers, content=body)
+
+
+def _reply_of(response: httpx.Response) -> CancelReply:
+    try:
+        body = json.loads(response.content)
+    except ValueError:
+        body = None
+    status = body.get("status") if isinstance(body, dict) else None
+    if response.is_success:
+        # "OK": fal removed it from the queue; no runner ever had it (fal's queue reference).
+        return CancelReply.REMOVED if status == "OK" else CancelReply.REQUESTED
+    if response.status_code == 400:
+        return CancelReply.COMPLETED
+    if response.status_code == 404:
+        return CancelReply.NOT_FOUND
+    raise error_from_response(response)
