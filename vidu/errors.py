@@ -122,10 +122,6 @@ class ViduError(Exception):
         return f"{self.message} {self.charge.value} {self.next_step}"
 
 
-class DependencyError(ViduError):
-    """A package that a clip needs is missing, does not load or is too old."""
-
-
 class InvalidInputError(ViduError):
     """Refused here, before anything was sent."""
 
@@ -148,6 +144,10 @@ class InvalidSettingError(InvalidInputError):
 
 class InvalidProxyError(InvalidSettingError):
     """The proxy that the environment or the system names cannot be used."""
+
+
+class DependencyError(ViduError):
+    """A package that a clip needs is missing, does not load or is too old."""
 
 
 class CredentialError(ViduError):

@@ -85,6 +85,7 @@ def test_what_is_said_of_the_money_is_a_whole_sentence(money):
 def test_only_after_the_paid_request_is_money_in_doubt(kind):
     before = (
         errors.InvalidInputError,
+        errors.DependencyError,
         errors.CredentialError,
         errors.AccountLockedError,
         errors.BudgetExceededError,
