@@ -67,8 +67,8 @@ class LocalFal:
 
         Returns:
             jobs: Each accepted submit: request_id, endpoint, input, state, status_code, output,
-                media_sha256 (by field), billed, price_usd, faults, sent_at, started_at, ended_at,
-                polls (their times), cancels, results.
+                media_sha256 (by field), user_agent, billed, price_usd, faults, sent_at,
+                started_at, ended_at, polls (their times), cancels, results.
             counts: jobs, polls, results, cancels, uploads, downloads, listings, and submits by
                 host; all but jobs count requests, api_handler well or not.
             most_running: How many jobs ran at once at most.

@@ -28,6 +28,7 @@ class Job:
         faults: What will go wrong with it.
         start_timeout_s: How long it may take until a runner begins, or None.
         keeps_payload: Whether the listing may show what it was given and made.
+        user_agent: Which client submitted it.
     """
 
     request_id: str
@@ -36,6 +37,7 @@ class Job:
     faults: frozenset[str]
     start_timeout_s: float | None = None
     keeps_payload: bool = True
+    user_agent: str = ""
     state: str = "IN_QUEUE"
     response: CannedResponse | None = None
     price_usd: Decimal = Decimal(0)
@@ -66,7 +68,16 @@ class Job:
 
     def entry(self) -> dict[str, Any]:
         """Return what the ledger shows of it."""
-        shown = ("request_id", "endpoint", "input", "state", "sent_at", "started_at", "ended_at")
+        shown = (
+            "request_id",
+            "endpoint",
+            "input",
+            "state",
+            "user_agent",
+            "sent_at",
+            "started_at",
+            "ended_at",
+        )
         counted = ("media_sha256", "polls", "cancels", "results", "billed")
         return {
             **{name: getattr(self, name) for name in shown + counted},

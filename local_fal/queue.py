@@ -102,6 +102,7 @@ class Queue:
             faults=self._faults.take_for_job(),
             start_timeout_s=seconds,
             keeps_payload=request.headers.get("X-Fal-Store-IO") != "0",
+            user_agent=request.headers.get("User-Agent", ""),
         )
 
     async def _reply(self, request: web.Request, job: Job, ahead: int) -> web.StreamResponse:

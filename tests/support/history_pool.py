@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-WORKER = Path(__file__).with_name("history.py")
 
 
 class HistoryPool:
@@ -27,7 +26,9 @@ class HistoryPool:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self._workers = [
-            subprocess.Popen([sys.executable, WORKER], env=environment, **pipes)
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.support.history"], env=environment, **pipes
+            )
             for _ in range(workers)
         ]
         self._idle: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()

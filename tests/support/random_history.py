@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection
 
+from local_fal.catalog import APP
 from local_fal.faults import (
     ACCOUNT,
     DOWNLOAD,
@@ -18,6 +19,7 @@ from local_fal.faults import (
     STORAGE,
     SUBMIT,
 )
+from vidu.endpoints import ENDPOINTS
 from vidu.progress import Phase
 
 from .pending_faults import PENDING
@@ -45,9 +47,17 @@ GROUPS = [sorted(set(group) - PENDING) for group in FAULT_GROUPS]
 """A group is drawn first and a fault from it then, so that a small group counts as much."""
 
 
+ENDPOINT_NAMES = sorted(
+    name.removeprefix(f"{APP}/")
+    for name, endpoint in ENDPOINTS.items()
+    if endpoint.output == "video" and endpoint.media
+)
+
+
 def draw_history(rng: random.Random) -> list[str]:
-    """Draw one to four steps; see history.py for what they mean."""
-    return [_draw_step(rng) for _ in range(rng.randint(1, LONGEST))]
+    """Draw an endpoint and one to four steps; see history.py for what they mean."""
+    steps = [_draw_step(rng) for _ in range(rng.randint(1, LONGEST))]
+    return [f"shot {rng.choice(ENDPOINT_NAMES)}", *steps]
 
 
 def _draw_step(rng: random.Random) -> str:
@@ -76,7 +86,7 @@ RUN_KINDS: list[Callable[[random.Random], str]] = [
 STEP_KINDS: list[Callable[[random.Random], str]] = [
     _draw_run,
     lambda rng: f"{_draw_run(rng)} & {_draw_run(rng)}",
-    lambda rng: rng.choice(["remove", "damage"]),
+    lambda rng: rng.choice(["remove", "damage", "retitle"]),
     lambda rng: f"fal {_draw_fault(rng)}:{rng.randint(1, 2)}",
     lambda rng: f"fal {_draw_fault(rng)}:1,{_draw_fault(rng)}:1",
 ]

@@ -7,10 +7,11 @@ first may be alive or was billed, and its clip comes home whole.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,10 @@ import pytest
 from blocking_ledger import BlockingLedger
 
 from ...support.history_pool import HistoryPool
+from ...support.scenario import ShotSpec
 from ...support.shots import SHORT, STEPS, problems, run, shot
 
 ROOT = Path(__file__).parents[3]
-CHILD = ROOT / "tests" / "support" / "crash_child.py"
 WORKERS = 8  # most of a cell is waiting
 
 # What makes a run come to a step, where it is not on every run's way.
@@ -84,7 +85,10 @@ def test_run_after_a_kill_at_each_step_pays_once_and_saves_the_clip(cell, outcom
 
 def test_reservation_of_a_killed_run_does_not_block_its_shot_at_the_budget(fal, vidu_home, clips):
     subprocess.run(
-        [sys.executable, CHILD, vidu_home, clips, str(shot().seed), "before:upload"],
+        [
+            *(sys.executable, "-m", "tests.support.crash_child", vidu_home, clips),
+            *(json.dumps(asdict(ShotSpec())), "before:upload"),
+        ],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     with BlockingLedger.open(vidu_home) as ledger:
