@@ -7,8 +7,7 @@ from .host import ComfyExtension, data_dir, io, listen_for_interrupts, route_tab
 from .image import FalViduImage
 from .image_to_video import FalViduImageToVideo
 from .reference_to_video import FalViduReferenceToVideo
-from .routes.account import AccountRoutes
-from .routes.library import ClipRoutes
+from .routes import register_routes
 from .saved_clip import FalViduSavedClip
 from .shots import FalViduShots
 from .template import FalViduTemplate
@@ -21,9 +20,7 @@ class FalViduExtension(ComfyExtension):
     async def on_load(self) -> None:
         """Begin to notice when the user presses Cancel, and to answer the web extension."""
         listen_for_interrupts()
-        table = route_table()
-        AccountRoutes(data_dir()).register(table)
-        ClipRoutes(data_dir()).register(table)
+        register_routes(route_table(), data_dir())
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Return the nodes of this pack."""

@@ -22,6 +22,7 @@ from ..vidu.session import open_session
 from ..vidu.settings import Settings
 from . import host
 from .clip_frames import CLIP_SLOTS, DecodedClip, Wanted, decode_clip
+from .graph import remember_requests
 from .host.progress import NodeProgress
 from .input_lists import shot_labels
 from .limits import check_cost, check_memory
@@ -140,7 +141,9 @@ async def _build(shots: Sequence[NodeShot], labels: Sequence[str]) -> list[Reque
     notice = folded_seed_notice(shots)
     if notice:
         host.notify(notice)
-    return await asyncio.to_thread(build_requests, shots, labels)
+    requests = await asyncio.to_thread(build_requests, shots, labels)
+    await asyncio.to_thread(remember_requests, [request.fingerprint for request in requests])
+    return requests
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,9 @@ def parse_key(text: str, source: str) -> Secret:
     Raises:
         MalformedKeyError: It is not `id:secret` in printable ASCII.
     """
-    named = text.strip(_WRAPPING).removeprefix("export ").removeprefix("FAL_KEY=")
+    named = text.strip(_WRAPPING)
+    for prefix in ("export ", "FAL_KEY=", "Authorization:", "Key "):  # as it is found in examples
+        named = named.removeprefix(prefix).strip(_WRAPPING)
     cleaned = named.strip(_WRAPPING)
     if not _KEY.fullmatch(cleaned):
         raise MalformedKeyError(f"What {source} holds is not a fal key ({_why(cleaned)}).")

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -161,12 +161,31 @@ async def _note_file(entry: Entry, file: SavedFile, data_dir: Path) -> None:
             await ledger.mark_saved(now, file)
 
 
-def read_workflow(path: Path) -> Any:
-    """Return the workflow a clip was saved with, read from inside the file, or None."""
+def read_metadata(entry: Entry, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return the texts that a clip carries, each read as JSON.
+
+    Args:
+        entry: The row.
+        texts: What the ledger has of them; where it has none, they are read from the file.
+
+    Returns:
+        Such as `workflow` and `prompt`; empty where there are none.
+    """
+    if not texts and entry.file is not None:
+        texts = read_tags(entry.file.path)
+    found = {}
+    for name, text in texts.items():
+        with suppress(ValueError, TypeError):
+            found[name] = json.loads(text)
+    return found
+
+
+def read_tags(path: Path) -> dict[str, str]:
+    """Return the texts inside a video file, such as `workflow`; empty for a file without any."""
     import av
 
     try:
         with open_mp4(path) as container:
-            return json.loads(container.metadata.get("workflow", "null"))
-    except (av.FFmpegError, ValueError):
-        return None
+            return dict(container.metadata)
+    except (av.FFmpegError, OSError):
+        return {}

@@ -1,20 +1,19 @@
-// Vidu on fal in the editor: settings, the library in the sidebar, the price on the node.
-import { api } from "../../scripts/api.js";
+// Vidu on fal in the editor: settings, the library in the sidebar, money and lines on the nodes.
 import { app } from "../../scripts/app.js";
-import { followLiveJobs } from "./live.mjs";
-import { openLibrary } from "./library/library.mjs";
-import { fillInPrefix } from "./prefix.mjs";
-import { showPrice, tellOfWhatDidNotRun } from "./price.mjs";
-import { settings } from "./settings.mjs";
+import { followJobs } from "./api.js";
+import { CLIP_TYPE, putOnCanvas } from "./actions.js";
+import { onCanvasDrop, onLocaleChange } from "./host.js";
+import { openLibrary } from "./library.js";
+import { followRuns, followTexts, restoreOutputs, setUpNode } from "./node.js";
+import { settings } from "./settings.js";
 
 app.registerExtension({
   name: "viduonfal.editor",
   settings,
-  setup() {
-    tellOfWhatDidNotRun();
-    api.addEventListener("vidu.warning", ({ detail }) => warn(detail.text));
-    const live = followLiveJobs();
+  async setup() {
+    const jobs = followJobs();
     let close = () => {};
+    let reopen = () => {};
     app.extensionManager.registerSidebarTab({
       id: "viduonfal.library",
       icon: "pi pi-video",
@@ -22,17 +21,26 @@ app.registerExtension({
       tooltip: "vidu.tooltip",
       type: "custom",
       render(element) {
-        close();
-        close = openLibrary(element, live);
+        reopen = () => {
+          close();
+          close = openLibrary(element, jobs);
+        };
+        reopen();
       },
-      destroy: () => close(),
+      destroy() {
+        close();
+        reopen = () => {};
+      },
     });
+    followRuns();
+    onCanvasDrop(CLIP_TYPE, (clip, place) => putOnCanvas(JSON.parse(clip), place));
+    onLocaleChange(async () => {
+      await followTexts();
+      reopen();
+    });
+    await followTexts();
   },
-  nodeCreated(node) {
-    showPrice(node);
-    fillInPrefix(node);
-  },
+  nodeCreated: setUpNode,
+  afterConfigureGraph: restoreOutputs,
+  onNodeOutputsUpdated: restoreOutputs,
 });
-
-const warn = (detail) =>
-  app.extensionManager.toast.add({ severity: "warn", summary: "Vidu", detail, life: 30_000 });

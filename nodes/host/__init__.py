@@ -29,6 +29,7 @@ from server import PromptServer
 
 from ...vidu.destination import Destination
 from .interrupts import InterruptLog
+from .jobs import Jobs, NodeRun
 from .links import connected_slots, wiring
 from .media import (
     as_image,
@@ -39,7 +40,9 @@ from .media import (
     single_images,
     to_media,
 )
+from .node_classes import input_file_state, is_animated, may_change, output_kind, view_of
 from .progress import NodeProgress
+from .recent_requests import RecentRequests
 
 __all__ = [
     "ComfyExtension",
@@ -48,24 +51,31 @@ __all__ = [
     "batch_to_arrays",
     "blocked",
     "connected_slots",
-    "current_jobs",
     "data_dir",
     "destination",
+    "input_file_state",
     "interrupted_since",
     "io",
+    "is_animated",
+    "jobs",
     "listen_for_interrupts",
+    "may_change",
     "metadata",
     "notify",
+    "output_kind",
     "preview",
     "preview_stills",
     "read_audio",
     "read_image",
+    "recent_requests",
     "route_table",
     "run_interruptible",
     "run_with_progress",
+    "running_prompt",
     "single_images",
     "to_media",
     "track_job",
+    "view_of",
     "wiring",
 ]
 
@@ -98,36 +108,57 @@ def interrupted_since(moment: float) -> bool:
     return context is not None and presses.interrupted_since(moment, context.prompt_id)
 
 
-JOBS: web.AppKey[set[NodeProgress]] = web.AppKey("fal_vidu_live", set)
-"""The displays of what runs right now."""
+JOBS: web.AppKey[Jobs] = web.AppKey("fal_vidu_jobs", Jobs)
+RECENT_REQUESTS = web.AppKey("fal_vidu_recent_requests", RecentRequests)
 
 
 def route_table() -> web.RouteTableDef:
     """Return the table of routes that the host serves, at its root and under /api."""
-    PromptServer.instance.app[JOBS] = set()
+    PromptServer.instance.app[JOBS] = Jobs()
+    PromptServer.instance.app[RECENT_REQUESTS] = RecentRequests()
     return PromptServer.instance.routes
 
 
-def current_jobs() -> list[dict[str, Any]]:
-    """Return each shot that is on its way in this server, with its newest moment."""
-    displays = PromptServer.instance.app.get(JOBS, set()).copy()
-    return [job for display in displays for job in display.jobs()]
+def jobs() -> Jobs:
+    """Return the shots that run in this server."""
+    return PromptServer.instance.app[JOBS]
+
+
+def recent_requests() -> RecentRequests:
+    """Return what the graphs asked for when they ran last."""
+    return PromptServer.instance.app[RECENT_REQUESTS]
+
+
+def running_prompt() -> tuple[Mapping[str, Any], str] | None:
+    """Return the running graph in API format and the node that asks, or None outside of a run."""
+    context = get_executing_context()
+    if context is None:
+        return None
+    running = PromptServer.instance.prompt_queue.get_current_queue_volatile()[0]
+    graphs = [item[2] for item in running if item[1] == context.prompt_id]
+    return (graphs[0], context.node_id) if graphs else None
 
 
 @contextmanager
 def track_job(display: NodeProgress) -> Iterator[None]:
-    """List the display's shots among the live ones meanwhile."""
-    displays = PromptServer.instance.app.get(JOBS, set())
-    displays.add(display)
+    """List the display's shots among the running ones while the block runs."""
     try:
-        yield
+        with jobs().track(display, _current_run()):
+            yield
     finally:
-        displays.discard(display)
         _send_jobs()
 
 
+def _current_run() -> NodeRun:
+    context = get_executing_context()
+    if context is None:
+        return NodeRun()
+    return NodeRun(context.prompt_id, context.node_id, PromptServer.instance.client_id)
+
+
 def _send_jobs() -> None:
-    PromptServer.instance.send_sync("vidu.jobs", {"jobs": current_jobs()})
+    # No words: a page of another site can listen to the socket, but not ask the route.
+    PromptServer.instance.send_sync("vidu.jobs", {})
 
 
 async def run_with_progress(work: Awaitable[T], display: NodeProgress) -> T:
@@ -179,7 +210,10 @@ async def _show(display: NodeProgress) -> None:
         return
     fraction, text = display.render()
     await ComfyAPI().execution.set_progress(fraction, 1.0)
-    PromptServer.instance.send_progress_text(text, context.node_id)
+    server = PromptServer.instance
+    # Without an address it would go to every editor, and name a node of another graph there.
+    if server.client_id:
+        server.send_progress_text(text, context.node_id, server.client_id)
 
 
 def notify(warning: str) -> None:

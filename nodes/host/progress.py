@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,17 @@ PROMPT_SHOWN = 120
 
 LINE_END = "  \n"
 """Nodes 2.0 shows a node's text as Markdown, where two spaces are what breaks a line."""
+
+_FOREIGN = re.compile(r"[^\w $,.:()/%+-]|_")
+
+
+def escape(text: str) -> str:
+    """Return text that the editor shows as it is written.
+
+    A node's text is HTML in the classic rendering and Markdown in Nodes 2.0, and fal's words are
+    in it: a numeric entity is the character itself in both, and never markup.
+    """
+    return _FOREIGN.sub(lambda match: f"&#{ord(match[0])};", text)
 
 
 class NodeProgress:
@@ -62,8 +74,15 @@ class NodeProgress:
         told = [(number, moment) for number, moment in enumerate(self._moments, 1) if moment]
         fraction = sum(moment.fraction for _, moment in told) / len(self._moments)
         if len(self._moments) == 1:
-            return fraction, told[0][1].text if told else ""
-        return fraction, LINE_END.join(f"{number}: {moment.text}" for number, moment in told)
+            return fraction, escape(told[0][1].text) if told else ""
+        return fraction, LINE_END.join(
+            f"{number}: {escape(moment.text)}" for number, moment in told
+        )
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """The shots, in order."""
+        return tuple(shot.fingerprint for shot in self._shots)
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return each shot with its newest moment, as the library shows it."""

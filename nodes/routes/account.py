@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from decimal import Decimal
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import Any
 
 from aiohttp import web
 
-from ...vidu.credentials import KEY_FILE, find_key, forget_key, parse_key, store_key
-from ...vidu.endpoints import VIDU_IMAGE_TO_VIDEO
-from ...vidu.errors import MissingKeyError, ViduError
+from ...vidu.credentials import KEY_FILE, Secret, find_key, forget_key, parse_key, store_key
+from ...vidu.errors import MissingKeyError, RateLimitedError, ServiceError, ViduError
 from ...vidu.ledger import open_ledger
 from ...vidu.settings import Settings, store_daily_budget
-from .http import MOST_TEXT, api_handler, bad_request, json_response, read_json
+from .http import MAX_TEXT_LENGTH, Threads, api_handler, bad_request, json_response, read_json
+
+MAX_BUDGET_USD = 1_000_000
 
 
 class AccountRoutes:
@@ -23,64 +23,83 @@ class AccountRoutes:
 
     Args:
         data_dir: The private folder of ledger, settings and key.
+        threads: Where files and the ledger are read.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, threads: Threads) -> None:
         self._data_dir = data_dir
+        self._threads = threads
 
     def register(self, table: web.RouteTableDef) -> None:
         """Add every route to the table."""
-        table.get("/vidu/state")(api_handler(self.state))
+        table.get("/vidu/state")(api_handler(self.get_state))
         table.post("/vidu/key")(api_handler(self.store_key))
         table.delete("/vidu/key")(api_handler(self.remove_key))
         table.post("/vidu/key/check")(api_handler(self.check_key))
         table.post("/vidu/budget")(api_handler(self.store_budget))
 
-    async def state(self, _: web.Request) -> web.Response:
+    async def get_state(self, _: web.Request) -> web.Response:
         """Return whether there is a key and from where, what is spent, and the budget."""
         return json_response(await self._state())
 
     async def store_key(self, request: web.Request) -> web.Response:
-        """Take the key that was typed; it is never told again."""
+        """Store the key that was typed, once fal has accepted it; it is never told again.
+
+        A key that fal refuses is not stored. Where fal cannot be asked it is stored unchecked,
+        and the response says so.
+        """
         typed = (await read_json(request)).get("key")
-        if not isinstance(typed, str) or len(typed) > MOST_TEXT:
-            raise bad_request("key must be a text.")
-        secret = parse_key(typed, "the key field")
-        await asyncio.to_thread(store_key, self._data_dir, secret)
-        return json_response(await self._state())
+        if not isinstance(typed, str) or len(typed) > MAX_TEXT_LENGTH:
+            raise bad_request("The key must be a text.")
+        secret = parse_key(typed, "the field")
+        try:
+            await self._check(secret)
+            checked = True
+        except RateLimitedError:
+            checked = True  # fal knows whose limit it is
+        except ServiceError:
+            checked = False
+        await self._threads.run(store_key, self._data_dir, secret)
+        return json_response(await self._state(checked=checked))
 
     async def remove_key(self, _: web.Request) -> web.Response:
         """Remove the stored key."""
-        await asyncio.to_thread(forget_key, self._data_dir)
+        await self._threads.run(forget_key, self._data_dir)
         return json_response(await self._state())
 
     async def check_key(self, request: web.Request) -> web.Response:
-        """Ask fal whether it accepts the key: a status request, which is free."""
-        from ...vidu.fal.client import Fal
-
+        """Ask fal whether it accepts the key that is used: a status request, which is free."""
         await read_json(request)
-        secret = find_key(self._data_dir).secret
-        async with Fal(secret, Settings.load(self._data_dir)) as fal:
-            await fal.check_key()
+        found = await self._threads.run(find_key, self._data_dir)
+        await self._check(found.secret)
         return json_response({"accepted": True})
 
     async def store_budget(self, request: web.Request) -> web.Response:
         """Set the daily budget in US dollars; 0 lifts it."""
         usd = (await read_json(request)).get("daily_usd")
-        if isinstance(usd, bool) or not isinstance(usd, int | float) or not 0 <= usd <= 1e6:
-            raise bad_request("daily_usd must be a number from 0 to 1000000.")
-        await asyncio.to_thread(store_daily_budget, self._data_dir, Decimal(str(usd)))
+        is_number = isinstance(usd, int | float) and not isinstance(usd, bool)
+        if not is_number or not 0 <= usd <= MAX_BUDGET_USD:
+            raise bad_request("The daily budget must be an amount from $0 to $1,000,000.")
+        await self._threads.run(store_daily_budget, self._data_dir, Decimal(str(usd)))
         return json_response(await self._state())
 
-    async def _state(self) -> dict[str, Any]:
+    async def _check(self, secret: Secret) -> None:
+        from ...vidu.fal.client import Fal  # not before it is needed: importing it takes time
+
+        settings = await self._threads.run(Settings.load, self._data_dir)
+        async with Fal(secret, settings) as fal:
+            await fal.check_key()
+
+    async def _state(self, *, checked: bool = False) -> dict[str, Any]:
         async with open_ledger(self._data_dir) as ledger:
             today, month = await ledger.spent_today(), await ledger.spent_this_month()
+        settings = await self._threads.run(Settings.load, self._data_dir)
+        key = await self._threads.run(self._key_state)
         return {
-            "key": self._key_state(),
-            "price_usd": float(VIDU_IMAGE_TO_VIDEO.quote({}, {}).usd),
-            "today_usd": float(today),
-            "month_usd": float(month),
-            "daily_budget_usd": float(Settings.load(self._data_dir).daily_budget_usd),
+            "key": {**key, "checked": checked},
+            "today": {"usd": float(today), "open_usd": 0.0},
+            "month": {"usd": float(month), "open_usd": 0.0},
+            "daily_budget_usd": float(settings.daily_budget_usd),
             "budget_is_fixed": bool(os.environ.get("VIDU_DAILY_BUDGET_USD", "").strip()),
         }
 

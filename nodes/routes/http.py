@@ -1,30 +1,53 @@
-"""How each route answers: refused to other sites' pages, in JSON, and with errors in words."""
+"""What all routes share: who may ask, the threads they work in, JSON, and errors as sentences."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from ...vidu.errors import CredentialError, InvalidInputError, ViduError
-from .same_site import require_same_site
+from .same_site import require_known_host, require_same_site
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+T = TypeVar("T")
 
-MOST_TEXT = 1500
-PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+MAX_TEXT_LENGTH = 1500
+PROTECTED = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+PRIVATE = {**PROTECTED, "Cache-Control": "no-store"}
 
 
-def api_handler(answer: Handler) -> Handler:
-    """Wrap an answer: refused to other sites, and with errors in words."""
+class Threads:
+    """Threads of our own: the host serves its files from those of its event loop.
 
-    @functools.wraps(answer)
+    Args:
+        count: How many calls run at the same time; others wait.
+        name: What the threads are called in a debugger.
+    """
+
+    def __init__(self, count: int, name: str) -> None:
+        self._executor = ThreadPoolExecutor(count, thread_name_prefix=name)
+
+    async def run(self, func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Return what `func` returns, called in one of these threads."""
+        loop = asyncio.get_running_loop()
+        call = functools.partial(func, *args, **kwargs)
+        return await loop.run_in_executor(self._executor, call)
+
+
+def api_handler(handler: Handler) -> Handler:
+    """Wrap a handler: refused to other sites, and with errors as JSON sentences."""
+
+    @functools.wraps(handler)
     async def guarded(request: web.Request) -> web.StreamResponse:
+        require_known_host(request)
         require_same_site(request)
         try:
-            return await answer(request)
+            return await handler(request)
         except (InvalidInputError, CredentialError) as error:
             return json_response({"error": str(error)}, status=400)
         except ViduError as error:
@@ -36,15 +59,15 @@ def api_handler(answer: Handler) -> Handler:
 
 
 def json_response(value: Any, status: int = 200) -> web.Response:
-    """Return an answer that nobody keeps."""
+    """Return a response that nobody keeps."""
     return web.json_response(value, status=status, headers=PRIVATE)
 
 
 def bad_request(
-    words: str, kind: type[web.HTTPClientError] = web.HTTPBadRequest
+    message: str, kind: type[web.HTTPClientError] = web.HTTPBadRequest
 ) -> web.HTTPClientError:
-    """Return the error_from_response to raise."""
-    return kind(text=words)
+    """Return the error to raise."""
+    return kind(text=message)
 
 
 async def read_json(request: web.Request) -> dict[str, Any]:
@@ -63,3 +86,14 @@ async def read_json(request: web.Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise bad_request("Send a JSON object.")
     return body
+
+
+def whole_number(text: str, most: int) -> int:
+    """Return a query parameter as a number from 0 to `most`.
+
+    Raises:
+        web.HTTPBadRequest: It is no such number.
+    """
+    if not (text.isascii() and text.isdecimal()) or len(text) > 10 or int(text) > most:
+        raise bad_request(f"{text[:20]!r} is not a whole number from 0 to {most}.")
+    return int(text)

@@ -1,26 +1,38 @@
-"""Over HTTP: the library, clip by clip, and what is on its way."""
+"""Over HTTP: the library, clip by clip."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
 from ...vidu.errors import CorruptClipError
 from ...vidu.ledger import open_ledger
-from ...vidu.library import STATE_FILTERS, load_or_resume, read_workflow, search_entries
+from ...vidu.library import STATE_FILTERS, load_or_resume, read_metadata, search_entries
 from ...vidu.media.thumbnails import Posters
 from ...vidu.models import Entry, SavedFile
 from .. import host
 from ..generation import RECALLED_PREFIX
 from ..host.progress import NodeProgress
-from .entries import entry_to_json
-from .http import MOST_TEXT, PRIVATE, api_handler, bad_request, json_response, read_json
+from .entries import MEDIA_TYPES, entry_to_json, is_servable, is_sha256, unreadable_to_json
+from .http import (
+    MAX_TEXT_LENGTH,
+    PRIVATE,
+    PROTECTED,
+    Threads,
+    api_handler,
+    bad_request,
+    json_response,
+    read_json,
+    whole_number,
+)
+from .prices import rerun_to_json
 
-MOST_CLIPS = 200
+MAX_PAGE = 200
 POSTERS_AT_ONCE = 2
-LASTING = {"Cache-Control": "private, max-age=31536000", "X-Content-Type-Options": "nosniff"}
+LASTING = {**PROTECTED, "Cache-Control": "private, max-age=31536000"}
 CLIP = r"/vidu/clips/{id:\d{1,15}}"
 
 
@@ -29,86 +41,98 @@ class ClipRoutes:
 
     Args:
         data_dir: The private folder of ledger, settings and key.
+        threads: Where files and the ledger are read.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, threads: Threads) -> None:
         self._data_dir = data_dir
+        self._threads = threads
         self._posters = Posters(data_dir / "posters")
-        self._poster_turns = asyncio.Semaphore(POSTERS_AT_ONCE)
+        self._poster_slots = asyncio.Semaphore(POSTERS_AT_ONCE)
+        self._poster_threads = Threads(POSTERS_AT_ONCE, "vidu-posters")
 
     def register(self, table: web.RouteTableDef) -> None:
         """Add every route to the table."""
-        table.get("/vidu/jobs")(api_handler(self.live))
-        table.get("/vidu/clips")(api_handler(self.clips))
+        table.get("/vidu/clips")(api_handler(self.list_clips))
         table.delete(CLIP)(api_handler(self.forget))
         table.post(f"{CLIP}/collect")(api_handler(self.collect))
-        table.get(f"{CLIP}/poster")(api_handler(self.poster))
-        table.get(f"{CLIP}/file")(api_handler(self.file))
-        table.get(f"{CLIP}/workflow")(api_handler(self.workflow))
+        table.get(f"{CLIP}/poster")(api_handler(self.get_poster))
+        table.get(f"{CLIP}/file")(api_handler(self.get_file))
+        table.get(f"{CLIP}/workflow")(api_handler(self.get_workflow))
+        table.get(f"{CLIP}/rerun")(api_handler(self.get_rerun))
 
-    async def live(self, _: web.Request) -> web.Response:
-        """Tell what is on its way right now; `vidu.jobs` on the socket tells of each change."""
-        return json_response({"jobs": host.current_jobs()})
-
-    async def clips(self, request: web.Request) -> web.Response:
-        """List clips, newest first: ?text=&group=&offset=&limit=."""
+    async def list_clips(self, request: web.Request) -> web.Response:
+        """List clips, newest first: ?text=&state=&offset=&limit=."""
         query = request.query
-        group = query.get("group", "all")
-        if group not in STATE_FILTERS or len(query.get("text", "")) > MOST_TEXT:
-            raise bad_request("group or text is not one that can be looked for.")
-        page = await asyncio.to_thread(
+        state = query.get("state", "all")
+        if state not in STATE_FILTERS or len(query.get("text", "")) > MAX_TEXT_LENGTH:
+            raise bad_request("The library has no such filter.")
+        page = await self._threads.run(
             search_entries,
             self._data_dir,
             text=query.get("text", "").strip(),
-            group=group,
-            offset=_whole(query.get("offset", "0"), 10**9),
-            limit=_whole(query.get("limit", "60"), MOST_CLIPS),
+            group=state,
+            offset=whole_number(query.get("offset", "0"), 10**9),
+            limit=whole_number(query.get("limit", "60"), MAX_PAGE),
         )
-        cards = await asyncio.to_thread(lambda: [entry_to_json(entry) for entry in page.entries])
+        running = self._running()
+        cards = await self._threads.run(lambda: [_card(entry, running) for entry in page.entries])
         return json_response({"total": page.total, "clips": cards})
 
     async def forget(self, request: web.Request) -> web.Response:
-        """Remove a row; its file stays."""
+        """Remove a row from the library; its file stays, and its amount stays in the sums."""
         entry = await self._entry(request)
         async with (
             open_ledger(self._data_dir) as ledger,
-            ledger.lock_shot(entry.fingerprint, _refuse_on_its_way),
+            ledger.lock_shot(entry.fingerprint, _refuse_in_progress),
         ):
             await ledger.delete(entry)
         return json_response({})
 
     async def collect(self, request: web.Request) -> web.Response:
-        """Bring home a clip that fal owes, free; answers when it is there."""
+        """Fetch a clip that fal owes, free; the response comes when it is there."""
         await read_json(request)
         entry = await self._entry(request)
         display = NodeProgress([entry])
-        destination = await asyncio.to_thread(host.destination, RECALLED_PREFIX)
+        destination = await self._threads.run(host.destination, RECALLED_PREFIX)
         with host.track_job(display):
             await host.run_with_progress(
                 load_or_resume(entry, self._data_dir, destination, display.callback_for(0)), display
             )
-        return json_response(entry_to_json(await self._entry(request)))
+        entry = await self._entry(request)
+        return json_response(await self._threads.run(_card, entry, self._running()))
 
-    async def poster(self, request: web.Request) -> web.StreamResponse:
+    async def get_poster(self, request: web.Request) -> web.StreamResponse:
         """Serve a clip's first frame as a small JPEG."""
         file = await self._file(request)
-        path = await asyncio.to_thread(self._posters.find, file)
+        if not is_sha256(file.sha256):
+            raise web.HTTPNotFound  # the hash names the poster's file
+        path = await self._threads.run(self._posters.find, file)
         if path is None:
-            async with self._poster_turns:
+            async with self._poster_slots:
                 if request.transport is None or request.transport.is_closing():
                     raise web.HTTPNoContent  # scrolled away while it waited
-                path = await asyncio.to_thread(self._made_poster, file)
+                path = await self._poster_threads.run(self._make_poster, file)
         return web.FileResponse(path, headers={**LASTING, "Content-Type": "image/jpeg"})
 
-    async def file(self, request: web.Request) -> web.StreamResponse:
-        """Serve a saved clip, whole or by Range."""
+    async def get_file(self, request: web.Request) -> web.StreamResponse:
+        """Serve a saved file, whole or by Range."""
         file = await self._file(request)
-        return web.FileResponse(file.path, headers={**PRIVATE, "Content-Type": "video/mp4"})
+        media_type = MEDIA_TYPES[file.path.suffix.lower()]
+        return web.FileResponse(file.path, headers={**PRIVATE, "Content-Type": media_type})
 
-    async def workflow(self, request: web.Request) -> web.Response:
-        """Return the workflow that a saved clip carries, or null."""
-        file = await self._file(request)
-        return json_response({"workflow": await asyncio.to_thread(read_workflow, file.path)})
+    async def get_workflow(self, request: web.Request) -> web.Response:
+        """Return the workflow that made a clip, or null."""
+        metadata = await self._metadata(await self._entry(request))
+        return json_response({"workflow": metadata.get("workflow")})
+
+    async def get_rerun(self, request: web.Request) -> web.Response:
+        """Return which node made a clip and what it costs with a new seed, or null."""
+        entry = await self._entry(request)
+        prompt = (await self._metadata(entry)).get("prompt")
+        if not isinstance(prompt, dict):
+            return json_response(None)
+        return json_response(await rerun_to_json(self._data_dir, entry, prompt))
 
     async def _entry(self, request: web.Request) -> Entry:
         async with open_ledger(self._data_dir) as ledger:
@@ -119,22 +143,37 @@ class ClipRoutes:
 
     async def _file(self, request: web.Request) -> SavedFile:
         entry = await self._entry(request)
-        if entry.file is None or not await asyncio.to_thread(entry.file.path.is_file):
+        if entry.file is None or not await self._threads.run(is_servable, entry.file):
             raise web.HTTPNotFound
         return entry.file
 
-    def _made_poster(self, file: SavedFile) -> Path:
+    async def _metadata(self, entry: Entry) -> dict[str, Any]:
+        async with open_ledger(self._data_dir) as ledger:
+            texts = await ledger.load_metadata(entry)
+        return await self._threads.run(read_metadata, entry, texts)
+
+    def _running(self) -> frozenset[str]:
+        jobs = host.jobs().current()
+        return frozenset(job["fingerprint"] for job in jobs if job["phase"] != "done")
+
+    def _make_poster(self, file: SavedFile) -> Path:
         try:
             return self._posters.make(file)
         except (CorruptClipError, OSError) as error:
             raise web.HTTPNotFound from error
 
 
-def _refuse_on_its_way(_: str) -> None:
-    raise bad_request("This clip is on its way right now: cancel it first.", web.HTTPConflict)
+def _card(entry: Entry, running: frozenset[str]) -> dict[str, Any]:
+    try:
+        card = entry_to_json(
+            entry, is_running=entry.fingerprint in running, has_workflow=entry.file is not None
+        )
+    except (TypeError, ValueError, AttributeError, OSError):
+        return unreadable_to_json(entry.id)
+    if card["file"] and entry.file:
+        card["file"]["view"] = host.view_of(entry.file.path)
+    return card
 
 
-def _whole(text: str, most: int) -> int:
-    if not text.isdecimal() or len(text) > 10 or int(text) > most:
-        raise bad_request(f"{text[:20]!r} is not a whole number from 0 to {most}.")
-    return int(text)
+def _refuse_in_progress(_: str) -> None:
+    raise bad_request("This clip is in progress right now: cancel it first.", web.HTTPConflict)

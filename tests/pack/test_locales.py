@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from vidu.models import State
+from vidu.progress import downloading, generating, queued
+
 ROOT = Path(__file__).resolve().parents[2]
 LOCALES = ROOT / "locales"
 LANGUAGES = ("zh", "zh-TW", "ja", "ko", "fr", "es", "ru")
 SCHEMAS = json.loads((Path(__file__).parent / "object_info.json").read_text(encoding="utf-8"))
 ENGLISH = json.loads((LOCALES / "en" / "main.json").read_text(encoding="utf-8"))["vidu"]
+OUTCOMES = ("unknown", "running", "finished", "saved")
 SCRIPTS = sorted((ROOT / "web").glob("**/*.*js"))
 
 
@@ -68,13 +72,37 @@ def test_every_setting_and_its_group_is_translated(language):
     assert read(language, "main")["settingsCategories"].keys() == groups
 
 
-def test_every_text_the_scripts_ask_for_is_there_and_none_else():
+def test_every_text_of_the_scripts_exists_and_no_other():
     asked = source(r'\bt\(\s*"(\w+)"') | source(r'tooltip: "vidu\.(\w+)"')
     assert asked <= ENGLISH.keys()
-    # The others are asked for by a name that is computed: a state, a group, a button.
+    # The others are asked for by a name that is computed: a state, a filter, a button, a line.
     words = source(r'"(\w+)"')
-    states = set(re.findall(r'= "(\w+)"', (ROOT / "vidu" / "entry.py").read_text("utf-8")))
-    assert ENGLISH.keys() <= asked | words | states
+    states = {state.value for state in State} | {"missing", "in_progress", "unreadable"}
+    outcomes = {f"cancelled_{outcome}" for outcome in ("free", *OUTCOMES)}
+    lines = {name for name in ENGLISH if name.startswith("line")}
+    assert states | outcomes <= ENGLISH.keys()
+    assert ENGLISH.keys() <= asked | words | states | outcomes | lines
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        queued(None, 3),
+        queued(2, 3),
+        generating(12),
+        downloading(1_000_000, None),
+        downloading(1_000_000, 2_000_000),
+    ],
+    ids=lambda moment: moment.text,
+)
+def test_progress_line_has_a_translation(moment):
+    patterns = [text for name, text in ENGLISH.items() if name.startswith("line")]
+    found = [
+        text
+        for text in patterns
+        if re.fullmatch(re.sub(r"\\{\w+\\}", "(.+?)", re.escape(text)), moment.text)
+    ]
+    assert found, moment.text
 
 
 @pytest.mark.parametrize("language", ["", "zh"])

@@ -5,27 +5,44 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import json
 import os
+import re
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from blocking_ledger import BlockingLedger
 from PIL import Image
+from websockets.sync.client import connect
 
 from vidu.builders import image_to_video
 from vidu.draft.client import render_clip
 from vidu.ledger import Budget
 from vidu.models import Output, RequestHandle, SavedFile
 
+from .conftest import read_event
+
 ROOT = Path(__file__).resolve().parents[2]
-READS = ("state", "live", "clips", "clips/1/poster", "clips/1/file", "clips/1/workflow")
+READS = (
+    "state",
+    "jobs",
+    "texts",
+    "outcome",
+    "clips",
+    "clips/1/poster",
+    "clips/1/file",
+    "clips/1/workflow",
+    "clips/1/rerun",
+)
 WRITES = (
     ("POST", "key"),
     ("DELETE", "key"),
     ("POST", "key/check"),
     ("POST", "budget"),
+    ("POST", "prices"),
     ("POST", "clips/1/collect"),
     ("DELETE", "clips/1"),
 )
@@ -106,20 +123,83 @@ def test_only_json_is_taken(comfy, home, method, path):
 
 
 def test_no_answer_allows_another_origin(comfy, saved):
-    for path in ("state", "live", "clips", f"clips/{saved}/poster", f"clips/{saved}/file"):
+    for path in ("state", "jobs", "clips", f"clips/{saved}/poster", f"clips/{saved}/file"):
         headers = comfy.http.get(f"/vidu/{path}").headers
         assert "access-control-allow-origin" not in headers
         assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
 
 
-def test_the_key_goes_in_and_never_out(comfy, home):
-    answer = comfy.http.post("/vidu/key", json={"key": f' "{KEY}"\n'})
+@pytest.mark.parametrize(
+    "host, status",
+    [
+        ("evil.example", 403),
+        ("evil.example:8188", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("localhost.evil.example", 403),
+        ("", 200),
+        ("127.0.0.1:8188", 200),
+        ("192.168.1.7", 200),
+        ("[::1]:8188", 200),
+        ("localhost", 200),
+        ("renderbox:8188", 200),
+        ("studio.local", 200),
+        ("studio.home.arpa:8188", 200),
+    ],
+)
+def test_routes_answer_only_to_names_of_this_machine(comfy, host, status):
+    """A name of someone else's that is rebound to this machine is one origin with it."""
+    for prefix in ("/vidu", "/api/vidu"):
+        answer = comfy.http.get(f"{prefix}/state", headers={"Host": host})
+        assert answer.status_code == status
+        assert "VIDU_ALLOWED_HOSTS" in answer.text or status == 200
+
+
+def test_no_word_of_a_shot_is_on_the_socket(comfy, fal, shot):
+    prompt = shot(prompt="A secret plot.", seed=987_654)
+    comfy.run(prompt)
+    sent = [event.data for event in comfy.events if event.kind == "vidu.jobs"]
+    assert sent
+    assert {json.dumps(data) for data in sent} == {"{}"}
+
+
+def test_progress_text_goes_to_the_client_that_runs_the_prompt(comfy, fal, shot):
+    address = f"{comfy.url.replace('http', 'ws')}/ws?clientId=somebody-else"
+    with connect(address, max_size=None, proxy=None) as other:
+        comfy.run(shot(seed=21))
+        heard = []
+        with suppress(TimeoutError):
+            while True:
+                heard.append(read_event(other.recv(timeout=1)))
+    assert comfy.texts()
+    assert not [event for event in heard if event.kind == "progress_text"]
+
+
+def test_every_web_script_is_fetched_anew_after_an_update(comfy):
+    scripts = [path for path in comfy.http.get("/extensions").json() if "vidu-on-fal" in path]
+    assert len(scripts) == len(list((ROOT / "web").glob("*.js")))
+    for path in [*scripts, "/extensions/vidu-on-fal/vidu.css"]:
+        assert comfy.http.get(path).headers["cache-control"] == "no-store", path
+    assert not list((ROOT / "web").glob("**/*.mjs"))
+
+
+def test_a_foreign_word_reaches_the_node_as_text(comfy, fal, shot):
+    fal.set_faults("content_policy_violation:1")
+    words = "\n".join(comfy.texts())
+    comfy.run(shot(seed=22))
+    words = "\n".join(comfy.texts())
+    assert words
+    assert not re.search(r"[<>*_`\[\]!]", words.replace("  \n", " "))
+
+
+def test_the_key_goes_in_and_never_out(comfy, home, fal):
+    answer = comfy.http.post("/vidu/key", json={"key": f' "{fal.key}"\n'})
     assert answer.status_code == 200
     stored = home / "fal_key"
-    assert stored.read_text(encoding="ascii") == KEY
+    assert stored.read_text(encoding="ascii") == fal.key
     if os.name == "posix":
         assert stat.S_IMODE(stored.stat().st_mode) == 0o600
-    assert KEY.partition(":")[2] not in answer.text + comfy.http.get("/vidu/state").text
+    assert fal.key.partition(":")[2] not in answer.text + comfy.http.get("/vidu/state").text
     assert comfy.http.delete("/vidu/key").status_code == 200
     assert not stored.exists()
 
@@ -129,6 +209,20 @@ def test_what_can_not_be_a_key_is_refused_in_words(comfy, home, key):
     answer = comfy.http.post("/vidu/key", json={"key": key})
     assert answer.status_code == 400
     assert answer.text
+    assert not (home / "fal_key").exists()
+
+
+@pytest.mark.parametrize("form", ["Key {}", "FAL_KEY={}", '"{}"', "Authorization: Key {}"])
+def test_key_is_understood_as_it_is_pasted(comfy, home, fal, form):
+    answer = comfy.http.post("/vidu/key", json={"key": form.format(fal.key)})
+    assert answer.json()["key"]["checked"] is True
+    assert (home / "fal_key").read_text(encoding="ascii") == fal.key
+
+
+def test_key_that_fal_refuses_is_not_stored(comfy, home, fal):
+    answer = comfy.http.post("/vidu/key", json={"key": "a-wrong-id:a-wrong-secret"})
+    assert answer.status_code == 400
+    assert "dashboard/keys" in answer.json()["error"]
     assert not (home / "fal_key").exists()
 
 
@@ -160,11 +254,11 @@ def test_a_clip_is_found_by_what_is_known_of_it(comfy, saved, request):
         return [clip["id"] for clip in page["clips"]]
 
     assert found()[0] == saved
-    for text in ("100% KEPT_clip", "4711", f"request-of-{request.node.name}"):
+    for text in ("100% SAVED_clip", "4711", f"request-of-{request.node.name}"):
         assert found(text=text) == [saved], text
-    assert saved in found(group="saved")
-    assert saved not in found(group="unfinished") + found(group="failed")
-    assert found(text="100_ saved") == []  # neither % nor _ is a wildcard
+    assert saved in found(state="saved")
+    assert saved not in found(state="unfinished") + found(state="failed")
+    assert found(text="100_ saved_clip") == []  # neither % nor _ is a wildcard
     assert found(text="' OR 1=1 --") == []
     assert saved not in found(offset=1, limit=5)
 
@@ -176,7 +270,7 @@ def test_a_clip_is_found_by_what_is_known_of_it(comfy, saved, request):
         {"limit": "201"},
         {"offset": "x"},
         {"offset": "1e3"},
-        {"group": "saved"},
+        {"state": "lost"},
         {"text": "x" * 2000},
     ],
     ids=str,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import socket
 import sqlite3
@@ -22,7 +23,7 @@ from vidu.fal.client import Fal
 from vidu.generate import generate, resume
 from vidu.ledger import Budget, open_ledger
 from vidu.ledger.ledger import LEDGER_FILE
-from vidu.library import get_by_request_id, load_or_resume, read_workflow
+from vidu.library import get_by_request_id, load_or_resume, read_tags
 from vidu.models import RequestHandle, State
 from vidu.progress import Phase
 from vidu.provider import Completed
@@ -126,7 +127,7 @@ async def test_a_clip_that_is_collected_carries_its_workflow(fal, vidu_home, cli
     await asyncio.wait({stopped})
     fal.set_faults("")
     path = (await looked_at(vidu_home, clips)).path
-    assert read_workflow(path) == {"nodes": []}
+    assert json.loads(read_tags(path)["workflow"]) == {"nodes": []}
     with BlockingLedger.open(vidu_home) as ledger:
         (entry,) = ledger.entries()
         ledger.delete(entry)

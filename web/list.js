@@ -1,8 +1,8 @@
 // Ten thousand clips in one scroll: only the rows in sight exist, and pages are fetched as needed.
 // The keyboard pattern is WAI-ARIA's feed.
-import { make } from "../elements.mjs";
+import { createElement } from "./ui.js";
 
-const ROW = 112; // px, as in library.css
+const ROW = 112; // px, as in vidu.css
 const PAGE = 50;
 const MOST_PAGES = 12;
 const MOST_ROWS = 60; // more than any screen shows; holds while the stylesheet is on its way
@@ -10,10 +10,10 @@ const BEYOND = 4; // rows drawn above and below what is seen
 const LOOK_EVERY_MS = 120;
 
 export class ClipList {
-  constructor({ label, card, empty, menu, load, failed }) {
-    Object.assign(this, { card, empty, menu, load, failed });
-    this.space = make("div", { class: "vidu-space", role: "feed", "aria-label": label });
-    this.element = make("div", { class: "vidu-scroll", onscroll: () => this.draw() }, this.space);
+  constructor({ label, card, empty, menu, remove, load, failed }) {
+    Object.assign(this, { card, empty, menu, remove, load, failed });
+    this.space = createElement("div", { class: "vidu-space", role: "feed", "aria-label": label });
+    this.element = createElement("div", { class: "vidu-scroll", onscroll: () => this.draw() }, this.space);
     this.space.addEventListener("keydown", (event) => this.key(event));
     this.space.addEventListener("focusin", (event) => this.focused(event));
     this.rows = new Map(); // index -> element
@@ -160,6 +160,7 @@ export class ClipList {
     if (event.key in moves) this.go(this.current + moves[event.key]);
     else if (event.target !== row || !clip) return;
     else if (event.key === "Enter" || event.key === "ContextMenu") this.menu(clip, row);
+    else if (event.key === "Delete" || event.key === "Backspace") this.remove(clip, row);
     else if (event.key === " ") row.play?.();
     else return;
     event.preventDefault();

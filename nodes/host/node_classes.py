@@ -1,0 +1,83 @@
+"""What the host knows of other packs' nodes and of input files, to tell a run's cost before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import folder_paths
+
+import nodes
+
+BATCHES = frozenset({"IMAGE", "MASK", "LATENT"})
+"""Types of which one value holds any number of pictures."""
+
+ANIMATED_SUFFIXES = (".gif", ".webp", ".apng", ".mp4", ".mov", ".webm", ".mkv")
+
+
+@dataclass(frozen=True)
+class OutputKind:
+    """What comes out of an output of a node."""
+
+    is_list: bool
+    is_batch: bool
+
+
+def output_kind(class_type: str, slot: int) -> OutputKind | None:
+    """Return what comes out of the output, or None for a node or an output that is not known."""
+    node_class = nodes.NODE_CLASS_MAPPINGS.get(class_type)
+    types = getattr(node_class, "RETURN_TYPES", ())
+    if not 0 <= slot < len(types):
+        return None
+    lists = getattr(node_class, "OUTPUT_IS_LIST", None) or ()
+    is_list = (slot < len(lists) and bool(lists[slot])) or bool(
+        getattr(node_class, "INPUT_IS_LIST", False)
+    )
+    return OutputKind(is_list, str(types[slot]) in BATCHES)
+
+
+def may_change(class_type: str) -> bool:
+    """Return whether a node may give another output for the same inputs."""
+    node_class = nodes.NODE_CLASS_MAPPINGS.get(class_type)
+    if node_class is None:
+        return True
+    if hasattr(node_class, "IS_CHANGED") or getattr(node_class, "NOT_IDEMPOTENT", False):
+        return True
+    fingerprint = getattr(node_class, "fingerprint_inputs", None)
+    return fingerprint is not None and "fingerprint_inputs" in vars(node_class)
+
+
+def input_file_state(name: str) -> tuple[int, int] | None:
+    """Return size and change time (ns) of a file that an input names, or None if it names none."""
+    path = _input_path(name)
+    try:
+        if path is None or not path.is_file():
+            return None
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def is_animated(name: str) -> bool:
+    """Return whether an input file may hold more than one picture, by its name."""
+    return name.lower().partition(" [")[0].endswith(ANIMATED_SUFFIXES)
+
+
+def view_of(path: Path) -> dict[str, str] | None:
+    """Return how the host's /view names a file of the output folder, or None for any other."""
+    output = Path(folder_paths.get_output_directory()).resolve()
+    path = path.resolve()
+    if not path.is_relative_to(output):
+        return None
+    folder = path.relative_to(output).as_posix().rpartition("/")[0]
+    return {"filename": path.name, "subfolder": folder, "type": "output"}
+
+
+def _input_path(name: str) -> Path | None:
+    if not name or len(name) > 255 or "\n" in name:
+        return None
+    try:
+        return Path(folder_paths.get_annotated_filepath(name))
+    except ValueError:  # it leads out of the input folder
+        return None

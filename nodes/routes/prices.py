@@ -1,0 +1,118 @@
+"""What the next run of a node costs: how many shots, at which price, and which are saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from ...vidu.endpoints import VIDU_IMAGE_TO_VIDEO
+from ...vidu.ledger import Ledger, open_ledger
+from ...vidu.models import Entry, State
+from .. import host
+from ..graph import Graph, count_shots, signature
+
+
+@dataclass(frozen=True)
+class NodePrice:
+    """The price of one node's next run.
+
+    Args:
+        kind: "draft" and "saved" are free. "exact" is `count` times `usd`. "each" is `usd` for
+            every shot of a number that is not known before the run, "from" at least `usd`, and
+            "up_to" at most `count` times `usd`.
+        usd: US dollars for one shot.
+        count: How many shots are paid for; None where it is not known.
+    """
+
+    kind: str
+    usd: Decimal = Decimal(0)
+    count: int | None = None
+
+    @property
+    def total_usd(self) -> Decimal:
+        """The sum that is certain or the least that is known, in US dollars."""
+        return self.usd * (self.count if self.count is not None else 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the page is told."""
+        return {"kind": self.kind, "usd": float(self.usd), "count": self.count}
+
+
+async def prices_to_json(data_dir: Path, prompt: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the price of each of the pack's generating nodes in a graph in API format."""
+    prices = await _read_prices(data_dir, Graph.parse(prompt))
+    return {node_id: price.to_json() for node_id, price in prices.items()}
+
+
+async def rerun_to_json(
+    data_dir: Path, entry: Entry, prompt: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return how a clip is made again with a new seed: the node, its input, clips and sum.
+
+    None where no single node of the graph can be told to be the one that made it.
+    """
+    graph = Graph.parse(prompt)
+    found = _seed_of(graph, entry)
+    if found is None:
+        return None
+    node_id, seed_input = found
+    again = graph.with_input(node_id, seed_input, -1).upstream_of(node_id)
+    prices = await _read_prices(data_dir, again)
+    paid = [price for price in prices.values() if price.kind not in ("draft", "saved")]
+    return {
+        "node_id": node_id,
+        "seed_input": seed_input,
+        "clips": sum(price.count or 1 for price in paid),
+        "usd": float(sum(price.total_usd for price in paid)),
+        "certain": all(price.kind == "exact" for price in paid),
+        "open": any(price.count is None for price in paid),
+    }
+
+
+async def _read_prices(data_dir: Path, graph: Graph) -> dict[str, NodePrice]:
+    recent = host.recent_requests().snapshot()
+    async with open_ledger(data_dir) as ledger:
+        prices = {node_id: await _price(ledger, graph, node_id, recent) for node_id in graph.nodes}
+    return {node_id: price for node_id, price in prices.items() if price is not None}
+
+
+async def _price(
+    ledger: Ledger, graph: Graph, node_id: str, recent: Mapping[str, tuple[str, ...]]
+) -> NodePrice | None:
+    node = graph.nodes[node_id]
+    if node.class_type != "FalViduImageToVideo":
+        return None
+    if node.inputs.get("mode") == "draft":
+        return NodePrice("draft")
+    usd = VIDU_IMAGE_TO_VIDEO.quote({}, {}).usd
+    key = signature(graph, node_id)
+    if key is not None and key in recent:
+        unsaved = [shot for shot in set(recent[key]) if not await _is_saved(ledger, shot)]
+        return NodePrice("exact", usd, len(unsaved)) if unsaved else NodePrice("saved")
+    count = count_shots(graph, node_id)
+    return NodePrice("each", usd) if count is None else NodePrice("exact", usd, count)
+
+
+async def _is_saved(ledger: Ledger, fingerprint: str) -> bool:
+    entry = await ledger.active(fingerprint)
+    if entry is None or entry.state is State.RESERVED:
+        return False
+    return entry.state is not State.SAVED or (entry.file is not None and entry.file.path.is_file())
+
+
+def _seed_of(graph: Graph, entry: Entry) -> tuple[str, str] | None:
+    found = [
+        (node_id, name)
+        for node_id, node in graph.nodes.items()
+        if node.is_ours and _asked_for(node.inputs.values(), entry.prompt)
+        for name, value in node.inputs.items()
+        if name.rpartition(".")[2] == "seed" and not isinstance(value, bool) and value == entry.seed
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _asked_for(values: Any, prompt: str) -> bool:
+    return any(isinstance(value, str) and value.strip() == prompt.strip() for value in values)

@@ -1,0 +1,122 @@
+// What can be done with a clip. The server says which of these work for it.
+import { request, urlOf } from "./api.js";
+import { addNode, confirm, nodeByExecutionId, openWorkflow, redraw, runNodes, showOutput, toast, widgetOf } from "./host.js";
+import { playerOf } from "./node.js";
+import { createElement, money } from "./ui.js";
+
+export const CLIP_TYPE = "application/x-vidu-clip";
+const SAVED_CLIP = "FalViduSavedClip";
+const SEED_MAX = 2 ** 31 - 1;
+const WIDTH = 340; // of a node that shows a clip
+const BESIDES_CLIP = 300; // its outputs, widgets and the line under them
+
+export function actionsFor(clip, context) {
+  const { t } = context;
+  const can = new Set(clip.actions);
+  const action = (label, icon, work, danger) => ({
+    label,
+    icon,
+    danger,
+    run: async () => {
+      try {
+        await work(clip, context);
+      } catch (error) {
+        toast("error", error.message);
+      }
+    },
+  });
+  return [
+    can.has("canvas") && action(t("putOnCanvas"), "plus", () => putOnCanvas(clip)),
+    can.has("collect") && action(t("collect"), "cloud-download", collect),
+    can.has("restore") && action(t("restore"), "sitemap", restore),
+    clip.rerun && action(rerunLabel(clip, t), "refresh", runAgain),
+    can.has("open") && action(t("open"), "external-link", open),
+    clip.prompt && action(t("copyPrompt"), "copy", () => copy(clip.prompt, context)),
+    clip.seed != null && action(t("copySeed"), "copy", () => copy(String(clip.seed), context)),
+    clip.request_id && action(t("copyRequest"), "copy", () => copy(clip.request_id, context)),
+    can.has("forget") && action(t("forget"), "trash", forget, true),
+  ].filter(Boolean);
+}
+
+// Whether a clip can be run again, and for how much, takes reading its workflow.
+export async function withRerun(clip) {
+  if (!clip.actions.includes("restore")) return clip;
+  const rerun = await request(`clips/${clip.id}/rerun`).catch(() => null);
+  return rerun?.clips ? { ...clip, rerun } : clip;
+}
+
+const rerunLabel = ({ rerun }, t) => t("againFor", { count: rerun.clips, price: sumOf(rerun, t) });
+
+const sumOf = ({ usd, certain }, t) => (certain ? money(usd) : t("badgeUpTo", { price: money(usd) }));
+
+// -- on the canvas ----------------------------------------------------------------------------
+
+export function putOnCanvas(clip, at) {
+  const { width, height, view } = clip.file;
+  const size = [WIDTH, BESIDES_CLIP + (WIDTH * height) / width];
+  const node = addNode(SAVED_CLIP, { request_id: clip.request_id }, size, at);
+  // The picture is there at once, not after a run.
+  playerOf(node)?.show([urlOf(`clips/${clip.id}/file`)]);
+  if (view) showOutput(node.id, { images: [view], animated: [true] });
+  redraw();
+}
+
+async function restore(clip, { t }) {
+  const { workflow } = await request(`clips/${clip.id}/workflow`);
+  if (!workflow) throw new Error(t("noWorkflow"));
+  await openWorkflow(workflow, clip.file.name.replace(/\.\w+$/, ""));
+}
+
+async function runAgain(clip, context) {
+  const { t } = context;
+  const sum = sumOf(clip.rerun, t);
+  const { clips: count } = clip.rerun;
+  if (!(await confirm(t("again"), t(count === 1 ? "againCostsOne" : "againCosts", { count, price: sum })))) return;
+  await restore(clip, context);
+  const seed = widgetOf(nodeByExecutionId(clip.rerun.node_id), clip.rerun.seed_input);
+  if (!seed) throw new Error(t("noSeedFound"));
+  seed.value = 1 + Math.floor(Math.random() * SEED_MAX);
+  seed.callback?.(seed.value);
+  await runNodes([clip.rerun.node_id]);
+}
+
+// -- the clip itself --------------------------------------------------------------------------
+
+const open = (clip) => window.open(urlOf(`clips/${clip.id}/file`), "_blank", "noopener");
+
+async function collect(clip, { t, say, changed }) {
+  say(t("collecting"));
+  try {
+    await request(`clips/${clip.id}/collect`, { method: "POST" });
+    say(t("collected"));
+  } catch (error) {
+    say("");
+    throw error;
+  } finally {
+    changed();
+  }
+}
+
+export async function forget(clip, { t, say, changed }) {
+  const consequence = clip.actions.includes("collect") ? "forgetOwed" : "forgetKept";
+  if (!(await confirm(t("forget"), t(consequence)))) return;
+  await request(`clips/${clip.id}`, { method: "DELETE" });
+  say(t("forgotten"));
+  changed();
+}
+
+async function copy(text, { t, root, say }) {
+  if (navigator.clipboard) await navigator.clipboard.writeText(text);
+  else copyByHand(text, root);
+  say(t("copied"));
+}
+
+// Over plain HTTP from another machine browsers give no clipboard.
+function copyByHand(text, root) {
+  const field = createElement("textarea", { class: "vidu-hidden" });
+  field.value = text;
+  root.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}

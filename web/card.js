@@ -1,0 +1,131 @@
+// One clip: its first frame, which plays under the pointer, and all that is known of it.
+import { urlOf } from "./api.js";
+import { actionsFor, CLIP_TYPE, forget, putOnCanvas, withRerun } from "./actions.js";
+import { createElement, icon, money, moment, openMenu } from "./ui.js";
+
+const POINTING_MS = 150;
+
+export const emptyCard = () =>
+  createElement("article", { class: "vidu-card vidu-empty", "aria-busy": "true" }, createElement("div", { class: "vidu-poster" }));
+
+export async function openClipMenu(clip, opener, context) {
+  openMenu(context.root, opener, actionsFor(await withRerun(clip), context));
+}
+
+// A row of the ledger that cannot be read.
+export function brokenCard(clip, { t }) {
+  const text = createElement("div", { class: "vidu-text" }, createElement("p", { class: "vidu-prompt" }, t("unreadable", { id: clip.id })), createElement("p", { class: "vidu-facts" }, t("unreadableHint")));
+  return createElement("article", { class: "vidu-card", "aria-label": t("unreadable", { id: clip.id }) }, createElement("div", { class: "vidu-poster" }, icon("exclamation-triangle")), text);
+}
+
+export function clipCard(clip, context) {
+  const { t } = context;
+  if (clip.state === "unreadable") return brokenCard(clip, context);
+  const cost = costOf(clip, t);
+  const menu = () => openClipMenu(clip, more, context);
+  const more = createElement("button", {
+    type: "button",
+    class: "vidu-more",
+    tabindex: -1,
+    title: t("actions"),
+    "aria-label": t("actions"),
+    "aria-haspopup": "menu",
+    onclick: menu,
+  }, icon("ellipsis-v"));
+  const poster = posterOf(clip, t);
+  const canCanvas = clip.actions.includes("canvas");
+  const card = createElement(
+    "article",
+    {
+      class: "vidu-card",
+      draggable: canCanvas && "true",
+      "aria-label": [clip.prompt, t(clip.state), clip.failure, cost, moment(clip.created_at)].filter(Boolean).join(". "),
+      ondragstart: (event) => event.dataTransfer.setData(CLIP_TYPE, JSON.stringify(clip)),
+      ondblclick: () => canCanvas && putOnCanvas(clip),
+      oncontextmenu: (event) => {
+        event.preventDefault();
+        menu();
+      },
+    },
+    poster,
+    createElement(
+      "div",
+      { class: "vidu-text" },
+      createElement("p", { class: "vidu-prompt", title: clip.prompt }, clip.prompt || t("noPrompt")),
+      createElement("p", { class: "vidu-facts" }, dotted(asked(clip, t))),
+      createElement("p", { class: "vidu-facts" }, dotted(made(clip, t))),
+      createElement(
+        "p",
+        { class: "vidu-foot" },
+        createElement("span", { class: "vidu-state", "data-state": clip.state, title: clip.failure ?? "" }, t(clip.state)),
+        quickAction(clip, context),
+        createElement("span", { class: "vidu-cost", title: clip.cost.certain ? "" : t("costUnknown") }, cost),
+      ),
+    ),
+    more,
+  );
+  card.remove_ = () => clip.actions.includes("forget") && forget(clip, context);
+  if (!clip.file?.exists) return card;
+  let pointing;
+  card.settle = poster.settle;
+  card.play = poster.toggle;
+  card.addEventListener("pointerenter", () => (pointing = setTimeout(poster.play, POINTING_MS)));
+  card.addEventListener("pointerleave", () => {
+    clearTimeout(pointing);
+    poster.stop();
+  });
+  return card;
+}
+
+const dotted = (facts) => facts.filter(Boolean).join(" \u00b7 ");
+
+const asked = ({ model, seed, options, machine }, t) => [
+  model,
+  seed != null && (seed ? t("seedIs", { seed: String(seed) }) : t("seedChosen")),
+  ...options,
+  machine,
+];
+
+const made = ({ file, created_at: at }, t) => [file && `${file.width}\u00d7${file.height}`, moment(at)];
+
+// "$0.20?" where nobody knows whether fal charges it.
+const costOf = ({ cost }, t) => (cost.certain ? (cost.usd ? money(cost.usd) : t("free")) : `${money(cost.usd)}?`);
+
+// The action that helps stands on the card of a clip that is not here.
+function quickAction(clip, context) {
+  if (!clip.actions.includes("collect")) return null;
+  const [collect] = actionsFor({ ...clip, actions: ["collect"] }, context);
+  return createElement("button", { type: "button", class: "vidu-quick", tabindex: -1, onclick: collect.run }, collect.label);
+}
+
+function posterOf(clip, t) {
+  const file = clip.file;
+  const holder = createElement("div", { class: "vidu-poster" });
+  if (!file?.exists) {
+    holder.append(icon(clip.state === "failed" ? "times-circle" : file ? "cloud-download" : "hourglass"));
+    return holder;
+  }
+  if (file.frame_count > 1) holder.append(createElement("span", { class: "vidu-length" }, t("seconds", { count: Math.round(file.duration_s) })));
+  holder.settle = () => {
+    if (holder.querySelector("img")) return;
+    const source = urlOf(`clips/${clip.id}/poster?${file.version}`);
+    holder.prepend(createElement("img", { src: source, alt: "", draggable: "false", onerror: (event) => event.target.remove() }));
+  };
+  let video;
+  holder.play = () => {
+    if (video || !holder.isConnected || file.frame_count === 1) return;
+    video = createElement("video", { loop: true, playsinline: true, src: urlOf(`clips/${clip.id}/file`) });
+    video.muted = true;
+    holder.append(video);
+    video.play().catch(() => {}); // taken away before it began
+  };
+  holder.stop = () => {
+    video?.pause();
+    video?.removeAttribute("src");
+    video?.load();
+    video?.remove();
+    video = undefined;
+  };
+  holder.toggle = () => (video ? holder.stop() : holder.play());
+  return holder;
+}

@@ -1,0 +1,241 @@
+// The editor's internals: every use of something that is not in ComfyUI's documented extension
+// API (registerExtension, extensionManager, api.addEventListener) is in this file, with what
+// replaces it once ComfyUI offers it.
+import { api } from "../../scripts/api.js";
+import { app } from "../../scripts/app.js";
+
+// -- documented: settings, notices, questions -------------------------------------------------
+
+export const setting = (name) => app.extensionManager.setting.get(name);
+export const locale = () => setting("Comfy.Locale") || "en";
+export const isNodes2 = () => Boolean(setting("Comfy.VueNodes.Enabled"));
+
+export const toast = (severity, detail, life = 10_000) =>
+  app.extensionManager.toast.add({ severity, summary: "Vidu", detail, life });
+
+export const confirm = (title, message) =>
+  app.extensionManager.dialog.confirm({ title, message: message ?? "" });
+
+// Opens the editor's dialog with an element of ours in it, and returns what closes it. A dialog
+// takes a Vue component; this one draws nothing and puts the element where it would be drawn.
+// Replaced by: dialogs that take an element, as sidebar tabs do.
+export function openDialog(key, title, element) {
+  const component = {
+    render: () => null,
+    mounted() {
+      this.$el.after(element);
+    },
+  };
+  return app.extensionManager.dialog.showExtensionDialog({ key, title, component }).closeDialog;
+}
+
+// -- settings ---------------------------------------------------------------------------------
+
+// Replaced by: an `onChange` for settings that another extension registered.
+export const onLocaleChange = (listener) =>
+  app.ui.settings.addEventListener("Comfy.Locale.change", listener);
+
+// -- the graph --------------------------------------------------------------------------------
+
+export const isOurs = (node) => node?.comfyClass?.startsWith("FalVidu") ?? false;
+export const widgetOf = (node, name) => node?.widgets?.find((widget) => widget.name === name);
+export const redraw = () => app.canvas?.setDirty(true, true);
+
+// The editor complains when its graph is asked for before there is one.
+const rootGraph = () => (app.isGraphReady === false ? undefined : (app.graph?.rootGraph ?? app.graph));
+
+// Replaced by: `app.graph.nodes` with subgraphs included.
+export function* allNodes(graph = rootGraph()) {
+  for (const node of graph?.nodes ?? []) {
+    yield node;
+    if (node.subgraph) yield* allNodes(node.subgraph);
+  }
+}
+
+// A node by the id it runs under: "7", or "3:7" where 3 is a subgraph.
+// Replaced by: a node lookup by execution id.
+export function nodeByExecutionId(id) {
+  return String(id)
+    .split(":")
+    .reduce((above, part) => (above?.subgraph ?? above)?.getNodeById(Number(part)), rootGraph());
+}
+
+// The graph as the server runs it: {execution id: {class_type, inputs}}.
+export const apiPrompt = async () => (await app.graphToPrompt()).output;
+
+// Runs the nodes with these execution ids and what they need, not the rest of the graph.
+export const runNodes = (ids) => app.queuePrompt(0, 1, ids);
+
+export const openWorkflow = (workflow, name) => app.loadGraphData(workflow, true, true, name);
+
+// Called after each change of the graph, and when the editor shows another one.
+// Replaced by: a documented event for graph changes.
+export function onGraphChange(listener) {
+  api.addEventListener("graphChanged", listener);
+  app.canvas.canvas.addEventListener("litegraph:set-graph", listener);
+}
+
+// -- what stands on a node --------------------------------------------------------------------
+
+// A badge in both rendering modes; `read` is called when the node may show something else.
+// Nodes 2.0 asks for badges again only when the value of a widget changed that they read, so that
+// a hidden widget holds what the badge shows. Replaced by: price badges for nodes whose provider
+// is not Comfy.
+export function addBadge(node, read) {
+  const shown = node.addWidget("text", "vidu_badge", "", null, { serialize: false, hidden: true });
+  Object.assign(shown, { hidden: true, serialize: false, computeSize: () => [0, -4] });
+  node.badges.push(() => {
+    read();
+    const { text = "", color = "#0000" } = JSON.parse(shown.value || "{}");
+    return new window.LGraphBadge({ text, fgColor: "#ffffff", bgColor: color });
+  });
+  return (badge) => {
+    shown.value = badge ? JSON.stringify(badge) : "";
+    redraw();
+  };
+}
+
+// Shows a line under a node of the open graph, as progress of the server is shown.
+export const showText = (nodeId, text) =>
+  api.dispatchCustomEvent("progress_text", { nodeId: String(nodeId), text });
+
+// An element of our own for the progress texts of a node, in both rendering modes. Named as the
+// editor's widget for them, which it then gives its texts to instead of adding one: that one reads
+// text as Markdown, has one height for any number of lines, and moves all others when it comes.
+// Replaced by: progress texts that are plain and have a place of their own.
+export function addLinesWidget(node, element, height, show) {
+  const widget = node.addDOMWidget("$$node-text-preview", "vidu_lines", element, {
+    hideOnZoom: false,
+    serialize: false,
+    getValue: () => "",
+    setValue: show,
+  });
+  widget.serialize = false;
+  // One that has a size of its own is not stretched.
+  widget.computeLayoutSize = undefined;
+  widget.computeSize = (width) => [width, height()];
+  return widget;
+}
+
+// Called with each progress text of a node, by its execution id.
+export const onProgressText = (listener) =>
+  api.addEventListener("progress_text", ({ detail }) => {
+    if (detail.nodeId && detail.text) listener(String(detail.nodeId), detail.text);
+  });
+
+// What a node put out, told to the editor as if the node had run just now.
+export const showOutput = (nodeId, output) =>
+  api.dispatchCustomEvent("executed", { node: String(nodeId), display_node: String(nodeId), output });
+
+// The outputs that the editor holds of a node, also after a reload or a change of tabs.
+// Replaced by: node outputs as an argument of `loadedGraphNode`.
+export const outputsOf = (node) => app.nodeOutputs?.[String(node.id)];
+
+// An element of our own as a widget that only the classic canvas shows. Named as the editor's own
+// player, which the editor then does not add: it would be part of the node's inputs and make an
+// unchanged node run again. Replaced by: a player that is not serialized and reserves its room.
+export function addClassicPlayer(node, element, height) {
+  const widget = node.addDOMWidget("video-preview", "video", element, {
+    canvasOnly: true,
+    hideOnZoom: false,
+    serialize: false,
+  });
+  widget.serialize = false;
+  widget.computeLayoutSize = () => ({ minHeight: height(), maxHeight: height(), minWidth: 220 });
+  return widget;
+}
+
+// Makes a node as tall as its widgets need; it never shrinks.
+export function growToFit(node) {
+  const [, needed] = node.computeSize();
+  if (node.size[1] < needed) node.setSize([node.size[0], needed]);
+  redraw();
+}
+
+// Zooms the canvas under an element of ours, as it does under the editor's own.
+export const forwardWheel = (event) => app.canvas.processMouseWheel(event);
+
+// The picture at an input of a node as the editor shows it: {width, height}, if there is one.
+export function pictureBefore(node) {
+  for (const input of node.inputs ?? []) {
+    if (input.type !== "IMAGE" || input.link == null) continue;
+    const link = node.graph?.getLink?.(input.link) ?? node.graph?.links?.[input.link];
+    const image = node.graph?.getNodeById(link?.origin_id)?.imgs?.[0];
+    if (image?.naturalWidth) return { width: image.naturalWidth, height: image.naturalHeight };
+  }
+  return undefined;
+}
+
+// -- runs -------------------------------------------------------------------------------------
+
+// The errors of a run that the server refused, by execution id, once it has refused it.
+// Replaced by: an event for refused prompts.
+export function onRefusedRun(listener, { every = 150, patience = 20_000 } = {}) {
+  let watching;
+  api.addEventListener("promptQueueing", () => {
+    clearInterval(watching);
+    const end = Date.now() + patience;
+    watching = setInterval(() => {
+      const errors = app.extensionManager.lastNodeErrors ?? app.lastNodeErrors;
+      if (errors && Object.keys(errors).length) listener(errors);
+      else if (Date.now() < end) return;
+      clearInterval(watching);
+    }, every);
+  });
+  api.addEventListener("promptQueued", () => clearInterval(watching));
+}
+
+// -- the canvas -------------------------------------------------------------------------------
+
+// Adds a node to the open graph where it covers no other; `at` is where its corner goes if free.
+export function addNode(type, values, [width, height], at) {
+  const node = window.LiteGraph.createNode(type);
+  const { graph } = app.canvas;
+  for (const [name, value] of Object.entries(values)) widgetOf(node, name).value = value;
+  node.setSize([width, Math.max(height, node.computeSize()[1])]);
+  node.pos = freePlace(node.size, at);
+  graph.beforeChange();
+  graph.add(node);
+  graph.afterChange();
+  app.canvas.selectNodes([node]);
+  return node;
+}
+
+function freePlace([width, height], at) {
+  const { graph, visible_area: area } = app.canvas;
+  const title = window.LiteGraph.NODE_TITLE_HEIGHT;
+  const gap = 24;
+  const taken = graph.nodes.map(({ boundingRect: [x, y, w, h] }) => [x, y, w, h]);
+  const [x, y] = at ?? [area[0] + (area[2] - width) / 2, area[1] + (area[3] - height) / 3];
+  const covers = ([left, top]) =>
+    taken.find(
+      ([a, b, w, h]) =>
+        left < a + w + gap && a < left + width + gap && top - title < b + h + gap && b < top + height + gap,
+    );
+  let place = [x, y];
+  // Each step passes the node that is in the way, so that it ends.
+  for (let other = covers(place); other; other = covers(place)) place = [other[0] + other[2] + gap + 1, place[1]];
+  return place;
+}
+
+// Calls `drop(data, place)` when something with our kind of data is dropped on the canvas.
+export function onCanvasDrop(kind, drop) {
+  const element = app.canvas.canvas.parentElement;
+  const has = (event) => event.dataTransfer?.types.includes(kind);
+  const take = (event, work) => {
+    if (!has(event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    work?.();
+  };
+  element.addEventListener("dragover", (event) => take(event), { capture: true });
+  element.addEventListener(
+    "drop",
+    (event) =>
+      take(event, () => {
+        const place = app.canvas.convertEventToCanvasOffset(event);
+        drop(event.dataTransfer.getData(kind), place);
+      }),
+    { capture: true },
+  );
+}
