@@ -11,13 +11,13 @@ from .destination import Destination
 from .errors import GenerationError, LedgerUnavailableError
 from .ledger import Budget, Ledger
 from .models import Clip, Entry, State
-from .progress import ProgressCallback
+from .progress import Phase, ProgressCallback
 from .provider import Provider
 from .request import Request
 from .settings import Settings
 from .steps.advance import advance
 from .steps.charge import charge_of_entry
-from .steps.context import Context
+from .steps.context import Context, report_waiting
 from .steps.renew import Decision, decide
 
 log = logging.getLogger(__name__)
@@ -55,17 +55,18 @@ async def generate(
     Raises:
         ViduError: See the tree in `errors.py`.
     """
-    context = Context(
-        provider=provider,
-        ledger=ledger,
-        destination=destination,
-        metadata=metadata or {},
-        settings=settings,
-        request=request,
-        on_progress=on_progress,
-        cancelled_by_user=cancelled_by_user,
-    )
-    async with ledger.lock_shot(request.fingerprint, context.on_waiting):
+    async with ledger.lock_shot(request.fingerprint, report_waiting(on_progress)) as lock:
+        context = Context(
+            provider=provider,
+            ledger=ledger,
+            destination=destination,
+            metadata=metadata or {},
+            settings=settings,
+            lock=lock,
+            request=request,
+            on_progress=on_progress,
+            cancelled_by_user=cancelled_by_user,
+        )
         return await _make_or_resume(context, request, budget or Budget(settings.daily_budget_usd))
 
 
@@ -92,16 +93,17 @@ async def resume(
         GenerationError: There is no clip to collect.
         ViduError: See the tree in `errors.py`.
     """
-    context = Context(
-        provider=provider,
-        ledger=ledger,
-        destination=destination,
-        metadata=await ledger.load_metadata(entry),
-        settings=settings,
-        request=None,
-        on_progress=on_progress,
-    )
-    async with ledger.lock_shot(entry.fingerprint, context.on_waiting):
+    async with ledger.lock_shot(entry.fingerprint, report_waiting(on_progress)) as lock:
+        context = Context(
+            provider=provider,
+            ledger=ledger,
+            destination=destination,
+            metadata=await ledger.load_metadata(entry),
+            settings=settings,
+            lock=lock,
+            request=None,
+            on_progress=on_progress,
+        )
         entry = await ledger.get(entry.id) or entry
         if entry.state is not State.FAILED:
             entry = await advance(context, entry)
@@ -120,11 +122,36 @@ async def _make_or_resume(context: Context, request: Request, budget: Budget) ->
     while True:
         if entry is None or decide(entry.state) is Decision.PAY:
             await asyncio.to_thread(context.destination.check)
-            entry, paid = await _reserve(context, request, budget, entry), True
+            entry = await _reserve(context, request, budget, entry)
+            if entry.fingerprint != request.fingerprint:
+                try:
+                    return await _share_clip(context, entry)
+                except GenerationError:  # it came to nothing, and this shot is not its like
+                    entry = None
+                    continue
+            paid = True
         entry = await advance(context, entry)
         if entry.state is State.SAVED:
             cost_usd = entry.price_usd if paid and context.provider.charges else Decimal(0)
             return Clip.from_entry(entry, cost_usd=cost_usd, reused=not paid)
+
+
+async def _share_clip(context: Context, entry: Entry) -> Clip:
+    """Return the clip of the same picture read by another decoder, free."""
+    context.warn(
+        Phase.WAITING,
+        "The same picture, read by another decoder: its clip is used again, free. Change the seed "
+        "for a new clip.",
+        0.0,
+    )
+    return await resume(
+        entry,
+        context.provider,
+        context.ledger,
+        context.destination,
+        settings=context.settings,
+        on_progress=context.on_progress,
+    )
 
 
 async def _reserve(

@@ -56,7 +56,11 @@ class Output:
 
 @dataclass(frozen=True)
 class SavedFile:
-    """The clip on disk: where, what, and what is in it."""
+    """The clip on disk: where, what, and what is in it.
+
+    `sha256` is that of the file, and `content_sha256` that of what is inside: a title that another
+    program writes into the file changes the one and not the other.
+    """
 
     path: Path
     size: int
@@ -66,13 +70,15 @@ class SavedFile:
     fps: float
     frame_count: int
     duration_s: float
+    content_sha256: str | None = None
 
 
 @dataclass(frozen=True)
 class Entry:
     """One row: times are seconds since 1970, `None` for what has not happened.
 
-    `max_lifetime_s` is how long the request can live from `submitting_at` on, in seconds.
+    `submitting_server_time` is `submitting_at` by fal's clock, and `max_lifetime_s` how long the
+    request can be under way from then on, in seconds.
     `account` names whose request it is (`Provider.account`).
     """
 
@@ -87,6 +93,7 @@ class Entry:
     reserved_at: float
     arguments: Mapping[str, Any] | None = None
     submitting_at: float | None = None
+    submitting_server_time: float | None = None
     max_lifetime_s: float | None = None
     account: str | None = None
     handle: RequestHandle | None = None
@@ -160,7 +167,7 @@ class Clip:
         return cls(
             path=file.path,
             request_id=entry.request_id,
-            seed=entry.seed,
+            seed=(entry.arguments or {}).get("seed", entry.seed),
             width=file.width,
             height=file.height,
             fps=file.fps,
@@ -195,6 +202,7 @@ def entry_of(row: sqlite3.Row) -> Entry:
         reserved_at=row["reserved_at"],
         arguments=json.loads(row["arguments"]) if row["arguments"] else None,
         submitting_at=row["submitting_at"],
+        submitting_server_time=row["submitting_server_time"],
         max_lifetime_s=row["max_lifetime_s"],
         account=row["account"],
         handle=handle,

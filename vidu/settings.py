@@ -14,7 +14,7 @@ from .errors import InvalidSettingError
 from .files import replace_file
 
 SETTINGS_FILE = "settings.json"
-MAY_BE_ZERO = frozenset({"retry_timeout_s", "daily_budget_usd"})
+MAY_BE_ZERO = frozenset({"max_generation_s", "retry_timeout_s", "daily_budget_usd"})
 
 
 def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
@@ -35,7 +35,7 @@ class Settings:
         queue_limit_s: Longest wait in fal's queue, in seconds; fal ends the request then, unbilled.
         generation_limit_s: Longest wait for a generation, in seconds (Vidu takes 30 to 90).
         max_generation_s: Longest that fal itself may take for one, in seconds: a request whose
-            reply was lost is not asked for anew before that, however short the wait is set.
+            reply was lost is not made again before that. 0 is by model, seconds and resolution.
         read_timeout_s: Longest silence of fal's servers in one transfer, in seconds.
         retry_timeout_s: How long reads are tried again while fal cannot be reached, in seconds;
             0 is not at all.
@@ -48,7 +48,7 @@ class Settings:
 
     queue_limit_s: float = 1800.0
     generation_limit_s: float = 900.0
-    max_generation_s: float = 900.0
+    max_generation_s: float = 0.0
     read_timeout_s: float = 20.0
     retry_timeout_s: float = 300.0
     clip_limit_mb: float = 1024.0
@@ -65,13 +65,16 @@ class Settings:
                     f"number {'of 0 or more' if may_be_zero else 'above 0'}.",
                 )
 
-    @property
-    def max_lifetime_s(self) -> float:
-        """How long a paid request can live from the moment it was begun, in seconds.
+    def max_lifetime_s(self, usual_max_generation_s: float = 0.0) -> float:
+        """Return how long a paid request can be under way, in seconds.
 
         On its way to fal, in the queue, and being made.
+
+        Args:
+            usual_max_generation_s: What stands for `max_generation_s` where that is 0.
         """
-        generation_s = max(self.generation_limit_s, self.max_generation_s)
+        slowest_s = self.max_generation_s or usual_max_generation_s
+        generation_s = max(self.generation_limit_s, slowest_s)
         return self.read_timeout_s + self.queue_limit_s + generation_s
 
     @classmethod

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -20,14 +22,16 @@ async def run_in_thread_until_done(
         given: What it is called with.
         on_cancel: Called when the task is cancelled, so that the work may end sooner.
     """
-    return await run_until_done(asyncio.to_thread(work, *given), on_cancel=on_cancel)
+    loop = asyncio.get_running_loop()
+    return await run_until_done(loop.run_in_executor(None, work, *given), on_cancel=on_cancel)
 
 
 async def run_until_done(work: Awaitable[T], *, on_cancel: Callable[[], None] | None = None) -> T:
     """Await `work` and wait for its end even if the task is cancelled, which then ends so.
 
     Args:
-        work: What is awaited.
+        work: What is awaited. Let it be a future of a thread: a loop that ends cancels each of its
+            tasks by itself.
         on_cancel: Called when the task is cancelled, so that the work may end sooner.
     """
     working = asyncio.ensure_future(work)
@@ -47,3 +51,25 @@ async def wait_uncancelled(working: asyncio.Future[T]) -> None:
             await asyncio.wait({working})
     if not working.cancelled():
         working.exception()  # looked at, or asyncio would complain
+
+
+def start_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Future[T]:
+    """Begin a coroutine in a thread with an event loop of its own, and return its future.
+
+    `asyncio.run` ends by cancelling each task of its loop, also those that another task shields.
+    What runs apart is not among them, and goes on to its end.
+
+    Args:
+        work: Makes the coroutine; it must use nothing that is bound to the loop of the caller.
+    """
+    done: Future[T] = Future()
+    done.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            done.set_result(asyncio.run(work()))
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="vidu-apart").start()
+    return asyncio.wrap_future(done)

@@ -359,7 +359,7 @@ async def test_a_request_that_never_arrived_is_asked_anew_after_its_whole_life(
     with BlockingLedger.open(vidu_home) as ledger:
         again, lost = ledger.entries()
     assert (lost.state, lost.billed) == (State.FAILED, False)
-    assert again.submitting_at - lost.submitting_at > SHORT.max_lifetime_s
+    assert again.submitting_at - lost.submitting_at > SHORT.max_lifetime_s()
     assert any("never reached fal" in progress.text for progress in told)
     assert problems(fal, vidu_home, clips, shot(), clip) == []
 

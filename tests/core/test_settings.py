@@ -14,7 +14,7 @@ from vidu.errors import InvalidSettingError
 from vidu.settings import SETTINGS_FILE, Settings, default_data_dir
 
 NAMES = [knob.name for knob in fields(Settings)]
-ZERO = ["retry_timeout_s", "daily_budget_usd"]
+ZERO = ["max_generation_s", "retry_timeout_s", "daily_budget_usd"]
 
 
 @pytest.fixture
@@ -142,15 +142,19 @@ def test_whatever_a_variable_holds_it_is_a_usable_number_or_named(name, value):
     assert 0 < float(number) < math.inf or (name in ZERO and number == 0)
 
 
-def test_a_request_lives_as_long_as_it_may_travel_wait_and_be_made():
-    limits = {"read_timeout_s": "3", "queue_limit_s": "100", "generation_limit_s": "2000.5"}
-    settings = Settings(**{name: Decimal(limit) for name, limit in limits.items()})
-    assert settings.max_lifetime_s == 2103.5
+def test_max_lifetime_s_is_the_way_the_queue_and_the_slowest_generation():
+    settings = Settings(read_timeout_s=3.5, queue_limit_s=100.0, generation_limit_s=200.0)
+    assert settings.max_lifetime_s(900.0) == 1003.5
+    assert settings.max_lifetime_s() == 303.5
 
 
-def test_a_short_wait_does_not_shorten_a_requests_life():
-    hasty = Settings(generation_limit_s=5.0)
-    assert hasty.max_lifetime_s == Settings().max_lifetime_s
+def test_max_lifetime_s_is_not_cut_by_a_short_wait():
+    hasty = Settings(generation_limit_s=1.0)
+    assert hasty.max_lifetime_s(900.0) == Settings().max_lifetime_s(900.0)
+
+
+def test_max_lifetime_s_by_the_users_word_is_not_that_of_the_model():
+    assert Settings(max_generation_s=4000.0).max_lifetime_s(900.0) == 20.0 + 1800.0 + 4000.0
 
 
 def test_the_home_folder_is_set_or_the_users_own(tmp_path):

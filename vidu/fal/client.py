@@ -76,10 +76,9 @@ class Fal:
         self._key = key
         self._settings = settings
         self._retry_timeout_s, read_timeout_s = settings.retry_timeout_s, settings.read_timeout_s
-        context = create_tls_context()
+        context = self._tls_context = create_tls_context()
         self._clock = ServerClock()
         self._http = NoRetryClient(context, self._clock, read_timeout_s, key)
-        self._post = NoRetryClient(context, self._clock, read_timeout_s, key, FRESH)
         self._storage = NoRetryClient(context, self._clock, read_timeout_s)
         self._cdn = create_cdn_client(context, read_timeout_s)  # the key never goes there
         self._uploads = Uploads(
@@ -97,7 +96,7 @@ class Fal:
 
     async def __aexit__(self, *_: object) -> None:
         await self._uploads.aclose()
-        for client in (self._cdn, self._storage, self._post, self._http):
+        for client in (self._cdn, self._storage, self._http):
             await client.aclose()
 
     async def upload(self, medium: Medium) -> str:
@@ -118,6 +117,8 @@ class Fal:
     ) -> RequestHandle:
         """Make the paid POST, once, on a connection of its own.
 
+        It may run in any event loop, also in one that this client was not opened in.
+
         Run it as a task of its own: cancelled before a byte has left, it raises
         ConnectionFailedError.
 
@@ -133,8 +134,11 @@ class Fal:
         """
         await self._check_cdn()
         trace = SendTrace(before_sending)
+        client = NoRetryClient(
+            self._tls_context, self._clock, self._settings.read_timeout_s, self._key, FRESH
+        )
         try:
-            response = await self._post.post(
+            response = await client.post(
                 f"{QUEUE}/{endpoint.id}",
                 json=dict(arguments),
                 # fal ends the request, unbilled, when no runner took it within this time.
@@ -153,6 +157,9 @@ class Fal:
             raise SubmissionUnknownError(
                 f"The paid request got no clear response: {error.message}"
             ) from error
+        finally:
+            with suppress(Exception):  # nothing is worth losing the response for
+                await client.aclose()
         if response.is_server_error:
             raise SubmissionUnknownError(
                 f"The paid request got no clear response: {error_from_response(response).message}"

@@ -151,6 +151,10 @@ class Ledger:
             name,
         )
 
+    async def has_request(self, request_id: str) -> bool:
+        """Return whether a row has this request id."""
+        return bool(await self._select("WHERE request_id = ?", request_id))
+
     async def entries(self, *, limit: int = -1, offset: int = 0) -> list[Entry]:
         """Return rows, newest first."""
         return await self._select("ORDER BY id DESC LIMIT ? OFFSET ?", limit, offset)
@@ -216,6 +220,7 @@ class Ledger:
         *,
         max_lifetime_s: float | None = None,
         account: str | None = None,
+        server_time: float | None = None,
     ) -> Entry:
         """RESERVED to SUBMITTING: from here until the reply nobody knows what fal has.
 
@@ -224,6 +229,7 @@ class Ledger:
             arguments: The body of the paid POST.
             max_lifetime_s: How long the request can live, in seconds, by today's settings.
             account: Whose request it is.
+            server_time: fal's own time now, in seconds since 1970; None when it is unknown.
         """
         return await self._move(
             entry,
@@ -233,6 +239,7 @@ class Ledger:
             submitting_at=self._now(),
             max_lifetime_s=max_lifetime_s,
             account=account,
+            submitting_server_time=server_time,
         )
 
     async def mark_submitted(self, entry: Entry, handle: RequestHandle) -> Entry:

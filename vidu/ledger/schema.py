@@ -67,6 +67,10 @@ MIGRATIONS = (
     """
     CREATE TABLE carried (shot INTEGER PRIMARY KEY, metadata BLOB NOT NULL);
     """,
+    """
+    ALTER TABLE shots ADD COLUMN submitting_server_time REAL;
+    ALTER TABLE shots ADD COLUMN content_sha256 TEXT;
+    """,
 )
 """Each script takes the file from one version to the next; a landed one is never changed."""
 

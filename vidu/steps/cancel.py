@@ -6,47 +6,70 @@ import asyncio
 import logging
 
 from ..errors import ViduError
-from ..models import Entry
+from ..models import Entry, RequestHandle
 from ..progress import Phase
-from ..threads import wait_uncancelled
+from ..provider import CancelReply
+from ..threads import start_apart, wait_uncancelled
 from .context import Context
 
 log = logging.getLogger(__name__)
 
 
-async def cancel_if_user_did(context: Context, entry: Entry) -> None:
-    """Cancel the request of a SUBMITTED row at fal, unless a shutdown stops the run.
+async def cancel_if_user_did(
+    context: Context, handle: RequestHandle, recording: asyncio.Future[Entry]
+) -> None:
+    """Cancel a request at fal, unless it is a shutdown that stops the run.
 
-    It goes on to its end although the task is cancelled again.
+    fal is asked at once, whatever the ledger does meanwhile, and a further cancel stops nothing.
+
+    Args:
+        context: The run.
+        handle: The request.
+        recording: Gives its SUBMITTED or CANCELLED row, when the ledger has it.
     """
-    if context.cancelled_by_user is not None and context.cancelled_by_user():
-        await wait_uncancelled(asyncio.ensure_future(_cancel(context, entry)))
-
-
-async def _cancel(context: Context, entry: Entry) -> None:
-    assert entry.handle is not None
-    try:
-        # Written first, so that the next run asks what became of it.
-        await context.ledger.mark_cancelled(entry)
-    except ViduError as problem:
-        log.warning("The ledger does not note a cancel: %s", problem.message)
-    try:
-        await asyncio.to_thread(context.provider.cancel, entry.handle)
-    except ViduError as problem:
+    if not context.is_cancelled_by_user():
+        await wait_uncancelled(recording)
+        return
+    asking = start_apart(lambda: _ask(context, handle))
+    await wait_uncancelled(asking)
+    await wait_uncancelled(recording)
+    if recording.exception() is None:
+        reply = None if asking.exception() else asking.result()
+        noting = start_apart(lambda: _note(context, recording.result(), reply))
+        await wait_uncancelled(noting)
+    problem = asking.exception()
+    if problem:
+        message = problem.message if isinstance(problem, ViduError) else f"{problem!r}."
         context.warn(
             Phase.DONE,
-            f"Request {entry.request_id} could not be cancelled at fal, which may finish it and "
-            f"charge for it: {problem.message} Run the same shot again to get its clip.",
+            f"Request {handle.request_id} could not be cancelled at fal, which may finish it and "
+            f"charge for it: {message} Run the same shot again to get its clip.",
             1.0,
         )
 
 
 def warn_of_lost_request(context: Context) -> None:
     """Report that a request cannot be cancelled because its reply was lost, if the user cancels."""
-    if context.cancelled_by_user is not None and context.cancelled_by_user():
+    if context.is_cancelled_by_user():
         context.warn(
             Phase.DONE,
             "fal's reply to the paid request was lost, so it could not be cancelled and may be "
             "charged. Run the same shot again to look for it.",
             1.0,
         )
+
+
+async def _ask(context: Context, handle: RequestHandle) -> CancelReply:
+    return context.provider.cancel(handle)  # blocks this thread, which is its own
+
+
+async def _note(context: Context, entry: Entry, reply: CancelReply | None) -> None:
+    try:
+        if reply is CancelReply.REMOVED:
+            reason = "it was cancelled before fal began with it"
+            await context.ledger.mark_failed(entry, reason, billed=False)
+        else:
+            # The next run of the shot asks what became of it.
+            await context.ledger.mark_cancelled(entry)
+    except ViduError as problem:
+        log.warning("The ledger does not note a cancel: %s", problem.message)

@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..destination import Destination
 from ..ledger import Ledger
 from ..models import Entry
 from ..progress import Phase, Progress, ProgressCallback
 from ..provider import Provider
-from ..request import Request
+from ..request import SEED_MAX, Request
 from ..settings import Settings
+
+
+class ShotLock(Protocol):
+    """The lock of a shot, which one run holds at a time."""
+
+    async def is_held(self) -> bool:
+        """Return whether it is still held."""
+
+
+def draw_seed() -> int:
+    """Return a random seed, 1..2147483647."""
+    return secrets.randbelow(SEED_MAX) + 1
+
+
+def report_waiting(on_progress: ProgressCallback | None) -> Callable[[str], None]:
+    """Return what reports that another run, on the machine of this name, holds the lock."""
+
+    def report(host: str) -> None:
+        where = f" on {host}" if host else ""
+        text = f"This shot is already being generated{where}: waiting for that clip"
+        if on_progress:
+            on_progress(Progress(Phase.WAITING, text, 0.0))
+
+    return report
 
 
 @dataclass(frozen=True)
@@ -24,9 +50,11 @@ class Context:
         destination: Where the clip is saved.
         metadata: Texts to carry inside the file.
         settings: Limits.
+        lock: The lock of the shot; None where nothing can take it away.
         request: The shot; None when only what was paid for is collected, and nothing may be paid.
         on_progress: Called with each moment of progress.
         cancelled_by_user: Asked when the task is cancelled; None means that nobody cancels at fal.
+        draw_seed: Draws a seed, 1..2147483647.
     """
 
     provider: Provider
@@ -34,9 +62,11 @@ class Context:
     destination: Destination
     metadata: Mapping[str, str]
     settings: Settings
+    lock: ShotLock | None
     request: Request | None
     on_progress: ProgressCallback | None = None
     cancelled_by_user: Callable[[], bool] | None = None
+    draw_seed: Callable[[], int] = draw_seed
 
     def notify(self, progress: Progress) -> None:
         """Hand a moment of progress on, if anybody wants it."""
@@ -51,20 +81,9 @@ class Context:
         """Report a moment that must not be overlooked."""
         self.notify(Progress(phase, text, fraction, warning=True))
 
-    def on_waiting(self, host: str) -> None:
-        """Report that another run holds the lock of this shot, on `host` if not on this machine."""
-        where = f" on {host}" if host else ""
-        self.report(
-            Phase.WAITING,
-            f"This shot is already being generated{where}: waiting for that clip",
-            0.0,
-        )
-
-    def max_lifetime_s(self, entry: Entry) -> float:
-        """Return how long the request of `entry` can be under way, in seconds."""
-        if entry.max_lifetime_s is None:
-            return self.settings.max_lifetime_s
-        return entry.max_lifetime_s
+    def is_cancelled_by_user(self) -> bool:
+        """Return whether it is the user who cancelled the task."""
+        return self.cancelled_by_user is not None and self.cancelled_by_user()
 
     def same_account(self, entry: Entry) -> bool:
         """Return whether the provider is asked with the key of the account that made `entry`."""

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from ..errors import ApiStatusError, Charge, ClipGoneError, UnreadableResponseError
-from ..models import Entry, Output
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ..errors import (
+    ApiStatusError,
+    Charge,
+    ClipGoneError,
+    GenerationCancelledError,
+    GenerationError,
+    UnreadableResponseError,
+)
+from ..models import Entry, Output, State
 from .context import Context
 from .renew import Decision, Evidence, decide
+
+BILLED_BY_CHARGE: Mapping[Charge, bool] = MappingProxyType(
+    {Charge.NOT_SPENT: False, Charge.CHARGED: True}
+)
+"""Whether fal billed a failed request; it is unknown for any other charge."""
 
 REMOVED = "the request was cancelled and removed at fal"
 
@@ -14,9 +29,13 @@ async def recover_from_history(context: Context, entry: Entry) -> Entry:
     """Move a row whose request fal answers 404 for to FINISHED, or to FAILED when it has ended.
 
     Raises:
+        GenerationError: The history tells why it ended; the row is FAILED.
         ClipGoneError: The history does not have it.
     """
-    output = await find_in_history(context, entry, Charge.MAYBE_SPENT)
+    try:
+        output = await find_in_history(context, entry, Charge.MAYBE_SPENT)
+    except GenerationError as failure:
+        return await end_failed(context, entry, failure)
     if output:
         return await context.ledger.mark_finished(entry, output)
     same_account = context.same_account(entry)
@@ -31,6 +50,15 @@ async def recover_from_history(context: Context, entry: Entry) -> Entry:
     )
 
 
+async def end_failed(context: Context, entry: Entry, failure: GenerationError) -> Entry:
+    """Move a row to FAILED, and raise `failure` unless the user had asked for this end."""
+    billed = BILLED_BY_CHARGE.get(failure.charge)
+    failed = await context.ledger.mark_failed(entry, failure.message, billed=billed)
+    if entry.state is State.CANCELLED and isinstance(failure, GenerationCancelledError):
+        return failed  # now the clip is wanted again
+    raise failure
+
+
 async def find_in_history(context: Context, entry: Entry, charge: Charge) -> Output | None:
     """Return the output of the row's request, when fal's history has one.
 
@@ -40,6 +68,7 @@ async def find_in_history(context: Context, entry: Entry, charge: Charge) -> Out
         charge: What became of the money, should the history be unreadable.
 
     Raises:
+        GenerationError: The history shows that it ended with an error.
         ClipGoneError: The history cannot be read.
     """
     assert entry.handle is not None

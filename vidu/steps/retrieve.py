@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import Charge, ClipGoneError, CorruptClipError, SaveError, UnsafeUrlError
 from ..files import remove_file, sha256_of
 from ..media.mux import write_clip
+from ..media.packets import hash_packets
 from ..media.video import Probe, check
 from ..models import Entry, Output, SavedFile
 from ..progress import Phase
@@ -135,6 +136,7 @@ def _save(context: Context, part: Path, probe: Probe) -> SavedFile:
             write_clip(part, whole, context.metadata)
             # Before it has its name: another program may take it away at once.
             size, sha256 = whole.stat().st_size, sha256_of(whole)
+            content_sha256 = hash_packets(whole)
             path = destination.claim(whole, ".mp4")
         finally:
             _discard(whole)
@@ -147,6 +149,7 @@ def _save(context: Context, part: Path, probe: Probe) -> SavedFile:
         fps=probe.fps,
         frame_count=probe.frame_count,
         duration_s=probe.duration_s,
+        content_sha256=content_sha256,
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from ..errors import ServiceError, SubmissionUnknownError
 from ..models import Entry, RequestHandle
 from ..progress import Phase
+from ..stopwatch import Stopwatch
+from .cancel import warn_of_lost_request
 from .context import Context
 from .renew import Decision, Evidence, decide
 
@@ -20,12 +21,19 @@ async def search(context: Context, entry: Entry) -> Entry:
     Raises:
         SubmissionUnknownError: fal's history cannot be read, or not with this key.
     """
-    submitting_at = entry.submitting_at or entry.reserved_at
-    # From here on by a clock that nobody sets: a corrected time must not make a job look dead.
-    posted_s = time.monotonic() - max(0.0, context.ledger.now() - submitting_at)
-    max_lifetime_s = context.max_lifetime_s(entry)
+    try:
+        return await _search(context, entry)
+    except asyncio.CancelledError:
+        warn_of_lost_request(context)
+        raise
+
+
+async def _search(context: Context, entry: Entry) -> Entry:
+    watch = Stopwatch()
+    max_lifetime_s = entry.max_lifetime_s or context.settings.max_lifetime_s()
     while True:
-        age_s = time.monotonic() - posted_s
+        # Before fal is asked: only what it lacks after the longest life has never arrived.
+        age_s = await _age_s(context, entry, watch)
         handle = await _look(context, entry)
         if handle:
             context.report(Phase.SEARCHING, "Found the request at fal: going on with it", 0.1)
@@ -52,15 +60,28 @@ async def search(context: Context, entry: Entry) -> Entry:
         await asyncio.sleep(min(SEARCH_EVERY_S, max(0.2, max_lifetime_s - age_s)))
 
 
-async def _look(context: Context, entry: Entry) -> RequestHandle | None:
-    known = {row.request_id for row in await context.ledger.entries()}
+async def _age_s(context: Context, entry: Entry, watch: Stopwatch) -> float:
+    """Return how old the request is at least, in seconds.
 
+    The clock of this machine may be set and its wall time is never asked: fal's own clock tells,
+    or, where fal did not tell its time, how long this run has been looking.
+    """
+    now = await context.provider.server_time()
+    if now is None or entry.submitting_server_time is None:
+        return watch.elapsed_s()
+    return now - entry.submitting_server_time
+
+
+async def _look(context: Context, entry: Entry) -> RequestHandle | None:
     async def is_known(request_id: str) -> bool:
-        return request_id in known
+        return await context.ledger.has_request(request_id)
 
     try:
         return await context.provider.find_lost_request(
-            entry.endpoint, entry.arguments or {}, None, is_known=is_known
+            entry.endpoint,
+            entry.arguments or {},
+            entry.submitting_server_time,
+            is_known=is_known,
         )
     except ServiceError as problem:
         raise SubmissionUnknownError(

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from ..errors import Charge, LedgerUnavailableError, SubmissionUnknownError, ViduError
 from ..models import Entry, RequestHandle
 from ..progress import Phase
 from ..request import Request
 from ..retry import retry
-from ..threads import wait_uncancelled
+from ..threads import start_apart, wait_uncancelled
 from .cancel import cancel_if_user_did, warn_of_lost_request
 from .context import Context
+from .send_gate import NotSentError, SendGate, SleptError
 
 MOST_WRITES = 4
 """How often the ledger is asked to write a request's id."""
@@ -24,7 +27,7 @@ log = logging.getLogger(__name__)
 async def submit(context: Context, entry: Entry) -> Entry:
     """Move a RESERVED row to SUBMITTED, or to SUBMITTING when no clear reply came.
 
-    A POST that is under way is followed to its reply although the task is cancelled: only with the
+    A POST that has left is followed to its reply although the task is cancelled: only with the
     reply can the request be collected, or cancelled at fal.
 
     Raises:
@@ -35,48 +38,68 @@ async def submit(context: Context, entry: Entry) -> Entry:
     if request is None:
         return await context.ledger.mark_unsent(entry, "its run ended before it was sent")
     try:
-        context.report(Phase.UPLOADING, "Uploading", 0.02)
-        urls = {
-            role: [await context.provider.upload(medium) for medium in media]
-            for role, media in request.media.items()
-        }
-        entry = await context.ledger.mark_submitting(
-            entry,
-            request.arguments(urls),
-            max_lifetime_s=context.settings.max_lifetime_s,
-            account=context.provider.account,
-        )
+        arguments = await _upload(context, request)
+        gate = SendGate(context, request, entry, arguments, await context.provider.server_time())
         context.report(Phase.SUBMITTING, "Submitting the request", 0.08)
     except BaseException as error:
         await _mark_unsent(context, entry, error)
         raise
-    posting = asyncio.ensure_future(_post(context, entry, request))
+    posting = start_apart(lambda: _post(context, request, gate))
     try:
-        return await asyncio.shield(posting)
+        handle = await asyncio.shield(posting)
     except asyncio.CancelledError:
-        await wait_uncancelled(posting)
-        if posting.exception() is None:
-            await _cancel(context, posting.result())
+        gate.close()
+        await _follow_and_cancel(context, gate, posting)
         raise
-
-
-async def _post(context: Context, entry: Entry, request: Request) -> Entry:
-    try:
-        handle = await context.provider.submit(request.endpoint, entry.arguments or {})
+    except SleptError as slept:
+        return await context.ledger.mark_unsent(gate.entry, str(slept))
     except SubmissionUnknownError as unknown:
         context.warn(Phase.SEARCHING, unknown.message, 0.08)
-        return entry
+        return gate.entry
     except ViduError as error:
-        await _mark_unsent(context, entry, error)
+        await _mark_unsent(context, gate.entry, error)
         raise
-    return await _record_submission(context, entry, handle)
+    recording = start_apart(lambda: _record_submission(context, gate.entry, handle))
+    try:
+        return await asyncio.shield(recording)
+    except asyncio.CancelledError:
+        await cancel_if_user_did(context, handle, recording)
+        raise
 
 
-async def _cancel(context: Context, entry: Entry) -> None:
-    if entry.handle:
-        await cancel_if_user_did(context, entry)
-    else:
+async def _upload(context: Context, request: Request) -> Mapping[str, Any]:
+    """Upload the media and return the body of the POST."""
+    context.report(Phase.UPLOADING, "Uploading", 0.02)
+    urls = {
+        role: [await context.provider.upload(medium) for medium in media]
+        for role, media in request.media.items()
+    }
+    arguments = dict(request.arguments(urls))
+    if not request.media and not request.seed and context.provider.charges:
+        # Without an upload nothing else tells a lost request from another with the same words.
+        arguments["seed"] = context.draw_seed()
+    return arguments
+
+
+async def _post(context: Context, request: Request, gate: SendGate) -> RequestHandle:
+    return await context.provider.submit(
+        request.endpoint, gate.arguments, before_sending=gate.pass_through
+    )
+
+
+async def _follow_and_cancel(
+    context: Context, gate: SendGate, posting: asyncio.Future[RequestHandle]
+) -> None:
+    await wait_uncancelled(posting)
+    error = posting.exception()
+    if error is None:
+        handle = posting.result()
+        recording = start_apart(lambda: _record_submission(context, gate.entry, handle))
+        await cancel_if_user_did(context, handle, recording)
+    elif isinstance(error, SubmissionUnknownError):
         warn_of_lost_request(context)
+    elif isinstance(error, (NotSentError, ViduError)):
+        await _mark_unsent(context, gate.entry, error)
 
 
 async def _record_submission(context: Context, entry: Entry, handle: RequestHandle) -> Entry:

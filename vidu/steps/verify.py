@@ -9,9 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import CorruptClipError
 from ..files import remove_file, sha256_of
-from ..media.video import check
+from ..media.packets import hash_packets
 from ..models import Entry, SavedFile
 from .context import Context
 
@@ -38,8 +37,8 @@ def find_saved_file(entry: Entry, folder: Path) -> SavedFile | None:
     """Return the file of a row that was saved once, wherever it is now.
 
     It is the clip when it is the same file, in its place or moved to somewhere below `folder`. It
-    is the clip as well when the file in its place decodes whole with the size and the frames of
-    the clip: somebody wrote a title or a rating into it.
+    is the clip as well when the file in its place has the same packets: somebody wrote a title or
+    a rating into it.
 
     Args:
         entry: The row.
@@ -68,16 +67,12 @@ def _namesakes(file: SavedFile, folder: Path) -> Iterator[Path]:
 
 
 def _edited(file: SavedFile) -> SavedFile | None:
+    content = hash_packets(file.path) if file.content_sha256 else None
+    if content is None or content != file.content_sha256:
+        return None
     try:
-        clip = check(file.path)
-        if (clip.width, clip.height, clip.frame_count) != (
-            file.width,
-            file.height,
-            file.frame_count,
-        ):
-            return None
         return replace(file, size=file.path.stat().st_size, sha256=sha256_of(file.path))
-    except (OSError, CorruptClipError):
+    except OSError:
         return None
 
 

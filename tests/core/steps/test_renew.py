@@ -174,7 +174,7 @@ async def test_a_file_that_can_not_be_read_is_not_paid_for_anew(fal, vidu_home, 
 async def test_its_life_is_that_of_the_settings_it_was_made_with(fal, vidu_home, clips):
     fal.set_faults("accepted_then_dropped:1,slow:1")
     await interrupted(shot(), vidu_home, clips, Phase.SEARCHING, by_user=False)
-    assert row(vidu_home).max_lifetime_s == SHORT.max_lifetime_s > 2 * BRIEF.max_lifetime_s
+    assert row(vidu_home).max_lifetime_s == SHORT.max_lifetime_s() > 2 * BRIEF.max_lifetime_s()
     clip = await run(shot(), vidu_home, clips, settings=BRIEF)
     assert problems(fal, vidu_home, clips, shot(), clip) == []
     assert len(jobs_of(fal, shot())) == 1
@@ -318,7 +318,7 @@ async def test_another_accounts_listing_proves_nothing(open_fal, vidu_home, clip
     options = {"by_user": False, "settings": BRIEF}
     await interrupted(shot(), vidu_home, clips, Phase.SEARCHING, **options)
     other = open_fal()
-    await asyncio.sleep(BRIEF.max_lifetime_s)
+    await asyncio.sleep(BRIEF.max_lifetime_s())
     with pytest.raises(errors.SubmissionUnknownError, match="another fal key"):
         await run(shot(), vidu_home, clips, settings=BRIEF)
     assert (jobs_of(other, shot()), row(vidu_home).state) == ([], State.SUBMITTING)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import av
 import pytest
+from blocking_ledger import BlockingLedger
 
 from vidu import errors
 from vidu.destination import Destination
-from vidu.ledger.ledger import Ledger
 from vidu.library import load_or_resume
 from vidu.media.video import check
 from vidu.models import State
@@ -22,7 +22,7 @@ from ...support.shots import run, shot
 
 
 def row(home):
-    with Ledger.open(home) as ledger:
+    with BlockingLedger.open(home) as ledger:
         return ledger.active(shot().fingerprint)
 
 
@@ -162,3 +162,15 @@ async def test_generate_disk_that_fills_up_leaves_the_download_alone(
     await run(shot(), vidu_home, clips)
     assert [path.name for path in clips.iterdir()] == ["clip_00001.mp4"]
     assert fal.ledger()["counts"]["downloads"] == 1
+
+
+async def test_generate_another_shots_clip_in_its_place_is_not_taken_for_it(fal, vidu_home, clips):
+    first = await run(shot(1), vidu_home, clips)
+    first.path.unlink()
+    other = await run(shot(2), vidu_home, clips)
+    assert other.path == first.path
+    assert (other.width, other.height, other.frame_count) == (64, 48, 8)
+    fal.set_faults("clip_gone")
+    with pytest.raises(errors.ClipGoneError, match="gone, changed or cannot be read"):
+        await run(shot(1), vidu_home, clips)
+    assert (await run(shot(2), vidu_home, clips)).path == other.path

@@ -1,0 +1,57 @@
+"""A request that fal no longer serves: its row ends by itself where fal's history says why."""
+
+from __future__ import annotations
+
+import pytest
+from blocking_ledger import BlockingLedger
+
+from vidu import errors
+from vidu.models import State
+from vidu.progress import Phase
+
+from ...support.shots import interrupted, jobs_of, problems, run, shot, until
+
+
+def newest(home):
+    with BlockingLedger.open(home) as ledger:
+        return ledger.entries()[0]
+
+
+async def test_poll_request_cancelled_and_removed_at_fal_is_made_again(open_fal, vidu_home, clips):
+    fal = open_fal(generation_seconds=3)
+    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=True)
+    assert newest(vidu_home).state in (State.CANCELLED, State.FAILED)
+    await until(lambda: jobs_of(fal, shot())[0]["state"] == "COMPLETED")
+    fal.set_faults("request_removed:1")
+    clip = await run(shot(), vidu_home, clips)
+    fal.set_faults("")
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 2
+
+
+async def test_poll_request_refused_and_expired_meanwhile_ends_with_its_reason(
+    open_fal, vidu_home, clips
+):
+    fal = open_fal(generation_seconds=1)
+    fal.set_faults("content_policy_violation:1")
+    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=False)
+    await until(lambda: jobs_of(fal, shot())[0]["state"] == "COMPLETED")
+    fal.set_faults("status_expired,result_expired")
+    with pytest.raises(errors.GenerationError, match=r"content checker|422"):
+        await run(shot(), vidu_home, clips)
+    assert newest(vidu_home).state is State.FAILED
+    fal.set_faults("")
+    clip = await run(shot(), vidu_home, clips)
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+
+
+async def test_poll_accepted_request_that_fal_forgot_is_not_paid_again_unasked(
+    open_fal, vidu_home, clips
+):
+    fal = open_fal(generation_seconds=1)
+    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=False)
+    await until(lambda: jobs_of(fal, shot())[0]["state"] == "COMPLETED")
+    fal.set_faults("request_removed")
+    with pytest.raises(errors.ClipGoneError, match="not known whether fal charged"):
+        await run(shot(), vidu_home, clips)
+    assert len(jobs_of(fal, shot())) == 1

@@ -1,0 +1,282 @@
+"""The paid POST: written down, sent once, and followed to its reply whatever ends the run."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+from blocking_ledger import BlockingLedger
+
+from vidu import errors
+from vidu.builders import text_to_video
+from vidu.credentials import find_key
+from vidu.destination import Destination
+from vidu.fal.client import Fal
+from vidu.generate import generate
+from vidu.ledger import open_ledger
+from vidu.ledger.ledger import LEDGER_FILE
+from vidu.models import State
+from vidu.progress import Phase
+from vidu.steps.send_gate import LONGEST_PAUSE_S, SendGate, SleptError
+
+from ...support.shots import SHORT, interrupted, jobs_of, problems, run, shot, until
+
+PATIENT = replace(SHORT, read_timeout_s=10.0, queue_limit_s=60.0, generation_limit_s=60.0)
+
+
+def rows(home):
+    with BlockingLedger.open(home) as ledger:
+        return ledger.entries()
+
+
+def cancels(fal) -> int:
+    return fal.ledger()["counts"]["cancels"]
+
+
+# Cancelled while it is under way.
+
+
+@pytest.mark.parametrize("by_user", [True, False])
+def test_submit_under_way_when_its_loop_ends_is_followed_to_its_reply(
+    by_user, open_fal, vidu_home, clips
+):
+    """ComfyUI waits 0.7 s after Cancel; then its loop ends and cancels every task of it."""
+    fal = open_fal(generation_seconds=20)
+    fal.set_faults("slow_accept:1")
+    told = []
+
+    async def prompt() -> None:
+        options = {"cancelled_by_user": lambda: by_user, "on_progress": told.append}
+        task = asyncio.create_task(run(shot(), vidu_home, clips, settings=PATIENT, **options))
+        await until(lambda: jobs_of(fal, shot()))
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.2)
+        assert not task.done()
+
+    asyncio.run(prompt())
+    (job,) = jobs_of(fal, shot())
+    (row,) = rows(vidu_home)
+    assert row.request_id == job["request_id"]
+    assert cancels(fal) == by_user
+    if by_user:
+        assert (row.state in (State.CANCELLED, State.FAILED), job["billed"]) == (True, False)
+    else:
+        assert row.state is State.SUBMITTED
+    assert not [progress for progress in told if progress.warning]
+
+
+async def test_submit_cancelled_before_a_byte_left_sends_nothing(fal, vidu_home, clips):
+    connecting, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    class Slow(Fal):
+        async def submit(self, endpoint, arguments, *, before_sending):
+            async def wait_for_the_connection():
+                loop.call_soon_threadsafe(connecting.set)
+                await asyncio.to_thread(go_on.wait)
+                await before_sending()
+
+            return await super().submit(endpoint, arguments, before_sending=wait_for_the_connection)
+
+    async with Slow(find_key(vidu_home).secret, SHORT) as slow, open_ledger(vidu_home) as ledger:
+        destination = Destination(clips, "clip")
+        task = asyncio.create_task(generate(shot(), slow, ledger, destination, settings=SHORT))
+        await connecting.wait()
+        task.cancel()
+        await asyncio.sleep(0.1)
+        go_on.set()
+        await asyncio.wait({task})
+    assert task.cancelled()
+    assert fal.ledger()["counts"]["jobs"] == 0
+    assert [(row.state, row.billed) for row in rows(vidu_home)] == [(State.FAILED, False)]
+
+
+async def test_submit_cancelled_with_a_locked_ledger_is_cancelled_at_fal_at_once(
+    open_fal, vidu_home, clips
+):
+    fal = open_fal(generation_seconds=20)
+    held = []
+
+    class Busy(Fal):
+        async def submit(self, endpoint, arguments, *, before_sending):
+            handle = await super().submit(endpoint, arguments, before_sending=before_sending)
+            db = sqlite3.connect(
+                vidu_home / LEDGER_FILE, isolation_level=None, check_same_thread=False
+            )
+            db.execute("BEGIN IMMEDIATE")
+            held.append(db)
+            return handle
+
+    async with Busy(find_key(vidu_home).secret, PATIENT) as busy, open_ledger(vidu_home) as ledger:
+        options = {"settings": PATIENT, "cancelled_by_user": lambda: True}
+        task = asyncio.create_task(
+            generate(shot(), busy, ledger, Destination(clips, "clip"), **options)
+        )
+        await until(lambda: held)
+        task.cancel()
+        await until(lambda: cancels(fal))
+        assert not task.done()
+        held.pop().close()
+        await asyncio.wait({task})
+    (job,) = jobs_of(fal, shot())
+    assert (job["billed"], rows(vidu_home)[0].request_id) == (False, job["request_id"])
+
+
+async def test_cancel_that_fal_does_not_take_is_told_as_a_warning(open_fal, vidu_home, clips):
+    fal = open_fal(generation_seconds=2)
+    told = []
+
+    def on_progress(progress):
+        told.append(progress)
+        if progress.phase is Phase.GENERATING:
+            fal.set_faults("cancel_reset")
+
+    options = {"on_progress": on_progress, "cancelled_by_user": lambda: True}
+    task = asyncio.create_task(run(shot(), vidu_home, clips, **options))
+    await until(lambda: any(progress.phase is Phase.GENERATING for progress in told))
+    task.cancel()
+    await asyncio.wait({task})
+    (warning,) = [progress.text for progress in told if progress.warning]
+    (job,) = jobs_of(fal, shot())
+    assert warning.startswith(f"Request {job['request_id']} could not be cancelled at fal")
+    assert "Run the same shot again to get its clip" in warning
+    fal.set_faults("")
+    clip = await run(shot(), vidu_home, clips)
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 1
+
+
+# Not sent.
+
+
+async def test_submit_on_a_machine_that_slept_is_written_down_again(
+    fal, vidu_home, clips, monkeypatch
+):
+    monkeypatch.setattr("vidu.steps.send_gate.LONGEST_PAUSE_S", 1.0)
+
+    naps_s = [1.5]
+
+    class Sleepy(Fal):
+        async def submit(self, endpoint, arguments, *, before_sending):
+            if naps_s:
+                await asyncio.sleep(naps_s.pop())
+            return await super().submit(endpoint, arguments, before_sending=before_sending)
+
+    async with Sleepy(find_key(vidu_home).secret, SHORT) as sleepy, open_ledger(vidu_home) as book:
+        clip = await generate(shot(), sleepy, book, Destination(clips, "clip"), settings=SHORT)
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert fal.ledger()["counts"]["submits"] == {"queue.fal.run": 1}
+    kept, slept = rows(vidu_home)
+    assert (kept.state, slept.state, slept.billed) == (State.SAVED, State.FAILED, False)
+    assert "slept" in slept.failure
+
+
+class Book:
+    """A ledger that notes what is written."""
+
+    def __init__(self):
+        self.written = []
+
+    async def mark_submitting(self, entry, arguments, **facts):
+        self.written.append(facts)
+        return entry
+
+
+class Lock:
+    def __init__(self, *, held: bool):
+        self.held = held
+
+    async def is_held(self) -> bool:
+        return self.held
+
+
+def gate(clocks, *, lock=None, server_time=None) -> SendGate:
+    class Provider:
+        account = "mine"
+
+    class Context:
+        ledger, provider, settings = Book(), Provider(), SHORT
+
+    Context.lock = lock
+    return SendGate(Context(), shot(), "the row", {}, server_time, clocks)
+
+
+@pytest.mark.parametrize("jump_s", [LONGEST_PAUSE_S + 1, 8 * 3600.0, -3600.0])
+@pytest.mark.parametrize("sleeping", ["wall", "monotonic"])
+async def test_send_gate_after_a_jump_of_either_clock_lets_nothing_through(jump_s, sleeping):
+    times = {"wall": 1e9, "monotonic": 50.0}
+    closed = gate((lambda: times["wall"], lambda: times["monotonic"]))
+    times[sleeping] += jump_s
+    with pytest.raises(SleptError):
+        await closed.pass_through()
+
+
+async def test_send_gate_writes_fals_time_of_the_very_moment():
+    times = {"wall": 1e9, "monotonic": 50.0}
+    open_gate = gate((lambda: times["wall"], lambda: times["monotonic"]), server_time=7e8)
+    times["monotonic"] += 5
+    await open_gate.pass_through()
+    assert open_gate._context.ledger.written[0]["server_time"] == 7e8 + 5
+
+
+async def test_send_gate_without_the_lock_of_the_shot_lets_nothing_through():
+    lost = gate((lambda: 0.0, lambda: 0.0), lock=Lock(held=False))
+    with pytest.raises(errors.LedgerUnavailableError, match="lock of this shot was lost"):
+        await lost.pass_through()
+    await gate((lambda: 0.0, lambda: 0.0), lock=Lock(held=True)).pass_through()
+
+
+# Requests without media.
+
+
+def text_shot(seed: int = 0):
+    return text_to_video("The tide comes in", model="Q1", seed=seed)
+
+
+async def test_submit_without_media_draws_the_seed_and_says_it(fal, vidu_home, clips):
+    clip = await run(text_shot(), vidu_home, clips)
+    (job,) = fal.ledger()["jobs"]
+    assert job["input"]["seed"] == clip.seed >= 1
+    again = await run(text_shot(), vidu_home, clips)
+    assert (again.path, again.seed, again.cost_usd) == (clip.path, clip.seed, 0)
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+async def test_search_without_media_is_not_answered_with_an_older_twin(
+    seed, open_fal, tmp_path, clips
+):
+    """The same words and, with seed 7, the same seed, made by the same account before."""
+    fal = open_fal(concurrency=9)
+    twin = await run(text_shot(seed), tmp_path / "home", clips / "twin")
+    with closing(sqlite3.connect(tmp_path / "home" / LEDGER_FILE)) as db, db:
+        db.execute("UPDATE shots SET fingerprint = 'another', state = 'failed'")
+    fal.set_faults("accepted_then_dropped:1")
+    clip = await run(text_shot(seed), tmp_path / "home", clips / "own")
+    assert clip.request_id != twin.request_id
+    assert len(fal.ledger()["jobs"]) == 2
+
+
+# By fal's clock.
+
+
+@pytest.mark.parametrize("skew_s", [0.0, -3 * 86_400.0, 2 * 86_400.0])
+@pytest.mark.parametrize("set_by_s", [3600.0, -3600.0])
+async def test_search_with_this_machines_clock_set_between_the_runs_waits_all_the_same(
+    skew_s, set_by_s, open_fal, tmp_path, clips
+):
+    fal = open_fal(generation_seconds=0.3)
+    fal.set_clock_skew(skew_s)
+    fal.set_faults("accepted_then_dropped:1,slow:1")
+    await interrupted(shot(), tmp_path, clips, Phase.SEARCHING, by_user=False)
+    async with (
+        Fal(find_key(tmp_path).secret, SHORT) as provider,
+        open_ledger(tmp_path, now=lambda: time.time() + set_by_s) as ledger,
+    ):
+        clip = await generate(shot(), provider, ledger, Destination(clips, "clip"), settings=SHORT)
+    assert clip.path.is_file()
+    assert len(jobs_of(fal, shot())) == 1

@@ -1,0 +1,32 @@
+"""The content of a clip's file, without the metadata around it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from .video import open_mp4
+
+
+def hash_packets(path: Path) -> str | None:
+    """Return the SHA-256 over the packets of a clip's streams, in hex digits.
+
+    It is the same for a file that was written again with other metadata or another index.
+
+    Args:
+        path: The clip.
+
+    Returns:
+        The hash, or None when the file cannot be read as an mp4.
+    """
+    import av
+
+    try:
+        with open_mp4(path) as container:
+            streams = [stream for stream in container.streams if stream.type in ("video", "audio")]
+            digests = {stream.index: hashlib.sha256(stream.type.encode()) for stream in streams}
+            for packet in container.demux(streams):
+                digests[packet.stream_index].update(bytes(packet))
+    except (av.FFmpegError, OSError):
+        return None
+    return hashlib.sha256(b"".join(digest.digest() for digest in digests.values())).hexdigest()
