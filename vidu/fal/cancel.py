@@ -6,9 +6,10 @@ It outlives the event loop that is torn down around it, and no slow look-up of a
 from __future__ import annotations
 
 import json
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from threading import Thread
+from contextlib import suppress
+from threading import Event, Thread
 
 import httpx
 from fal_client.client import BackupDomainTransport
@@ -25,7 +26,9 @@ from .responses import error_from_response
 from .trust import create_tls_context
 
 CANCEL_TIMEOUT_S = 5.0
-ATTEMPT_TIMEOUT_S = 2.0
+SECOND_AFTER_S = 2.0
+"""When no answer has come, a second request goes out; the first may still be answered."""
+
 FIRST_DELAY_S = 0.2
 MAX_REPLY_BYTES = 65_536
 
@@ -39,25 +42,33 @@ def cancel_request(handle: RequestHandle, key: Secret) -> CancelReply:
     """
     require_fal_urls(handle)
     answer: Future[CancelReply] = Future()
+    failed = Event()
+
+    def put() -> CancelReply:
+        try:
+            return _put(handle, key)
+        except BaseException:
+            failed.set()
+            raise
 
     def ask() -> None:
         try:
-            reply = retry_blocking(
-                lambda: _put(handle, key),
-                timeout_s=CANCEL_TIMEOUT_S,
-                first_delay_s=FIRST_DELAY_S,
-            )
-            answer.set_result(reply)
+            reply = retry_blocking(put, timeout_s=CANCEL_TIMEOUT_S, first_delay_s=FIRST_DELAY_S)
         except BaseException as error:
-            answer.set_exception(error)
+            with suppress(InvalidStateError):
+                answer.set_exception(error)
+        else:
+            with suppress(InvalidStateError):
+                answer.set_result(reply)
 
-    Thread(target=ask, name="vidu-cancel", daemon=True).start()
-    try:
-        return answer.result(CANCEL_TIMEOUT_S)
-    except FutureTimeoutError:
-        raise ConnectionFailedError(
-            f"fal did not respond to the cancel request within {CANCEL_TIMEOUT_S:.0f} s."
-        ) from None
+    for wait_s in (SECOND_AFTER_S, CANCEL_TIMEOUT_S - SECOND_AFTER_S):
+        if not failed.is_set():  # one that failed is sent again by its own thread
+            Thread(target=ask, name="vidu-cancel", daemon=True).start()
+        with suppress(FutureTimeoutError):
+            return answer.result(wait_s)
+    raise ConnectionFailedError(
+        f"fal did not respond to the cancel request within {CANCEL_TIMEOUT_S:.0f} s."
+    )
 
 
 def _put(handle: RequestHandle, key: Secret) -> CancelReply:
@@ -68,7 +79,7 @@ def _put(handle: RequestHandle, key: Secret) -> CancelReply:
         with (
             httpx.Client(
                 transport=BackupDomainTransport(transport=transport),
-                timeout=ATTEMPT_TIMEOUT_S,
+                timeout=CANCEL_TIMEOUT_S,
                 trust_env=False,
             ) as client,
             client.stream("PUT", url, headers=headers) as streamed,

@@ -132,7 +132,7 @@ class RequestHistory:
             for item in page["items"]:
                 yield item
             cursor = _next_cursor(page)
-            if cursor is None:
+            if cursor is None or (cursor in cursors and _is_end(page)):
                 return
             if cursor in cursors:
                 raise UnreadableResponseError(
@@ -159,6 +159,11 @@ def _parse_page(response: httpx.Response) -> dict[str, Any]:
     return page
 
 
+def _is_end(page: Mapping[str, Any]) -> bool:
+    """Return whether a page that leads where the reader was already is the last one."""
+    return not page["items"] and not page.get("has_more")
+
+
 def _request_id(item: Mapping[str, Any]) -> str:
     """Return the id of an item, or "" when it has none that a request can be asked for by."""
     request_id = item.get("request_id")
@@ -170,8 +175,7 @@ def _next_cursor(page: Mapping[str, Any]) -> str | None:
     """Return where the next page begins, or None where the listing ends for certain."""
     has_more, cursor = page.get("has_more"), page.get("next_cursor")
     if isinstance(cursor, (str, int)) and cursor != "":
-        # A cursor counts even where `has_more` denies it; an empty page cannot lead further.
-        return str(cursor) if page["items"] or has_more else None
+        return str(cursor)  # it counts even where `has_more` denies it, and on an empty page
     if has_more not in (None, False) or cursor not in (None, ""):
         raise UnreadableResponseError(
             "fal's listing of requests does not tell where it goes on.", retryable=False

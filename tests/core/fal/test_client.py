@@ -382,6 +382,19 @@ async def test_cancel_one_failure_is_tried_again_within_five_seconds(trouble, ra
     assert len(fal_server.received) == 2
 
 
+async def test_cancel_slow_answer_is_waited_for_beside_a_second_request(raw_fal):
+    def respond(_: Received, connection: socket.socket) -> None:
+        time.sleep(3)
+        connection.sendall(response('{"status": "OK"}'))
+
+    fal_server = raw_fal(respond)
+    started = time.monotonic()
+    async with client() as fal:
+        assert await asyncio.to_thread(fal.cancel, HANDLE) is CancelReply.REMOVED
+    assert time.monotonic() - started < 4.5
+    assert len(fal_server.received) == 2
+
+
 @pytest.mark.parametrize(
     "trouble", [response("nginx", 502), silent, drip, endless(500)], ids=name_of
 )

@@ -289,8 +289,13 @@ async def test_find_cursor_is_followed_whatever_has_more_says(more):
     assert listing.queries[1]["cursor"] == str(more["next_cursor"])
 
 
-async def test_find_empty_page_with_a_cursor_and_no_more_is_the_end():
-    listing = Listing(page(OTHER, next_cursor="c"), page(next_cursor="d"))
+async def test_find_empty_page_with_a_cursor_is_followed():
+    listing = Listing(page(next_cursor="c"), page(OURS))
+    assert await listing.find() == "r-1"
+
+
+async def test_find_empty_page_that_leads_to_itself_is_the_end():
+    listing = Listing(page(OTHER, next_cursor="c"), page(next_cursor="c"))
     assert await listing.find() is None
     assert len(listing.queries) == 2
 
