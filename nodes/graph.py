@@ -22,6 +22,9 @@ RUN_INPUTS = frozenset(
 ONE_IMAGE_OUT = frozenset({"LoadImage", "LoadImageMask", "LoadImageOutput"})
 """Nodes that put out one image, animated files aside."""
 
+SPLIT_INPUTS = frozenset({"image", "end_image"})
+"""Inputs of which each picture of a batch is a shot; elsewhere a batch is one shot's references."""
+
 SAME_COUNT = frozenset({"ImageScale", "ImageScaleBy", "ImageInvert", "ImageCrop", "ImageSharpen"})
 """Nodes that put out as many images as they are given."""
 
@@ -125,13 +128,17 @@ def _file_states(node: GraphNode) -> Iterator[tuple[str, int, int]]:
 
 def count_shots(graph: Graph, node_id: str, depth: int = 0) -> int | None:
     """Return how many shots a node of the pack makes, or None where only the run can tell."""
-    counts = [_count_values(graph, link, depth + 1) for link in graph.nodes[node_id].links.values()]
+    node = graph.nodes[node_id]
+    counts = [
+        _count_values(graph, link, depth + 1, is_split=not node.is_ours or name in SPLIT_INPUTS)
+        for name, link in node.links.items()
+    ]
     if None in counts:
         return None
     return max([1, *(count for count in counts if count is not None)])
 
 
-def _count_values(graph: Graph, link: Link, depth: int) -> int | None:
+def _count_values(graph: Graph, link: Link, depth: int, *, is_split: bool) -> int | None:
     node = graph.nodes.get(link.node_id)
     if node is None or depth > MAX_DEPTH:
         return None
@@ -143,7 +150,9 @@ def _count_values(graph: Graph, link: Link, depth: int) -> int | None:
         names = [value for value in node.inputs.values() if isinstance(value, str)]
         return None if any(host.is_animated(name) for name in names) else 1
     kind = host.output_kind(node.class_type, link.slot)
-    if kind is None or kind.is_list or (kind.is_batch and node.class_type not in SAME_COUNT):
+    if kind is None or kind.is_list:
+        return None
+    if kind.is_batch and is_split and node.class_type not in SAME_COUNT:
         return None
     return count_shots(graph, link.node_id, depth)
 

@@ -8,11 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ...vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from ...vidu.ledger import Ledger, open_ledger
 from ...vidu.models import Entry, State
 from .. import host
 from ..graph import Graph, count_shots, signature
+from ..price_estimate import Estimate, estimate
 
 
 @dataclass(frozen=True)
@@ -83,17 +83,24 @@ async def _price(
     ledger: Ledger, graph: Graph, node_id: str, recent: Mapping[str, tuple[str, ...]]
 ) -> NodePrice | None:
     node = graph.nodes[node_id]
-    if node.class_type != "FalViduImageToVideo":
+    each = estimate(node.class_type, node.inputs)
+    if each is None:
         return None
     if node.inputs.get("mode") == "draft":
         return NodePrice("draft")
-    usd = VIDU_IMAGE_TO_VIDEO.quote({}, {}).usd
     key = signature(graph, node_id)
-    if key is not None and key in recent:
-        unsaved = [shot for shot in set(recent[key]) if not await _is_saved(ledger, shot)]
-        return NodePrice("exact", usd, len(unsaved)) if unsaved else NodePrice("saved")
-    count = count_shots(graph, node_id)
-    return NodePrice("each", usd) if count is None else NodePrice("exact", usd, count)
+    if key is None or key not in recent:
+        return _of_shots(each, count_shots(graph, node_id))
+    unsaved = [shot for shot in set(recent[key]) if not await _is_saved(ledger, shot)]
+    return _of_shots(each, len(unsaved)) if unsaved else NodePrice("saved")
+
+
+def _of_shots(each: Estimate, count: int | None) -> NodePrice:
+    if each.low != each.high:
+        return NodePrice("from", each.low, count)
+    if count is None:
+        return NodePrice("each", each.high)
+    return NodePrice("up_to" if each.is_upper_bound else "exact", each.high, count)
 
 
 async def _is_saved(ledger: Ledger, fingerprint: str) -> bool:

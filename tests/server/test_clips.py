@@ -101,7 +101,13 @@ def test_the_outputs_are_there_in_the_documented_order(comfy, fal, shot):
 
 
 def test_what_is_asked_of_fal_is_what_the_node_says(comfy, fal, shot):
-    comfy.run(shot(prompt="  A \u706f in the fog.  ", seed=77, movement_amplitude="large"))
+    comfy.run(
+        shot(
+            prompt="  A \u706f in the fog.  ",
+            seed=77,
+            **{"model.movement_amplitude": "large"},
+        )
+    )
     comfy.run(shot(prompt="A lamp in the fog.", seed=0))
     first, second = (job["input"] for job in fal.ledger()["jobs"])
     assert first.pop("image_url").startswith("https://v3b.fal.media/")

@@ -24,10 +24,11 @@ def storyboard():
                     "image": ["2", 0],
                     "prompt": ["2", 1],
                     "seed": ["2", 2],
-                    "movement_amplitude": ["2", 3],
+                    "model": "Vidu",
+                    "model.movement_amplitude": ["2", 3],
                     "mode": "live",
                     "filename_prefix": "video/Board",
-                    "max_clips": 4,
+                    "max_cost": 5.0,
                     **asked,
                 },
             },
@@ -67,7 +68,7 @@ def new_jobs(fal, before: dict) -> list[dict]:
 
 
 def test_each_line_becomes_a_clip_in_order(comfy, fal, storyboard):
-    """Five lines, though max_clips is 4: that guards against a batch wired in by mistake."""
+    """All lines of a list are made side by side."""
     before = fal.ledger()
     history = comfy.run(storyboard(FIVE))
     assert history["status"]["status_str"] == "success"
@@ -176,9 +177,11 @@ def test_a_batch_beside_a_prompt_is_still_limited(comfy, fal, storyboard):
     before = fal.ledger()
     prompt = storyboard("L one.\nL two.", images=5)
     prompt["3"]["inputs"] |= {"image": ["1", 0], "prompt": "L one.", "seed": 3}
-    prompt["3"]["inputs"]["movement_amplitude"] = "auto"
+    prompt["3"]["inputs"] |= {"model.movement_amplitude": "auto", "max_cost": 0.8}
     del prompt["2"]
-    assert "5 images: 5 clips for $1.00, and max_clips is 4." in error_of(comfy.run(prompt))
+    error = error_of(comfy.run(prompt))
+    assert "$1.00 for 5 shots" in error
+    assert "max_cost is $0.80" in error
     assert not new_jobs(fal, before)
 
 
