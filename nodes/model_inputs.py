@@ -130,4 +130,9 @@ def field_input(field: Field) -> io.Input:
                 tooltip=tooltip,
             )
         case Switch():
-            return io.Boolean.Input(field.name, default=field.default, tooltip=tooltip)
+            return io.Boolean.Input(
+                field.name,
+                display_name="music" if field.name == "bgm" else None,
+                default=field.default,
+                tooltip=tooltip,
+            )

@@ -66,13 +66,32 @@ async def prompt_server(pack):
     return server
 
 
+class RunningPrompt:
+    """A queue in which one prompt runs."""
+
+    def __init__(self, prompt_id: str, graph: dict) -> None:
+        self._item = (0, prompt_id, graph)
+
+    def get_current_queue_volatile(self) -> tuple[list, list]:
+        return [self._item], []
+
+
 @pytest.fixture
 def execute(node_classes, output_directory, prompt_server):
     """Runs a node the way the executor does, and returns its io.NodeOutput."""
 
-    async def run(node_id: str, inputs: dict, prompt: dict | None = None, workflow=None):
+    async def run(
+        node_id: str,
+        inputs: dict,
+        prompt: dict | None = None,
+        workflow=None,
+        slots: tuple[int, ...] = (0, 3),
+    ):
         from comfy_execution.utils import CurrentNodeContext
 
+        graph = {"7": {"inputs": {}}}
+        graph |= {f"1{slot}": {"inputs": {"value": ["7", slot]}} for slot in slots}
+        prompt_server.prompt_queue = RunningPrompt("a-prompt", graph)
         hidden = {"PROMPT": prompt, "EXTRA_PNGINFO": {"workflow": workflow}}
         clone = node_classes[node_id].PREPARE_CLASS_CLONE({"hidden_inputs": hidden})
         with CurrentNodeContext("a-prompt", "7", 0):

@@ -32,14 +32,43 @@ def examples() -> list[Path]:
 
 
 def declared_inputs(schema: dict) -> dict[str, tuple]:
-    return {**schema["input"].get("required", {}), **schema["input"].get("optional", {})}
+    """The inputs as they are declared; those inside a choice are not among them."""
+    return flat(schema["input"])
 
 
-def widget_count(schema: dict) -> int:
-    """How many values the front end writes into widgets_values for a node."""
+def flat(inputs: dict) -> dict[str, tuple]:
+    return {**inputs.get("required", {}), **inputs.get("optional", {})}
+
+
+def all_inputs(schema: dict) -> dict[str, tuple]:
+    """The inputs under the names that a prompt has for them, those of every choice included."""
+
+    def expand(inputs: dict, prefix: str = "") -> dict[str, tuple]:
+        expanded = {}
+        for name, (kind, options) in flat(inputs).items():
+            path = f"{prefix}{name}"
+            if kind == "COMFY_AUTOGROW_V3":
+                ((single, declared),) = flat(options["template"]["input"]).items()
+                expanded |= {f"{path}.{each}": declared for each in options["template"]["names"]}
+                assert single
+                continue
+            expanded[path] = (kind, options)
+            for option in options.get("options", ()) if kind == "COMFY_DYNAMICCOMBO_V3" else ():
+                expanded |= expand(option["inputs"], f"{path}.")
+        return expanded
+
+    return expand(schema["input"])
+
+
+def widget_count(inputs: dict, values: list) -> int:
+    """How many of these values the front end wrote for a node's widgets, in order."""
     count = 0
-    for kind, options in declared_inputs(schema).values():
-        if (isinstance(kind, list) or kind in WIDGETS) and not options.get("forceInput"):
+    for kind, options in flat(inputs).values():
+        if kind == "COMFY_DYNAMICCOMBO_V3":
+            (chosen,) = (each for each in options["options"] if each["key"] == values[count])
+            count += 1
+            count += widget_count(chosen["inputs"], values[count:])
+        elif (isinstance(kind, list) or kind in WIDGETS) and not options.get("forceInput"):
             count += 2 if options.get("control_after_generate") else 1
     return count
 
@@ -85,7 +114,7 @@ def test_every_node_has_its_help_page(name):
 def test_every_input_explains_itself(name):
     silent = {
         field
-        for field, (_, options) in declared_inputs(SCHEMAS[name]).items()
+        for field, (_, options) in all_inputs(SCHEMAS[name]).items()
         if not options.get("tooltip")
     }
     assert not silent
@@ -94,7 +123,7 @@ def test_every_input_explains_itself(name):
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_node_has_no_input_for_a_key(name):
-    inputs = {field.lower() for field in declared_inputs(SCHEMAS[name])}
+    inputs = {field.lower() for field in all_inputs(SCHEMAS[name])}
     secret = ("key", "token", "secret", "password", "credential", "auth")
     assert not {field for field in inputs if any(word in field for word in secret)}
 
@@ -109,7 +138,9 @@ def test_web_scripts_know_no_price():
 def test_translations_name_only_what_exists():
     for path in (ROOT / "locales").glob("*/nodeDefs.json"):
         for name, translated in json.loads(path.read_text(encoding="utf-8")).items():
-            assert translated.get("inputs", {}).keys() <= declared_inputs(SCHEMAS[name]).keys()
+            declared = declared_inputs(SCHEMAS[name]).keys() | all_inputs(SCHEMAS[name]).keys()
+            keys = {key.replace(".", "_") for key in declared}  # as the front end looks them up
+            assert translated.get("inputs", {}).keys() <= keys
             outputs = {str(index) for index in range(len(SCHEMAS[name]["output"]))}
             assert translated.get("outputs", {}).keys() <= outputs
 
@@ -126,8 +157,8 @@ def test_an_example_fits_the_schemas(path):
     assert ours
     for node in ours:
         schema = SCHEMAS[node["type"]]
-        assert {slot["name"] for slot in node["inputs"]} <= declared_inputs(schema).keys()
-        assert len(node["widgets_values"]) == widget_count(schema)
+        assert {slot["name"] for slot in node["inputs"]} <= all_inputs(schema).keys()
+        assert len(node["widgets_values"]) == widget_count(schema["input"], node["widgets_values"])
         assert [slot["name"] for slot in node["outputs"]] == list(schema["output_name"])
         assert [slot["type"] for slot in node["outputs"]] == list(schema["output"])
         assert node["properties"]["cnr_id"] == "vidu-on-fal"
