@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ..vidu.errors import Charge, ClipTooLargeError, CostLimitError
 from ..vidu.ledger.ledger import Ledger
-from ..vidu.media.video import free_memory
+from ..vidu.media.memory import free_memory
 from ..vidu.models import State
 from ..vidu.pricing import format_usd
 from ..vidu.request import Request

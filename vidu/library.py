@@ -18,7 +18,7 @@ from .generate import resume
 from .ledger import open_ledger
 from .ledger.ledger import LEDGER_FILE
 from .ledger.schema import open_database
-from .media.video import open_mp4
+from .media.container import open_clip
 from .models import Clip, Entry, SavedFile, State, entry_of
 from .progress import ProgressCallback
 from .session import open_session
@@ -185,7 +185,7 @@ def read_tags(path: Path) -> dict[str, str]:
     import av
 
     try:
-        with open_mp4(path) as container:
+        with open_clip(path) as container:
             return dict(container.metadata)
     except (av.FFmpegError, OSError):
         return {}

@@ -20,7 +20,9 @@ from vidu.generate import generate
 from vidu.media.color import Scratch, write_rgb
 from vidu.media.image import encode
 from vidu.media.mux import save_clip
-from vidu.media.video import WORKING_SHARE, check, decode, probe
+from vidu.media.memory import WORKING_SHARE
+from vidu.media.probe import probe
+from vidu.media.video import check, decode
 from vidu.session import open_session
 from vidu.steps.verify import is_intact
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 from ..errors import ClipTooLargeError, SaveError
 from ..media.image import to_rgb8
-from ..media.video import decode, probe
+from ..media.probe import probe
+from ..media.video import decode
 
 SHEET_COLUMNS = 4
 SHEET_FRAMES = 16

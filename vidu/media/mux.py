@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import SaveError
-from .video import open_mp4
+from ..errors import CorruptClipError, SaveError
+from .container import clip_suffix, container_format, is_fragmented, open_clip
+from .probe import probe
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -21,13 +23,18 @@ BRANDS = ("major_brand", "minor_version", "compatible_brands")
 """What libav reports as metadata and is a fact of the old file's layout."""
 
 
-def write_clip(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
+def write_clip(source: Path, target: Path, metadata: Mapping[str, str]) -> str:
     """Write a clip again: the same packets, its index first, metadata inside; it is on disk then.
+
+    What no mp4 can hold, such as ProRes, is copied byte by byte, without the metadata.
 
     Args:
         source: The clip; it is left alone.
         target: The file to write; after an error, part of it may stand there.
         metadata: Written beside the clip's own, as ComfyUI does: JSON under `workflow`, `prompt`.
+
+    Returns:
+        The ending that the file's name should have: .mp4, or what the clip came as.
 
     Raises:
         SaveError: It could not be written.
@@ -35,20 +42,42 @@ def write_clip(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
     import av
 
     try:
-        _remux(source, target, metadata)
+        try:
+            _remux(source, target, metadata)
+            suffix = ".mp4" if _has_same_frames(source, target) else _copy(source, target)
+        except (ValueError, av.FFmpegError) as error:
+            if isinstance(error, OSError):  # the disk is full, for example: not the clip's fault
+                raise
+            suffix = _copy(source, target)
         with target.open("rb+") as file:
             os.fsync(file.fileno())
+        return suffix
     except (OSError, av.FFmpegError) as error:
         raise SaveError(
             f"The clip could not be written to {target.parent} ({error.strerror})."
         ) from error
 
 
+def _has_same_frames(source: Path, target: Path) -> bool:
+    """Tell whether the muxer took every packet; of an mp4 it always does."""
+    if container_format(source) == "mp4" and not is_fragmented(source):
+        return True
+    try:
+        return probe(source).frame_count == probe(target).frame_count
+    except CorruptClipError:
+        return False
+
+
+def _copy(source: Path, target: Path) -> str:
+    shutil.copyfile(source, target)
+    return clip_suffix(source)
+
+
 def _remux(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
     import av
 
     with (
-        open_mp4(source) as container,
+        open_clip(source) as container,
         av.open(str(target), "w", format="mp4", options=_options(container)) as output,
     ):
         own = {key: value for key, value in container.metadata.items() if key not in BRANDS}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from .video import open_mp4
+from ..errors import CorruptClipError
+from .container import open_clip
 
 
 def hash_packets(path: Path) -> str | None:
@@ -17,16 +18,16 @@ def hash_packets(path: Path) -> str | None:
         path: The clip.
 
     Returns:
-        The hash, or None when the file cannot be read as an mp4.
+        The hash, or None when the file is no video.
     """
     import av
 
     try:
-        with open_mp4(path) as container:
+        with open_clip(path) as container:
             streams = [stream for stream in container.streams if stream.type in ("video", "audio")]
             digests = {stream.index: hashlib.sha256(stream.type.encode()) for stream in streams}
             for packet in container.demux(streams):
                 digests[packet.stream_index].update(bytes(packet))
-    except (av.FFmpegError, OSError):
+    except (av.FFmpegError, CorruptClipError, OSError):
         return None
     return hashlib.sha256(b"".join(digest.digest() for digest in digests.values())).hexdigest()

@@ -1,120 +1,35 @@
-"""A clip's file into frames, and what it is made of."""
+"""A clip's file into frames, checked while it is decoded."""
 
 from __future__ import annotations
 
-import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ClipTooLargeError, CorruptClipError
 from .color import Scratch, write_rgb
-from .rotation import as_stored, orientation
+from .container import check_end, opened_video
+from .memory import decoding_bytes, free_memory
+from .probe import Probe, probe
+from .rotation import as_stored
 
 if TYPE_CHECKING:
     from av import VideoFrame
-    from av.container import InputContainer
-    from av.video.stream import VideoStream
-
-# av is imported where it is used: it takes a good part of a second that ComfyUI's start has not.
-
-WORKING_SHARE, WORKING_BYTES = 0.08, 80_000_000
-"""What decoding needs beside the frames it returns."""
 
 MOST_WORKERS = 8
 """Threads that convert; more of them only wait for libav, and hold frames meanwhile."""
 
-CLOCK_ROUNDING_S = 0.002
-"""How much the steps of an even rate may differ, in seconds: some clocks count milliseconds."""
-
-MICROSECONDS = 1_000_000
-"""libav's unit for a container's duration, in one second."""
+Stop = Callable[[], bool]
 
 
 class DecodeCancelledError(Exception):
     """The decoding was told to stop."""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What a clip is made of.
-
-    Args:
-        width: As shown, after rotation, in pixels.
-        height: As shown, after rotation, in pixels.
-        fps: FrameSelection per second; the average where the rate varies.
-        frame_count: How many frames the container promises.
-        duration_s: Seconds.
-        has_audio: Whether there is an audio stream.
-        variable_frame_rate: Whether some frames stand longer than others.
-        rotation: Degrees clockwise from the stored frames to the shown ones: 0, 90, 180 or 270.
-        mirrored: Whether the stored frames are mirrored, left to right, before they are rotated.
-    """
-
-    width: int
-    height: int
-    fps: float
-    frame_count: int
-    duration_s: float
-    has_audio: bool
-    variable_frame_rate: bool
-    rotation: int
-    mirrored: bool
-
-
-def probe(path: Path) -> Probe:
-    """Read a clip's index and its first frame.
-
-    Raises:
-        CorruptClipError: There is no video in the file, or its first frame does not decode.
-    """
-    with _opened(path) as (container, stream):
-        first, times, discarded = None, [], 0
-        for packet in container.demux(stream):
-            if first is None:
-                first = next(iter(packet.decode()), None)
-            if packet.size:
-                times.append(packet.pts)
-                discarded += packet.is_discard
-        if first is None:
-            raise CorruptClipError(f"No frame of {path.name} decodes.")
-        frame_count = (stream.frames or len(times)) - discarded
-        duration_s = _duration_s(container, stream)
-        rate = stream.average_rate or (frame_count / duration_s if duration_s else 0)
-        rotation, mirrored = orientation(first)
-        size = (first.width, first.height) if rotation % 180 == 0 else (first.height, first.width)
-        return Probe(
-            width=size[0],
-            height=size[1],
-            fps=float(rate),
-            frame_count=frame_count,
-            duration_s=duration_s,
-            has_audio=bool(container.streams.audio),
-            variable_frame_rate=_varies(times, stream),
-            rotation=rotation,
-            mirrored=mirrored,
-        )
-
-
-def check(path: Path) -> Probe:
-    """Decode every frame and return what the clip is made of.
-
-    Raises:
-        CorruptClipError: Not every frame that the container promises decodes.
-    """
-    clip = probe(path)
-    deque(_frames(path, clip, never), maxlen=0)
-    return clip
 
 
 def never() -> bool:
@@ -122,11 +37,22 @@ def never() -> bool:
     return False
 
 
-def free_memory() -> int:
-    """Return how many bytes can be taken without swapping."""
-    import psutil
+def check(path: Path, *, require_end: bool = False, stop: Stop = never) -> Probe:
+    """Decode every frame and return what the clip is made of.
 
-    return int(psutil.virtual_memory().available)
+    Args:
+        path: The clip.
+        require_end: Whether the file has to show its own end, because nobody told its size.
+        stop: Asked between frames, from this thread; when true, the work ends.
+
+    Raises:
+        CorruptClipError: Not every frame that the container promises decodes.
+        DecodeCancelledError: `stop` said so.
+    """
+    clip = probe(path)
+    deque(_frames(path, clip, stop), maxlen=0)
+    check_end(path, clip.last_frame_ends_s, require_end=require_end)
+    return clip
 
 
 def decode(
@@ -134,7 +60,7 @@ def decode(
     *,
     every_nth: int = 1,
     max_frames: int = 0,
-    stop: Callable[[], bool] = never,
+    stop: Stop = never,
     available: Callable[[], int] = free_memory,
 ) -> NDArray[np.float32]:
     """Decode a clip into one array.
@@ -158,107 +84,109 @@ def decode(
     """
     clip = probe(path)
     picks = range(0, clip.frame_count, every_nth)[: max_frames or None]
-    shape = (len(picks), clip.height, clip.width, 3)
-    _check_fits(shape, available())
-    result = np.empty(shape, np.float32)
-    places = as_stored(result, clip.rotation, mirrored=clip.mirrored)
+    frames = empty_frames(clip, len(picks), available())
+    places = as_stored(frames, clip.rotation, mirrored=clip.mirrored)
+    targets = {index: [places[number]] for number, index in enumerate(picks)}
+    convert(path, clip, targets, stop, until=picks[-1] if max_frames else None)
+    return frames
+
+
+def decode_last_frame(path: Path) -> NDArray[np.float32]:
+    """Decode a clip's last frame, from the last key frame on.
+
+    Returns:
+        float32 [1, H, W, 3], RGB, 0..1, upright.
+
+    Raises:
+        CorruptClipError: It does not decode.
+    """
+    clip = probe(path)
+    last: VideoFrame | None = None
+    with opened_video(path) as (container, stream):
+        stream.thread_type = "AUTO"
+        end = int(clip.last_frame_ends_s / (stream.time_base or 1))
+        container.seek(end, stream=stream)
+        for frame in container.decode(stream):
+            last = frame
+    if last is None:
+        raise CorruptClipError("The last frame of the clip does not decode.")
+    frames = np.empty((1, clip.height, clip.width, 3), np.float32)
+    write_rgb(last, as_stored(frames, clip.rotation, mirrored=clip.mirrored)[0], Scratch())
+    return frames
+
+
+def empty_frames(clip: Probe, count: int, available: int) -> NDArray[np.float32]:
+    """Return room for frames of a clip.
+
+    Raises:
+        ClipTooLargeError: They do not fit into memory.
+    """
+    needed = decoding_bytes(clip.width, clip.height, count)
+    if needed > available:
+        raise ClipTooLargeError(
+            f"Its {count} frames of {clip.width} x {clip.height} need {needed / 1e9:.1f} GB of "
+            f"memory, and {available / 1e9:.1f} GB are free."
+        )
+    return np.empty((count, clip.height, clip.width, 3), np.float32)
+
+
+def convert(
+    path: Path,
+    clip: Probe,
+    targets: Mapping[int, list[NDArray[np.float32]]],
+    stop: Stop,
+    *,
+    until: int | None = None,
+) -> None:
+    """Decode a clip and write some of its frames into their places.
+
+    Args:
+        path: The clip.
+        clip: What `probe` read from it.
+        targets: By the number of a frame, where it goes: float32 [H, W, 3] as it is stored.
+        stop: Asked between frames, from this thread.
+        until: The last frame that is needed; None decodes, and so checks, all of them.
+
+    Raises:
+        CorruptClipError: Not every frame that the container promises decodes.
+        DecodeCancelledError: `stop` said so.
+    """
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
     scratches = [Scratch() for _ in range(workers + 1)]
     under_way: deque[Future[None]] = deque()
+    number = 0
     with ThreadPoolExecutor(workers) as pool:
         for index, frame in enumerate(_frames(path, clip, stop)):
-            if index in picks:
-                number = index // every_nth
+            for place in targets.get(index, ()):
                 if number >= len(scratches):  # the oldest conversion has what this one needs
                     under_way.popleft().result()
                 scratch = scratches[number % len(scratches)]
-                under_way.append(pool.submit(write_rgb, frame, places[number], scratch))
-            if max_frames and index == picks[-1]:
+                under_way.append(pool.submit(write_rgb, frame, place, scratch))
+                number += 1
+            if index == until:
                 break
         for conversion in under_way:
             conversion.result()
-    return result
 
 
-def _check_fits(shape: tuple[int, ...], free: int) -> None:
-    needed = math.prod(shape) * 4 * (1 + WORKING_SHARE) + WORKING_BYTES
-    if needed > free:
-        count, height, width, _ = shape
-        raise ClipTooLargeError(
-            f"Its {count} frames of {width} x {height} need {needed / 1e9:.1f} GB of memory, "
-            f"and {free / 1e9:.1f} GB are free."
-        )
-
-
-def _frames(path: Path, clip: Probe, stop: Callable[[], bool]) -> Iterator[VideoFrame]:
-    """Yield each frame of a clip; raise `CorruptClipError` unless all promised ones decode."""
+def _frames(path: Path, clip: Probe, stop: Stop) -> Iterator[VideoFrame]:
+    """Yield each frame, and raise `CorruptClipError` unless they are what was promised."""
     decoded, size = 0, sorted((clip.width, clip.height))
-    with _opened(path) as (container, stream):
+    with opened_video(path) as (container, stream):
         stream.thread_type = "AUTO"
         for packet in container.demux(stream):
             if stop():
                 raise DecodeCancelledError
             if packet.is_corrupt:
                 raise CorruptClipError(
-                    f"{path.name} breaks off in frame {decoded + 1} or soon after."
+                    f"The clip breaks off in frame {decoded + 1} or soon after."
                 )
             for frame in packet.decode():
                 decoded += 1
                 if frame.is_corrupt or sorted((frame.width, frame.height)) != size:
-                    raise CorruptClipError(f"Frame {decoded} of {path.name} is broken.")
+                    raise CorruptClipError(f"Frame {decoded} of the clip is broken.")
                 yield frame
     if decoded != clip.frame_count:
         raise CorruptClipError(
-            f"{path.name} promises {clip.frame_count} frames, and {decoded} of them decode."
+            f"The clip promises {clip.frame_count} frames, and {decoded} of them decode."
         )
-
-
-def open_mp4(path: Path) -> InputContainer:
-    """Open an mp4 file for reading, whatever bytes its metadata holds.
-
-    PyAV before 19 raises UnicodeDecodeError for metadata that is not UTF-8 unless it is told to
-    escape it; PyAV 19 always escapes it and no longer knows the argument.
-
-    Raises:
-        av.FFmpegError: It cannot be opened.
-    """
-    import av
-
-    escaped: dict[str, Any] = (
-        {"metadata_errors": "surrogateescape"} if _major_version(av) < 19 else {}
-    )
-    # The format is named because libav would also open a playlist and fetch what it points to.
-    container: InputContainer = av.open(str(path), "r", format="mp4", **escaped)
-    return container
-
-
-def _major_version(av: ModuleType) -> int:
-    return int(av.__version__.partition(".")[0])
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    import av
-
-    try:
-        with open_mp4(path) as container:
-            stream = container.streams.best("video")
-            if not isinstance(stream, av.VideoStream) or stream.codec_context is None:
-                raise CorruptClipError(f"{path.name} has no video stream that can be decoded.")
-            yield container, stream
-    except av.FFmpegError as error:
-        raise CorruptClipError(
-            f"{path.name} cannot be read as a video ({error.strerror})."
-        ) from error
-
-
-def _duration_s(container: InputContainer, stream: VideoStream) -> float:
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / MICROSECONDS
-
-
-def _varies(times: list[int | None], stream: VideoStream) -> bool:
-    shown = sorted(time for time in times if time is not None)
-    steps = [later - earlier for earlier, later in pairwise(shown)]
-    return bool(steps) and (max(steps) - min(steps)) * (stream.time_base or 0) > CLOCK_ROUNDING_S

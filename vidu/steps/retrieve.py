@@ -12,7 +12,8 @@ from ..errors import Charge, ClipGoneError, CorruptClipError, SaveError, UnsafeU
 from ..files import remove_file, sha256_of
 from ..media.mux import write_clip
 from ..media.packets import hash_packets
-from ..media.video import Probe, check
+from ..media.probe import Probe
+from ..media.video import check
 from ..models import Entry, Output, SavedFile
 from ..progress import Phase
 from ..retry import retry
@@ -133,11 +134,11 @@ def _save(context: Context, part: Path, probe: Probe) -> SavedFile:
     whole = destination.temporary_path()
     with _wrap_os_errors():
         try:
-            write_clip(part, whole, context.metadata)
+            suffix = write_clip(part, whole, context.metadata)
             # Before it has its name: another program may take it away at once.
             size, sha256 = whole.stat().st_size, sha256_of(whole)
             content_sha256 = hash_packets(whole)
-            path = destination.claim(whole, ".mp4")
+            path = destination.claim(whole, suffix)
         finally:
             _discard(whole)
     return SavedFile(

@@ -15,7 +15,7 @@ import local_fal
 from vidu import errors
 from vidu.destination import Destination
 from vidu.errors import Charge
-from vidu.media.video import probe
+from vidu.media.probe import probe
 from vidu.models import Clip
 
 from ...support.shots import SHORT, jobs_of, packet_problems, problems, run, shot, until

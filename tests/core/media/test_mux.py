@@ -12,7 +12,7 @@ import pytest
 
 from vidu.errors import SaveError
 from vidu.media.mux import write_clip
-from vidu.media.video import probe
+from vidu.media.probe import probe
 
 ROOT = Path(__file__).resolve().parents[3]
 LATE = [5, 6, 7, 8, 20, 21, 40, 41, 42, 43]

@@ -12,7 +12,8 @@ import pytest
 
 from vidu.errors import ClipTooLargeError, CorruptClipError
 from vidu.media.color import write_rgb
-from vidu.media.video import MOST_WORKERS, DecodeCancelledError, check, decode, probe
+from vidu.media.probe import probe
+from vidu.media.video import MOST_WORKERS, DecodeCancelledError, check, decode
 
 FIXED_ONE = 1 << 16
 TURNS = {  # the display matrix's a, b, c, d; how numpy does the same; degrees clockwise

@@ -1,0 +1,104 @@
+"""The one decode of a downloaded clip: check and frames at once."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from vidu.errors import ClipTooLargeError, CorruptClipError
+from vidu.media.decoder import ClipDecoder
+from vidu.media.memory import frames_bytes
+from vidu.media.probe import probe
+from vidu.media.video import DecodeCancelledError, decode, decode_last_frame
+
+COUNT = 30
+
+
+@pytest.fixture
+def clip(film, noise_frames):
+    return film(noise_frames(COUNT), options={"preset": "medium", "crf": "18", "g": "10"})
+
+
+def decoder(**changes) -> ClipDecoder:
+    given = {"frames": True, "last_frame": True, "turn": threading.Lock()} | changes
+    return ClipDecoder(**given)
+
+
+@pytest.mark.parametrize("every_nth", [1, 2, 7])
+@pytest.mark.parametrize("max_frames", [0, 1, 3])
+def test_clip_decoder_check_makes_the_frames(every_nth, max_frames, clip):
+    one = decoder(every_nth=every_nth, max_frames=max_frames)
+    assert one.check(clip) == probe(clip)
+    clip.rename(clip.with_name("moved.mp4"))  # nothing is read a second time
+    frames, last = one.take(clip)
+    expected = decode(clip.with_name("moved.mp4"))
+    assert np.array_equal(frames, expected[::every_nth][: max_frames or None])
+    assert np.array_equal(last, expected[-1:])
+
+
+@pytest.mark.parametrize("frames", [True, False])
+@pytest.mark.parametrize("last_frame", [True, False])
+def test_clip_decoder_saved_clip_is_decoded_from_disk(frames, last_frame, clip):
+    decoded = decoder(frames=frames, last_frame=last_frame).take(clip)
+    expected = decode(clip)
+    for wanted, made, right in (
+        (frames, decoded.frames, expected),
+        (last_frame, decoded.last_frame, expected[-1:]),
+    ):
+        assert np.array_equal(made, right) if wanted else made is None
+
+
+@pytest.mark.parametrize("frames", [True, False])
+@pytest.mark.parametrize("last_frame", [True, False])
+def test_clip_decoder_broken_clip_is_refused(frames, last_frame, clip):
+    data = bytearray(clip.read_bytes())
+    clip.write_bytes(data[: len(data) * 2 // 3])
+    with pytest.raises(CorruptClipError):
+        decoder(frames=frames, last_frame=last_frame).check(clip)
+
+
+def test_clip_decoder_second_download_replaces_the_frames_of_a_broken_first(clip):
+    whole = clip.read_bytes()
+    clip.write_bytes(whole[: len(whole) // 2])
+    one = decoder()
+    with pytest.raises(CorruptClipError):
+        one.check(clip)
+    clip.write_bytes(whole)
+    one.check(clip)
+    assert len(one.take(clip).frames) == COUNT
+
+
+def test_clip_decoder_frames_that_do_not_fit_are_refused_after_the_check(clip):
+    one = decoder(available=lambda: 1_000_000)
+    assert one.check(clip).frame_count == COUNT
+    with pytest.raises(ClipTooLargeError):
+        one.take(clip)
+
+
+def test_clip_decoder_cancelled_decode_ends(clip):
+    one = decoder()
+    one.cancel()
+    with pytest.raises(DecodeCancelledError):
+        one.check(clip)
+
+
+def test_decode_last_frame_decodes_from_the_last_key_frame(clip, monkeypatch):
+    from vidu.media import video
+
+    converted = []
+    monkeypatch.setattr(video, "write_rgb", lambda frame, *rest: converted.append(frame.pts))
+    decode_last_frame(clip)
+    assert len(converted) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 10, 11, 25])
+def test_decode_last_frame_is_the_last_of_all_frames(count, film, noise_frames):
+    path = film(noise_frames(count), options={"g": "10", "bf": "3", "crf": "20"})
+    assert np.array_equal(decode_last_frame(path), decode(path)[-1:])
+
+
+def test_frames_bytes_are_those_of_the_array(clip):
+    frames = decode(clip)
+    assert frames_bytes(64, 48, COUNT) == frames.nbytes

@@ -1,0 +1,145 @@
+"""The one decode of a clip: the check that it is whole makes the frames that are asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import ClipTooLargeError
+from .container import check_end
+from .memory import free_memory
+from .probe import Probe, probe
+from .rotation import as_stored
+from .video import check, convert, decode, decode_last_frame, empty_frames
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Decoded(NamedTuple):
+    """What was asked for of a clip; None is what was not.
+
+    Args:
+        frames: float32 [N, H, W, 3], RGB, 0..1, upright.
+        last_frame: float32 [1, H, W, 3]: the clip's own last frame, whatever `frames` holds.
+    """
+
+    frames: NDArray[np.float32] | None
+    last_frame: NDArray[np.float32] | None
+
+
+class ClipDecoder:
+    """Checks a downloaded clip, and keeps the frames that the check decodes.
+
+    Args:
+        frames: Whether the frames are asked for.
+        last_frame: Whether the last frame is.
+        every_nth: Take frame 0 and every n-th after it.
+        max_frames: Take at most so many of those; 0 is all.
+        turn: Held while decoding. One decode keeps every core busy, so that the clips of a batch
+            share it: two at once would take no less time and twice the working memory.
+        available: The bytes of memory that are free.
+    """
+
+    def __init__(
+        self,
+        *,
+        frames: bool,
+        last_frame: bool,
+        every_nth: int = 1,
+        max_frames: int = 0,
+        turn: threading.Lock,
+        available: Callable[[], int] = free_memory,
+    ) -> None:
+        self._frames = frames
+        self._last_frame = last_frame
+        self._every_nth = every_nth
+        self._max_frames = max_frames
+        self._turn = turn
+        self._available = available
+        self._cancelled = threading.Event()
+        self._decoded: Decoded | None = None
+
+    def cancel(self) -> None:
+        """End what is being decoded, from any thread."""
+        self._cancelled.set()
+
+    def check(self, path: Path, *, require_end: bool = False) -> Probe:
+        """Decode every frame, keep those that are asked for, and return what the clip is made of.
+
+        Frames that do not fit into memory are no reason to refuse the clip; `take` says so.
+
+        Raises:
+            CorruptClipError: The clip is not whole.
+            DecodeCancelledError: `cancel` was called.
+        """
+        self._decoded = None
+        with self._turn:
+            if not self._frames and not self._last_frame:
+                return check(path, require_end=require_end, stop=self._cancelled.is_set)
+            clip = probe(path)
+            try:
+                frames, last = self._allocate(clip)
+            except ClipTooLargeError:
+                return check(path, require_end=require_end, stop=self._cancelled.is_set)
+            convert(path, clip, self._targets(clip, frames, last), self._cancelled.is_set)
+            check_end(path, clip.last_frame_ends_s, require_end=require_end)
+        self._decoded = Decoded(frames, last)
+        return clip
+
+    def take(self, path: Path) -> Decoded:
+        """Return what is asked for of the saved clip, and let go of it.
+
+        Args:
+            path: Where the clip is saved. It is only read when this decoder did not check it.
+
+        Raises:
+            CorruptClipError: The file does not decode.
+            ClipTooLargeError: Its frames do not fit into memory.
+            DecodeCancelledError: `cancel` was called.
+        """
+        decoded, self._decoded = self._decoded, None
+        if decoded is not None:
+            return decoded
+        with self._turn:
+            frames = self._decode(path) if self._frames else None
+            return Decoded(frames, decode_last_frame(path) if self._last_frame else None)
+
+    def _decode(self, path: Path) -> NDArray[np.float32]:
+        return decode(
+            path,
+            every_nth=self._every_nth,
+            max_frames=self._max_frames,
+            stop=self._cancelled.is_set,
+            available=self._available,
+        )
+
+    def _picks(self, clip: Probe) -> range:
+        return range(0, clip.frame_count, self._every_nth)[: self._max_frames or None]
+
+    def _allocate(
+        self, clip: Probe
+    ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+        available = self._available()
+        frames = empty_frames(clip, len(self._picks(clip)), available) if self._frames else None
+        return frames, empty_frames(clip, 1, available) if self._last_frame else None
+
+    def _targets(
+        self,
+        clip: Probe,
+        frames: NDArray[np.float32] | None,
+        last_frame: NDArray[np.float32] | None,
+    ) -> dict[int, list[NDArray[np.float32]]]:
+        targets: dict[int, list[NDArray[np.float32]]] = {}
+        if frames is not None:
+            places = as_stored(frames, clip.rotation, mirrored=clip.mirrored)
+            targets = {
+                index: [place] for index, place in zip(self._picks(clip), places, strict=True)
+            }
+        if last_frame is not None:
+            place = as_stored(last_frame, clip.rotation, mirrored=clip.mirrored)[0]
+            targets.setdefault(clip.frame_count - 1, []).append(place)
+        return targets

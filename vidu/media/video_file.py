@@ -1,0 +1,140 @@
+"""A video as it is uploaded: an mp4, named by what is seen and heard."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import CorruptClipError, InvalidInputError
+from .audio import Audio, decode_audio
+from .container import container_format, open_clip, opened_video
+from .h264 import write_mp4
+from .image import to_rgb8
+from .probe import Probe, probe
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv", ".m4v", ".avi")
+
+MOST_FPS_DENOMINATOR = 1001
+"""Rates such as 24000/1001 are kept exactly."""
+
+
+@dataclass(frozen=True)
+class EncodedVideo:
+    """A video as it is uploaded.
+
+    Args:
+        source: The mp4 file that is uploaded as it is, or the bytes of one.
+        content_sha256: 64 hex digits that name the video: of the compressed packets of a file, or
+            of the 8-bit RGB frames and 16-bit samples of one that was encoded here. An encoder may
+            write other bytes in each run, so its bytes never name anything.
+        width: Pixels.
+        height: Pixels.
+        duration_s: Seconds.
+        size: Bytes of the file.
+    """
+
+    source: Path | bytes = field(repr=False)
+    content_sha256: str
+    width: int
+    height: int
+    duration_s: float
+    size: int
+
+    media_type = "video/mp4"
+    suffix = ".mp4"
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the file."""
+        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+
+
+def read_video(path: Path) -> EncodedVideo:
+    """Return the video in a file: an mp4 as it is, any other container encoded as one.
+
+    Raises:
+        InvalidInputError: The file is missing, or not a video.
+    """
+    try:
+        clip = probe(path)
+        digest = _packets_digest(path)
+        source: Path | bytes = path
+        if container_format(path) != "mp4":
+            source = _reencoded(path, clip)
+    except CorruptClipError as error:
+        raise InvalidInputError(f"{path}: {error.message}", "Use a video file such as an mp4.") from error
+    size = path.stat().st_size if isinstance(source, Path) else len(source)
+    return EncodedVideo(source, digest, clip.width, clip.height, clip.duration_s, size)
+
+
+def encode_video(
+    frames: NDArray[np.floating], fps: float, audio: Audio | None = None
+) -> EncodedVideo:
+    """Return frames and sound as an mp4 that can be uploaded.
+
+    Args:
+        frames: [N, H, W, 3], floats in 0..1.
+        fps: Frames per second.
+        audio: The sound, if there is one.
+
+    Raises:
+        InvalidInputError: There are no frames, or some values are not numbers.
+    """
+    if frames.ndim != 4 or not frames.size or fps <= 0:
+        raise InvalidInputError("There are no frames in the video.", "Connect another one.")
+    digest = hashlib.sha256(f"{frames.shape}@{fps:.6f}:".encode())
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        for frame in frames:
+            picture = to_rgb8(frame)
+            digest.update(picture.data)
+            yield picture
+
+    size = (frames.shape[2], frames.shape[1])
+    data = _encoded(pictures(), size, fps, audio)
+    if audio:
+        digest.update(audio.content_sha256().encode())
+    return EncodedVideo(data, digest.hexdigest(), *size, len(frames) / fps, len(data))
+
+
+def _reencoded(path: Path, clip: Probe) -> bytes:
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        with opened_video(path) as (container, stream):
+            for frame in container.decode(stream):
+                picture = frame.to_ndarray(format="rgb24")
+                picture = picture[:, ::-1] if clip.mirrored else picture
+                yield np.ascontiguousarray(np.rot90(picture, -clip.rotation // 90))
+
+    audio = decode_audio(path, clip.duration_s) if clip.has_audio else None
+    return _encoded(pictures(), (clip.width, clip.height), clip.fps, audio)
+
+
+def _encoded(
+    pictures: Iterator[NDArray[np.uint8]], size: tuple[int, int], fps: float, audio: Audio | None
+) -> bytes:
+    rate = Fraction(fps).limit_denominator(MOST_FPS_DENOMINATOR)
+    with tempfile.TemporaryDirectory() as folder:  # its index cannot be moved first in a buffer
+        path = Path(folder, "video.mp4")
+        write_mp4(path, pictures, size=size, fps=rate, audio=audio)
+        return path.read_bytes()
+
+
+def _packets_digest(path: Path) -> str:
+    """Return the sha256 of the packets of picture and sound, whatever the metadata says."""
+    digest = hashlib.sha256()
+    with open_clip(path) as container:
+        streams = [stream for stream in container.streams if stream.type in ("video", "audio")]
+        for stream in streams:
+            digest.update(f"{stream.type}:".encode())
+            for packet in container.demux(stream):
+                if packet.size:
+                    digest.update(packet)
+            container.seek(0)
+    return digest.hexdigest()
