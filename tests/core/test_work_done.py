@@ -19,8 +19,8 @@ from vidu.destination import Destination
 from vidu.generate import generate
 from vidu.media.color import Scratch, write_rgb
 from vidu.media.image import encode
-from vidu.media.mux import save_clip
 from vidu.media.memory import WORKING_SHARE
+from vidu.media.mux import save_clip
 from vidu.media.probe import probe
 from vidu.media.video import check, decode
 from vidu.session import open_session

@@ -178,9 +178,7 @@ def _frames(path: Path, clip: Probe, stop: Stop) -> Iterator[VideoFrame]:
             if stop():
                 raise DecodeCancelledError
             if packet.is_corrupt:
-                raise CorruptClipError(
-                    f"The clip breaks off in frame {decoded + 1} or soon after."
-                )
+                raise CorruptClipError(f"The clip breaks off in frame {decoded + 1} or soon after.")
             for frame in packet.decode():
                 decoded += 1
                 if frame.is_corrupt or sorted((frame.width, frame.height)) != size:

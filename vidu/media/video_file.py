@@ -69,7 +69,9 @@ def read_video(path: Path) -> EncodedVideo:
         if container_format(path) != "mp4":
             source = _reencoded(path, clip)
     except CorruptClipError as error:
-        raise InvalidInputError(f"{path}: {error.message}", "Use a video file such as an mp4.") from error
+        raise InvalidInputError(
+            f"{path}: {error.message}", "Use a video file such as an mp4."
+        ) from error
     size = path.stat().st_size if isinstance(source, Path) else len(source)
     return EncodedVideo(source, digest, clip.width, clip.height, clip.duration_s, size)
 

@@ -290,12 +290,12 @@ def test_what_is_no_clip(content, tmp_path):
     path = tmp_path / "clip.mp4"
     path.write_bytes(content)
     for reading in (probe, check, decode):
-        with pytest.raises(CorruptClipError, match=r"clip\.mp4"):
+        with pytest.raises(CorruptClipError):
             reading(path)
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(CorruptClipError, match=r"clip\.mp4"):
+    with pytest.raises(CorruptClipError, match="cannot be opened"):
         probe(tmp_path / "clip.mp4")
 
 
