@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -37,8 +36,6 @@ class Probe:
         variable_frame_rate: Whether some frames are shown longer than others.
         rotation: Degrees clockwise from the stored frames to the shown ones: 0, 90, 180 or 270.
         mirrored: Whether the stored frames are mirrored, left to right, before they are rotated.
-        content_sha256: 64 hex digits of the compressed video, packet by packet: it names the clip
-            whatever is written into the file's metadata. Of a still: of its pixels.
         last_frame_ends_s: When the last frame ends, in seconds.
     """
 
@@ -51,7 +48,6 @@ class Probe:
     variable_frame_rate: bool = False
     rotation: int = 0
     mirrored: bool = False
-    content_sha256: str = ""
     last_frame_ends_s: float = 0.0
 
 
@@ -63,12 +59,10 @@ def probe(path: Path) -> Probe:
     """
     with opened_video(path) as (container, stream):
         first, times, discarded, end = None, [], 0, 0
-        content = hashlib.sha256()
         for packet in container.demux(stream):
             if first is None:
                 first = next(iter(packet.decode()), None)
             if packet.size:
-                content.update(packet)
                 times.append(packet.pts)
                 discarded += packet.is_discard
                 end = max(end, (packet.pts or 0) + (packet.duration or 0))
@@ -90,7 +84,6 @@ def probe(path: Path) -> Probe:
             variable_frame_rate=_varies(times, stream),
             rotation=rotation,
             mirrored=mirrored,
-            content_sha256=content.hexdigest(),
             last_frame_ends_s=float(end * (stream.time_base or 0)),
         )
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from ..errors import CorruptClipError, InvalidInputError
 from .audio import Audio, decode_audio
-from .container import container_format, open_clip, opened_video
+from .container import container_format, opened_video
 from .h264 import write_mp4
 from .image import to_rgb8
+from .packets import hash_packets
 from .probe import Probe, probe
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv", ".m4v", ".avi")
@@ -64,7 +65,7 @@ def read_video(path: Path) -> EncodedVideo:
     """
     try:
         clip = probe(path)
-        digest = _packets_digest(path)
+        digest = hash_packets(path) or ""
         source: Path | bytes = path
         if container_format(path) != "mp4":
             source = _reencoded(path, clip)
@@ -126,17 +127,3 @@ def _encoded(
         path = Path(folder, "video.mp4")
         write_mp4(path, pictures, size=size, fps=rate, audio=audio)
         return path.read_bytes()
-
-
-def _packets_digest(path: Path) -> str:
-    """Return the sha256 of the packets of picture and sound, whatever the metadata says."""
-    digest = hashlib.sha256()
-    with open_clip(path) as container:
-        streams = [stream for stream in container.streams if stream.type in ("video", "audio")]
-        for stream in streams:
-            digest.update(f"{stream.type}:".encode())
-            for packet in container.demux(stream):
-                if packet.size:
-                    digest.update(packet)
-            container.seek(0)
-    return digest.hexdigest()
