@@ -391,7 +391,7 @@ async def test_cancel_slow_answer_is_waited_for_beside_a_second_request(raw_fal)
     started = time.monotonic()
     async with client() as fal:
         assert await asyncio.to_thread(fal.cancel, HANDLE) is CancelReply.REMOVED
-    assert time.monotonic() - started < 4.5
+    assert time.monotonic() - started < 5.5
     assert len(fal_server.received) == 2
 
 
