@@ -46,9 +46,8 @@ async def retrieve(context: Context, entry: Entry) -> Entry:
     part = context.destination.temporary_path(entry.request_id)
     try:
         probe = await run_in_thread_until_done(_reuse_partial_download, entry.output, part)
-        probe = probe or await _download_and_check(context, entry.output, part)
-    except ClipGoneError as gone:
-        return await _handle_missing_clip(context, entry, gone)
+        if probe is None:
+            entry, probe = await _download_wherever_it_is(context, entry, part)
     except (UnsafeUrlError, CorruptClipError) as broken:
         # What fal keeps of this clip may never become better, so the way out is told as well.
         raise type(broken)(
@@ -61,34 +60,50 @@ async def retrieve(context: Context, entry: Entry) -> Entry:
     return await run_until_done(_save_and_record(context, entry, part, probe))
 
 
-async def _handle_missing_clip(context: Context, entry: Entry, gone: ClipGoneError) -> Entry:
+async def _download_wherever_it_is(
+    context: Context, entry: Entry, part: Path
+) -> tuple[Entry, Probe]:
+    """Download from the address in the row, or else, once, from the one in fal's history."""
     assert entry.output is not None
-    output = await find_in_history(context, entry, Charge.SPENT)
-    if output and output.video_url != entry.output.video_url:
-        return await context.ledger.mark_finished(entry, output)
+    try:
+        return entry, await _download_and_check(context, entry.output, part)
+    except ClipGoneError as gone:
+        output = await find_in_history(context, entry, Charge.SPENT)
+        if output is None or output.video_url == entry.output.video_url:
+            raise _missing_clip(context, entry, gone) from gone
+    entry = await context.ledger.mark_finished(entry, output)
+    try:
+        return entry, await _download_and_check(context, output, part)
+    except ClipGoneError as gone:
+        # Not asked again: a history that signs its addresses has a new one at every look.
+        raise _missing_clip(context, entry, gone) from gone
+
+
+def _missing_clip(context: Context, entry: Entry, gone: ClipGoneError) -> ClipGoneError:
     what = "fal no longer has the clip"
     check_account(context, entry, what, Charge.CHARGED)
     if entry.file is None:
-        raise ClipGoneError(
+        return ClipGoneError(
             gone.message,
             "Run the same shot again later to ask once more, free. "
             f"{context.regenerate_hint(entry)}",
             charge=Charge.CHARGED,
-        ) from gone
-    raise ClipGoneError(
+        )
+    return ClipGoneError(
         f"{what}, and its file {entry.file.path} is gone, changed or cannot be read.",
         "Connect the drive or put the file back, and run the same shot again, free. "
         f"{context.regenerate_hint(entry)}",
         charge=Charge.CHARGED,
-    ) from gone
+    )
 
 
 def _reuse_partial_download(output: Output, part: Path) -> Probe | None:
-    """Return the facts of what an earlier run downloaded whole but could not save."""
+    """Return the facts of what an earlier run downloaded whole but could not save.
+
+    A part that ends at a fragment decodes as well, so that only the size fal told shows it whole.
+    """
     try:
-        if output.video_size not in (None, part.stat().st_size):
-            return None
-        return check(part)
+        return check(part) if part.stat().st_size == output.video_size else None
     except (OSError, CorruptClipError):
         return None
 

@@ -126,6 +126,19 @@ async def test_what_lasts_is_said_and_never_handed_on(fault, kind, words, finish
     assert problems(finished.fal, finished.home, finished.folder, shot(), clip) == []
 
 
+async def test_download_gone_behind_a_history_that_signs_urls_ends(finished):
+    finished.fal.set_faults("clip_gone,listing_urls_signed")
+    with pytest.raises(errors.ClipGoneError) as caught:
+        await finished.fetched()
+    assert caught.value.charge is Charge.CHARGED
+    assert len(finished.downloads) <= 12  # six at the row's address, six at the history's
+    assert finished.fal.ledger()["counts"]["listings"] <= 2
+    finished.fal.set_faults("")
+    clip = await finished.fetched()
+    assert problems(finished.fal, finished.home, finished.folder, shot(), clip) == []
+    assert len(jobs_of(finished.fal, shot())) == 1
+
+
 async def test_no_key_goes_to_the_cdn(finished):
     finished.fal.set_faults("redirect:1,download_broken:1")
     await finished.fetched()
