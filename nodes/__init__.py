@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .extend_video import FalViduExtendVideo
 from .host import ComfyExtension, data_dir, io, listen_for_interrupts, route_table
+from .host.poll_log import silence_polls
 from .image import FalViduImage
 from .image_to_video import FalViduImageToVideo
 from .reference_to_video import FalViduReferenceToVideo
@@ -20,6 +21,7 @@ class FalViduExtension(ComfyExtension):
     async def on_load(self) -> None:
         """Begin to notice when the user presses Cancel, and to answer the web extension."""
         listen_for_interrupts()
+        silence_polls()
         register_routes(route_table(), data_dir())
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from .catalog import endpoint_title
 from .destination import Destination
+from .endpoints import ENDPOINTS
 from .errors import InvalidSettingError, LedgerUnavailableError
 from .generate import resume
 from .ledger import open_ledger
 from .ledger.ledger import LEDGER_FILE
-from .ledger.schema import open_database
 from .media.container import open_clip
 from .models import Clip, Entry, SavedFile, State, entry_of
 from .progress import ProgressCallback
@@ -42,52 +43,138 @@ STATE_FILTERS: Mapping[str, tuple[State, ...]] = MappingProxyType(
 """What a user filters by, and the states each means."""
 
 
+READ_LOCK_LIMIT_S = 1.0
+"""How long a search waits for another process that holds the ledger."""
+
+
+@dataclass(frozen=True)
+class UnreadableEntry:
+    """A row that is there and cannot be read, for some of it is damaged."""
+
+    id: int
+
+
 @dataclass(frozen=True)
 class Page:
     """A stretch of what was found, newest first, and how many rows were found in all."""
 
-    entries: list[Entry]
+    entries: list[Entry | UnreadableEntry]
     total: int
 
 
 def search_entries(
-    data_dir: Path, *, text: str = "", group: str = "all", offset: int, limit: int
+    data_dir: Path,
+    *,
+    text: str = "",
+    state: str = "all",
+    model: str = "",
+    offset: int,
+    limit: int,
 ) -> Page:
     """Read a page of the ledger.
 
     Args:
         data_dir: The ledger's folder.
-        text: What the prompt contains, or the whole request id or seed; empty finds all.
-        group: One of `STATE_FILTERS`.
+        text: What the prompt or the model's name contains, or the whole request id or seed; empty
+            finds all.
+        state: One of `STATE_FILTERS`.
+        model: The name of a model as it is shown; empty finds all.
         offset: How many of the newest rows to pass over.
         limit: The most rows to return.
 
     Raises:
         LedgerUnavailableError: The ledger cannot be read.
     """
+    where, values = _condition(text, state, model)
+    page = f"SELECT * FROM shots {where} ORDER BY id DESC LIMIT ? OFFSET ?"
+    with _reading(data_dir) as db:
+        if db is None:
+            return Page([], 0)
+        (total,) = db.execute(f"SELECT count(*) FROM shots {where}", values).fetchone()
+        rows = db.execute(page, (*values, limit, offset)).fetchall()
+    return Page([_entry_or_unreadable(row) for row in rows], int(total))
+
+
+def known_models(data_dir: Path) -> list[str]:
+    """Return the names of the models that the ledger has rows of, in order.
+
+    Raises:
+        LedgerUnavailableError: The ledger cannot be read.
+    """
+    with _reading(data_dir) as db:
+        if db is None:
+            return []
+        rows = db.execute("SELECT DISTINCT endpoint FROM shots").fetchall()
+    return sorted({endpoint_title(endpoint) for (endpoint,) in rows})
+
+
+def _condition(text: str, state: str, model: str) -> tuple[str, list[object]]:
+    where, values = "WHERE TRUE", list[object]()
+
+    def require(condition: str, *given: object) -> None:
+        nonlocal where
+        where += f" AND {condition}"
+        values.extend(given)
+
+    if state != "all":  # to see that a row is in one of all states, SQLite would have to read it
+        names = [each.value for each in STATE_FILTERS[state]]
+        require(f"state IN ({_marks(names)})", *names)
+    if model:
+        endpoints = [each for each in ENDPOINTS if endpoint_title(each) == model] or [model]
+        require(f"endpoint IN ({_marks(endpoints)})", *endpoints)
+    if text:
+        # In SQL alone: a call of Python for each row would hold up the host's event loop. SQLite
+        # knows upper and lower case of ASCII only, so that other letters are tried as usual forms.
+        forms = sorted({text, text.lower(), text.upper(), text.capitalize(), text.title()})
+        found = " OR ".join("instr(prompt, ?)" for _ in forms)
+        named = [each for each in ENDPOINTS if text.lower() in endpoint_title(each).lower()]
+        require(
+            f"({found} OR instr(lower(prompt), ?) OR request_id = ? OR CAST(seed AS TEXT) = ?"
+            f" OR endpoint IN ({_marks(named)}))",
+            *forms,
+            text.lower(),
+            text,
+            text,
+            *named,
+        )
+    return where, values
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" for _ in values)
+
+
+@contextmanager
+def _reading(data_dir: Path) -> Iterator[sqlite3.Connection | None]:
     path = data_dir / LEDGER_FILE
     if not path.exists():
-        return Page([], 0)
-    where, values = "WHERE TRUE", []
-    if group != "all":  # to see that a row is in one of all states, SQLite would have to read it
-        where += f" AND state IN ({', '.join('?' for _ in STATE_FILTERS[group])})"
-        values += [state.value for state in STATE_FILTERS[group]]
-    if text:
-        where += " AND (instr(folded(prompt), ?) OR request_id = ? OR CAST(seed AS TEXT) = ?)"
-        values += [text.casefold(), text, text]
-    page = f"SELECT * FROM shots {where} ORDER BY id DESC LIMIT ? OFFSET ?"
+        yield None
+        return
     try:
-        with closing(open_database(path)) as db:
-            # SQLite's own LIKE knows upper and lower case of ASCII only.
-            db.create_function("folded", 1, str.casefold, deterministic=True)
-            (total,) = db.execute(f"SELECT count(*) FROM shots {where}", values).fetchone()
-            rows = db.execute(page, (*values, limit, offset)).fetchall()
+        with closing(
+            sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=ro", timeout=READ_LOCK_LIMIT_S, uri=True
+            )
+        ) as db:
+            db.row_factory = sqlite3.Row
+            db.text_factory = _decode
+            yield db
     except (sqlite3.Error, OSError) as error:
         raise LedgerUnavailableError(
             f"The ledger of paid clips at {path} cannot be read ({error}).",
             "Check that its folder can be read, then look again.",
         ) from error
-    return Page([entry_of(row) for row in rows], int(total))
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+def _entry_or_unreadable(row: sqlite3.Row) -> Entry | UnreadableEntry:
+    try:
+        return entry_of(row)
+    except (ValueError, TypeError, ArithmeticError):
+        return UnreadableEntry(row["id"])
 
 
 async def get_by_request_id(data_dir: Path, request_id: str) -> Entry:

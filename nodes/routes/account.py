@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,10 @@ from aiohttp import web
 from ...vidu.credentials import KEY_FILE, Secret, find_key, forget_key, parse_key, store_key
 from ...vidu.errors import MissingKeyError, RateLimitedError, ServiceError, ViduError
 from ...vidu.ledger import open_ledger
+from ...vidu.ledger.budget import start_of_day, start_of_month
+from ...vidu.models import Entry
 from ...vidu.settings import Settings, store_daily_budget
+from .entries import is_cost_certain
 from .http import MAX_TEXT_LENGTH, Threads, api_handler, bad_request, json_response, read_json
 
 MAX_BUDGET_USD = 1_000_000
@@ -93,12 +97,13 @@ class AccountRoutes:
     async def _state(self, *, checked: bool = False) -> dict[str, Any]:
         async with open_ledger(self._data_dir) as ledger:
             today, month = await ledger.spent_today(), await ledger.spent_this_month()
+            unfinished, now = await ledger.unfinished(), ledger.now()
         settings = await self._threads.run(Settings.load, self._data_dir)
         key = await self._threads.run(self._key_state)
         return {
             "key": {**key, "checked": checked},
-            "today": {"usd": float(today), "open_usd": 0.0},
-            "month": {"usd": float(month), "open_usd": 0.0},
+            "today": _spent(today, unfinished, start_of_day(now)),
+            "month": _spent(month, unfinished, start_of_month(now)),
             "daily_budget_usd": float(settings.daily_budget_usd),
             "budget_is_fixed": bool(os.environ.get("VIDU_DAILY_BUDGET_USD", "").strip()),
         }
@@ -112,3 +117,16 @@ class AccountRoutes:
             return state
         except ViduError as error:
             return {**state, "problem": str(error)}
+
+
+def _spent(reserved: Decimal, unfinished: Sequence[Entry], since: float) -> dict[str, float]:
+    """Split what the budget counts into what is spent and what fal may not charge after all."""
+    unknown = sum(
+        (
+            entry.price_usd
+            for entry in unfinished
+            if entry.reserved_at >= since and not is_cost_certain(entry)
+        ),
+        Decimal(0),
+    )
+    return {"usd": float(reserved - unknown), "open_usd": float(unknown)}

@@ -11,6 +11,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from ...vidu.catalog import endpoint_title
 from ...vidu.models import Entry, SavedFile, State
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -35,7 +36,7 @@ def entry_to_json(entry: Entry, *, is_running: bool, has_workflow: bool) -> dict
         "state": _state(entry, is_running=is_running, exists=exists),
         "prompt": entry.prompt,
         "seed": entry.seed,
-        "model": entry.endpoint.removeprefix("fal-ai/"),
+        "model": endpoint_title(entry.endpoint),
         "options": [str(value) for value in entry.options.values()],
         "cost": cost_to_json(entry),
         "created_at": _finite(entry.reserved_at),
@@ -47,17 +48,21 @@ def entry_to_json(entry: Entry, *, is_running: bool, has_workflow: bool) -> dict
 
 def unreadable_to_json(entry_id: int) -> dict[str, Any]:
     """Return a row that cannot be read, which is one card and not the end of the page."""
-    return {"id": entry_id, "state": "unreadable", "actions": ["forget"]}
+    return {"id": entry_id, "state": "unreadable", "actions": []}
 
 
 def cost_to_json(entry: Entry) -> dict[str, Any]:
     """Return the cost in US dollars, and whether it is known that fal charges it."""
     free = entry.state is State.RESERVED or (entry.state is State.FAILED and entry.billed is False)
-    unknown = entry.state in (State.SUBMITTING, State.CANCELLED) or (
-        entry.state is State.FAILED and entry.billed is None
-    )
     usd = Decimal(0) if free else entry.price_usd
-    return {"usd": float(usd), "certain": not unknown}
+    return {"usd": float(usd), "certain": is_cost_certain(entry)}
+
+
+def is_cost_certain(entry: Entry) -> bool:
+    """Return whether it is known that fal charges for the row, or that it does not."""
+    if entry.state is State.FAILED:
+        return entry.billed is not None
+    return entry.state not in (State.SUBMITTING, State.CANCELLED)
 
 
 def is_servable(file: SavedFile) -> bool:

@@ -10,7 +10,14 @@ from aiohttp import web
 
 from ...vidu.errors import CorruptClipError
 from ...vidu.ledger import open_ledger
-from ...vidu.library import STATE_FILTERS, load_or_resume, read_metadata, search_entries
+from ...vidu.library import (
+    STATE_FILTERS,
+    UnreadableEntry,
+    known_models,
+    load_or_resume,
+    read_metadata,
+    search_entries,
+)
 from ...vidu.media.thumbnails import Posters
 from ...vidu.models import Entry, SavedFile
 from .. import host
@@ -62,22 +69,24 @@ class ClipRoutes:
         table.get(f"{CLIP}/rerun")(api_handler(self.get_rerun))
 
     async def list_clips(self, request: web.Request) -> web.Response:
-        """List clips, newest first: ?text=&state=&offset=&limit=."""
+        """List clips, newest first: ?text=&state=&model=&offset=&limit=."""
         query = request.query
         state = query.get("state", "all")
-        if state not in STATE_FILTERS or len(query.get("text", "")) > MAX_TEXT_LENGTH:
+        if state not in STATE_FILTERS or len(request.query_string) > 4 * MAX_TEXT_LENGTH:
             raise bad_request("The library has no such filter.")
         page = await self._threads.run(
             search_entries,
             self._data_dir,
             text=query.get("text", "").strip(),
-            group=state,
+            state=state,
+            model=query.get("model", ""),
             offset=whole_number(query.get("offset", "0"), 10**9),
             limit=whole_number(query.get("limit", "60"), MAX_PAGE),
         )
         running = self._running()
         cards = await self._threads.run(lambda: [_card(entry, running) for entry in page.entries])
-        return json_response({"total": page.total, "clips": cards})
+        models = await self._threads.run(known_models, self._data_dir)
+        return json_response({"total": page.total, "clips": cards, "models": models})
 
     async def forget(self, request: web.Request) -> web.Response:
         """Remove a row from the library; its file stays, and its amount stays in the sums."""
@@ -163,7 +172,9 @@ class ClipRoutes:
             raise web.HTTPNotFound from error
 
 
-def _card(entry: Entry, running: frozenset[str]) -> dict[str, Any]:
+def _card(entry: Entry | UnreadableEntry, running: frozenset[str]) -> dict[str, Any]:
+    if isinstance(entry, UnreadableEntry):
+        return unreadable_to_json(entry.id)
     try:
         card = entry_to_json(
             entry, is_running=entry.fingerprint in running, has_workflow=entry.file is not None

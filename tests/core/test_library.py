@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +15,8 @@ from blocking_ledger import BlockingLedger
 
 from vidu.draft.client import render_clip
 from vidu.ledger import Budget
-from vidu.library import search_entries
+from vidu.ledger.ledger import LEDGER_FILE
+from vidu.library import known_models, search_entries
 from vidu.media.thumbnails import Posters
 from vidu.models import SavedFile
 
@@ -32,11 +36,15 @@ from ..support.shots import shot
 )
 def test_a_prompt_is_found_in_any_alphabet_whatever_its_case(tmp_path, text, found):
     prompts = ("Waves roll in.", "\u043c\u043e\u0440\u0435", "L'\u00c9t\u00e9")
-    with BlockingLedger.open(tmp_path) as ledger:
-        for prompt in prompts:
-            ledger.reserve(shot(prompt=prompt), Budget())
+    fill(tmp_path, prompts)
     page = search_entries(tmp_path, text=text, offset=0, limit=9)
     assert (page.total, len(page.entries)) == (found, found)
+
+
+def fill(data_dir: Path, prompts: Sequence[str]) -> None:
+    with BlockingLedger.open(data_dir) as ledger:
+        for prompt in prompts:
+            ledger.reserve(shot(prompt=prompt), Budget())
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +63,22 @@ def test_posters_are_bounded_though_many_are_made_at_once(tmp_path, saved):
     assert len({path.name for path in made}) == 40
     assert len(list((tmp_path / "posters").iterdir())) == 5
     assert posters.make(files[0]).is_file()
+
+
+def test_search_damaged_row_is_one_unreadable_entry(tmp_path):
+    fill(tmp_path, ["A wave.", "A bird.", "A ship."])
+    with closing(sqlite3.connect(tmp_path / LEDGER_FILE)) as db:
+        db.execute("UPDATE shots SET options = '{' WHERE prompt = 'A bird.'")
+        db.execute("UPDATE shots SET prompt = CAST(x'ff41' AS TEXT) WHERE prompt = 'A ship.'")
+        db.commit()
+    page = search_entries(tmp_path, offset=0, limit=9)
+    assert [type(entry).__name__ for entry in page.entries] == ["Entry", "UnreadableEntry", "Entry"]
+    assert page.total == 3
+
+
+def test_search_finds_the_name_of_the_model(tmp_path):
+    fill(tmp_path, ["A wave."])
+    assert search_entries(tmp_path, text="vidu", offset=0, limit=9).total == 1
+    assert search_entries(tmp_path, model="Vidu", offset=0, limit=9).total == 1
+    assert search_entries(tmp_path, model="Q3", offset=0, limit=9).total == 0
+    assert known_models(tmp_path) == ["Vidu"]

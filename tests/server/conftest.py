@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import shutil
@@ -137,7 +138,8 @@ def read_event(message: str | bytes) -> Event:
         return Event(f"binary_{kind}", {}, now)
     (length,) = struct.unpack_from(">I", message, 4)
     node, text = message[8 : 8 + length], message[8 + length :]
-    return Event("progress_text", {"node": node.decode(), "text": text.decode()}, now)
+    shown = html.unescape(text.decode())  # foreign characters are numeric entities
+    return Event("progress_text", {"node": node.decode(), "text": shown, "raw": text.decode()}, now)
 
 
 @pytest.fixture(scope="session")

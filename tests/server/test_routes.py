@@ -8,8 +8,9 @@ import io
 import json
 import os
 import re
+import sqlite3
 import stat
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -185,9 +186,9 @@ def test_every_web_script_is_fetched_anew_after_an_update(comfy):
 
 def test_a_foreign_word_reaches_the_node_as_text(comfy, fal, shot):
     fal.set_faults("content_policy_violation:1")
-    words = "\n".join(comfy.texts())
     comfy.run(shot(seed=22))
-    words = "\n".join(comfy.texts())
+    sent = [event.data["raw"] for event in comfy.events if event.kind == "progress_text"]
+    words = "\n".join(sent)
     assert words
     assert not re.search(r"[<>*_`\[\]!]", words.replace("  \n", " "))
 
@@ -362,3 +363,49 @@ def test_a_clip_at_work_in_another_program_is_not_forgotten(comfy, home, saved):
 
         assert asyncio.run(while_it_runs()).status_code == 409
         assert ledger.get(saved) is not None
+
+
+def test_polls_are_not_in_the_log(comfy, fal, shot):
+    before = len(comfy.log.read_text(encoding="utf-8"))
+    comfy.run(shot(seed=23))
+    logged = comfy.log.read_text(encoding="utf-8")[before:]
+    assert "/status" not in logged
+    assert logged.count("HTTP Request: POST") >= 1
+
+
+def test_damaged_row_is_one_card(comfy, home, saved):
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as db:
+        db.execute("UPDATE shots SET options = '{' WHERE id = ?", (saved,))
+        db.commit()
+    cards = comfy.http.get("/vidu/clips").raise_for_status().json()["clips"]
+    (card,) = [card for card in cards if card["id"] == saved]
+    assert card == {"id": saved, "state": "unreadable", "actions": []}
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as db:
+        db.execute("UPDATE shots SET options = '{}' WHERE id = ?", (saved,))
+        db.commit()
+
+
+@pytest.mark.parametrize("sha256", ["../../fal_key", "", "A" * 64, "0" * 63])
+def test_hash_of_a_row_names_no_file(comfy, home, saved, sha256):
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as db:
+        db.execute("UPDATE shots SET sha256 = ? WHERE id = ?", (sha256, saved))
+        db.commit()
+    assert comfy.http.get(f"/vidu/clips/{saved}/poster").status_code == 404
+
+
+def test_row_cannot_name_a_file_that_is_no_clip(comfy, home, saved, tmp_path):
+    other = tmp_path / "passwords.txt"
+    other.write_text("secret")
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as db:
+        db.execute("UPDATE shots SET path = ? WHERE id = ?", (str(other), saved))
+        db.commit()
+    assert comfy.http.get(f"/vidu/clips/{saved}/file").status_code == 404
+
+
+def test_endless_seconds_do_not_blank_the_library(comfy, home, saved):
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as db:
+        db.execute("UPDATE shots SET duration_s = 9e999, fps = -9e999 WHERE id = ?", (saved,))
+        db.commit()
+    text = comfy.http.get("/vidu/clips").raise_for_status().text
+    assert "Infinity" not in text
+    assert [card for card in json.loads(text)["clips"] if card["id"] == saved]
