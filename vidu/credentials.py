@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from .errors import MalformedKeyError, MissingKeyError
+from .files import remove_file, replace_file
 
 KEY_FILE = "fal_key"
+KEY_FOLDER = "key"
 
 _KEY = re.compile(r"[!-9;-~]+:[!-9;-~]+")  # printable ASCII, exactly one colon
 _WRAPPING = " \t\r\n\v\f\"'`\u00a0\u200b\ufeff\u2018\u2019\u201c\u201d"
@@ -68,7 +72,7 @@ def find_key(data_dir: Path, environ: Mapping[str, str] = os.environ) -> FoundKe
         joined = ":".join(half.strip(_WRAPPING) for half in halves)
         source = "FAL_KEY_ID and FAL_KEY_SECRET"
         return FoundKey(parse_key(joined, source), source)
-    stored = _read(data_dir / KEY_FILE)
+    stored = _read(key_path(data_dir))
     if stored:
         return FoundKey(parse_key(stored, "the stored key"), "the stored key")
     raise MissingKeyError("There is no fal key: FAL_KEY is not set, and none is stored.")
@@ -96,24 +100,65 @@ def parse_key(text: str, source: str) -> Secret:
     return Secret(cleaned)
 
 
-def store_key(data_dir: Path, secret: Secret) -> None:
-    """Write the key to `data_dir`/fal_key, readable by this user alone (0600).
+def key_path(data_dir: Path, *, os_name: str = os.name) -> Path:
+    """Return the file that holds the key; on Windows it has a folder of its own."""
+    return data_dir / KEY_FOLDER / KEY_FILE if os_name == "nt" else data_dir / KEY_FILE
+
+
+def store_key(
+    data_dir: Path,
+    secret: Secret,
+    *,
+    os_name: str = os.name,
+    python: tuple[int, int, int] = sys.version_info[:3],
+) -> str | None:
+    """Write the key to a file that this user alone can read.
+
+    A file's mode (0600) does that everywhere but on Windows, where it means nothing. There the file
+    lies in a folder that is made with mode 0700, for which newer Pythons set the access list.
+
+    Args:
+        data_dir: The private folder.
+        secret: The key.
+        os_name: `os.name`.
+        python: The version of this Python.
+
+    Returns:
+        A sentence where other users of this computer may be able to read the key, else None.
 
     Raises:
         OSError: The folder cannot be written.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
-    path, fresh = data_dir / KEY_FILE, data_dir / f"{KEY_FILE}.new"
+    path = key_path(data_dir, os_name=os_name)
+    if path.parent != data_dir:
+        # Made again each time: an older Python may have made it open to all.
+        shutil.rmtree(path.parent, ignore_errors=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+    fresh = path.with_name(f"{KEY_FILE}.new")
     fresh.unlink(missing_ok=True)
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(secret.reveal())
-    fresh.replace(path)
+    replace_file(fresh, path)
+    if os_name != "nt" or _sets_access_lists(python):
+        return None
+    return (
+        "Other users of this computer may be able to read the stored key: Python "
+        f"{'.'.join(map(str, python))} cannot close a folder on Windows. Update it (3.10.15, "
+        "3.11.10, 3.12.4, 3.13 and later can), or set FAL_KEY instead."
+    )
 
 
 def forget_key(data_dir: Path) -> None:
     """Remove the stored key, if there is one."""
-    (data_dir / KEY_FILE).unlink(missing_ok=True)
+    remove_file(key_path(data_dir))
+
+
+def _sets_access_lists(python: tuple[int, int, int]) -> bool:
+    """Return whether `os.mkdir(mode=0o700)` is obeyed on Windows (CVE-2024-4030)."""
+    major, minor, patch = python
+    return patch >= {(3, 10): 15, (3, 11): 10, (3, 12): 4}.get((major, minor), 0)
 
 
 def _read(path: Path) -> str:

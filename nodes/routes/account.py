@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ...vidu.credentials import KEY_FILE, Secret, find_key, forget_key, parse_key, store_key
+from ...vidu.credentials import Secret, find_key, forget_key, key_path, parse_key, store_key
 from ...vidu.errors import MissingKeyError, RateLimitedError, ServiceError, ViduError
 from ...vidu.ledger import open_ledger
 from ...vidu.ledger.budget import start_of_day, start_of_month
@@ -63,8 +63,8 @@ class AccountRoutes:
             checked = True  # fal knows whose limit it is
         except ServiceError:
             checked = False
-        await self._threads.run(store_key, self._data_dir, secret)
-        return json_response(await self._state(checked=checked))
+        warning = await self._threads.run(store_key, self._data_dir, secret)
+        return json_response(await self._state(checked=checked, warning=warning))
 
     async def remove_key(self, _: web.Request) -> web.Response:
         """Remove the stored key."""
@@ -94,14 +94,14 @@ class AccountRoutes:
         async with Fal(secret, settings) as fal:
             await fal.check_key()
 
-    async def _state(self, *, checked: bool = False) -> dict[str, Any]:
+    async def _state(self, *, checked: bool = False, warning: str | None = None) -> dict[str, Any]:
         async with open_ledger(self._data_dir) as ledger:
             today, month = await ledger.spent_today(), await ledger.spent_this_month()
             unfinished, now = await ledger.unfinished(), ledger.now()
         settings = await self._threads.run(Settings.load, self._data_dir)
         key = await self._threads.run(self._key_state)
         return {
-            "key": {**key, "checked": checked},
+            "key": {**key, "checked": checked, "warning": warning},
             "today": _spent(today, unfinished, start_of_day(now)),
             "month": _spent(month, unfinished, start_of_month(now)),
             "daily_budget_usd": float(settings.daily_budget_usd),
@@ -109,7 +109,7 @@ class AccountRoutes:
         }
 
     def _key_state(self) -> dict[str, Any]:
-        stored = (self._data_dir / KEY_FILE).exists()
+        stored = key_path(self._data_dir).exists()
         state = {"configured": False, "source": None, "stored": stored, "problem": None}
         try:
             return {**state, "configured": True, "source": find_key(self._data_dir).source}

@@ -15,7 +15,15 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from vidu.credentials import KEY_FILE, Secret, find_key, forget_key, parse_key, store_key
+from vidu.credentials import (
+    KEY_FILE,
+    Secret,
+    find_key,
+    forget_key,
+    key_path,
+    parse_key,
+    store_key,
+)
 from vidu.errors import MalformedKeyError, MissingKeyError
 
 KEY = "0f3a-id:5ecre7"
@@ -188,6 +196,38 @@ def test_the_file_is_readable_by_its_owner_alone(tmp_path, mask):
 
 
 # -- it shows nowhere ----------------------------------------------------------------------------
+
+
+OLD_PYTHONS = [(3, 10, 14), (3, 11, 9), (3, 12, 3)]
+NEW_PYTHONS = [(3, 10, 15), (3, 11, 10), (3, 12, 4), (3, 13, 0), (3, 14, 0)]
+
+
+@pytest.mark.parametrize("python", OLD_PYTHONS + NEW_PYTHONS)
+def test_store_key_on_windows_says_where_others_may_read_it(python, tmp_path):
+    warning = store_key(tmp_path, Secret(KEY), os_name="nt", python=python)
+    assert (warning is not None) is (python in OLD_PYTHONS)
+    if warning:
+        assert ".".join(map(str, python)) in warning
+        assert "FAL_KEY" in warning
+        assert KEY not in warning
+    path = key_path(tmp_path, os_name="nt")
+    assert path.read_text(encoding="ascii") == KEY
+    assert [each.name for each in path.parent.iterdir()] == ["fal_key"]
+
+
+def test_store_key_on_windows_makes_its_folder_again(tmp_path):
+    folder = key_path(tmp_path, os_name="nt").parent
+    folder.mkdir()
+    folder.chmod(0o777)
+    (folder / "fal_key").write_text("old:key")
+    store_key(tmp_path, Secret(KEY), os_name="nt", python=(3, 13, 0))
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "fal_key").read_text(encoding="ascii") == KEY
+
+
+def test_store_key_elsewhere_says_nothing(tmp_path):
+    assert store_key(tmp_path, Secret(KEY), os_name="posix", python=(3, 10, 0)) is None
+    assert key_path(tmp_path, os_name="posix") == tmp_path / "fal_key"
 
 
 def test_a_secret_shows_in_no_text():
