@@ -16,7 +16,7 @@ def demo() -> int:
     """Make the clip and print where it is; the second time it is free."""
     python = local_python()
     generate = [python, "-m", "vidu", "generate", EXAMPLE, "--prompt", PROMPT, "--out", OUTPUT]
-    command = behind_local_fal(python, *generate, "--frames", "png", "--contact-sheet", "--json")
+    command = behind_local_fal(python, *generate, "--frames", "png", "--overview", "--json")
     done = subprocess.run(
         command, cwd=ROOT, env=environment_variables(), stdout=subprocess.PIPE, encoding="utf-8"
     )
@@ -27,5 +27,5 @@ def demo() -> int:
     say("reused: free" if clip["reused"] else "generated; the next time it is free")
     say("clip          ", path)
     say("its frames    ", path.with_name(f"{path.stem}_frames"))
-    say("contact sheet ", path.with_name(f"{path.stem}_sheet.jpg"))
+    say("overview      ", path.with_name(f"{path.stem}_overview.jpg"))
     return 0

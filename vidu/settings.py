@@ -18,11 +18,21 @@ MAY_BE_ZERO = frozenset({"max_generation_s", "retry_timeout_s", "daily_budget_us
 
 
 def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where ledger, settings and key are outside ComfyUI: `VIDU_HOME`, else the user's."""
+    """Return where ledger, settings and key are outside ComfyUI: `VIDU_HOME`, else the user's.
+
+    Raises:
+        InvalidSettingError: There is no home folder, as in a container with a bare user id.
+    """
     from platformdirs import user_data_path  # not before it is needed: importing it takes time
 
     data_dir = Path(environ.get("VIDU_HOME") or user_data_path("vidu-on-fal", appauthor=False))
-    return data_dir.expanduser()
+    try:
+        return data_dir.expanduser()
+    except RuntimeError as error:
+        raise InvalidSettingError(
+            "This user has no home folder, so there is no place for the ledger.",
+            "Set VIDU_HOME to a folder that is kept, or give it as --home.",
+        ) from error
 
 
 @dataclass(frozen=True)

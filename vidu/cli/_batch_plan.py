@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
-from ..builders import image_to_video
 from ..destination import clean_name
 from ..errors import InvalidInputError
 from ..ledger import Ledger
-from ..media.image_file import load_image
 from ..models import State
 from ..request import Request
 from ..shots.manifest import ManifestShot, read_manifest
+
+UNICODE = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
 
 
 class PlanStatus(str, Enum):
@@ -30,59 +31,47 @@ class PlanStatus(str, Enum):
 
 @dataclass(frozen=True)
 class Job:
-    """A row of the manifest that can be asked for.
+    """A shot of the manifest that has been checked.
 
     Args:
-        row: The row.
-        name: The name of its clip, without `.mp4`.
-        fingerprint: The shot's.
+        shot: The shot.
+        name: The name of its clip, without number and suffix.
+        fingerprint: The request's.
+        model: The name of its model.
         price_usd: What it costs when it is new.
     """
 
-    row: ManifestShot
+    shot: ManifestShot
     name: str
     fingerprint: str
+    model: str
     price_usd: Decimal
 
-    def request(self) -> Request:
-        """Read the image again, so that no more than those under way are held in memory."""
-        return _request(self.row)
+    def build_request(self) -> Request:
+        """Read the files again, so that only those of the shots under way are held in memory."""
+        return self.shot.spec.build()
 
 
-@dataclass(frozen=True)
-class Shard:
-    """One part of the shots, the same on every machine.
-
-    A shot is placed by its fingerprint: it stays in its part, and in that part's ledger, when
-    other rows change, and the same shot twice is in one part.
+def plan(manifest: Path, on_notice: Callable[[str], None]) -> list[Job]:
+    """Read a manifest and every file in it.
 
     Args:
-        index: Which, from 1 to `count`.
-        count: How many there are.
-    """
-
-    index: int = 1
-    count: int = 1
-
-    def has(self, job: Job) -> bool:
-        """Return whether a shot is in this part."""
-        return int(job.fingerprint, 16) % self.count == self.index - 1
-
-
-def plan(manifest: Path, shard: Shard) -> list[Job]:
-    """Read a manifest and every image in it.
+        manifest: The CSV, JSONL or YAML file.
+        on_notice: Called with a sentence for each thing that is not taken as it stands there.
 
     Raises:
-        InvalidInputError: Something in it cannot be used, in whatever part: all of it is named.
+        InvalidInputError: Something in it cannot be used: all of it is named.
     """
-    rows = read_manifest(manifest)
+    found = read_manifest(manifest)
+    if found.encoding not in UNICODE:
+        on_notice(f"{manifest.name} is not UTF-8 and is read as {found.encoding}.")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        checked = list(pool.map(_checked, rows))
+        checked = list(pool.map(partial(_check, on_notice), found.shots))
     jobs = [job for job in checked if isinstance(job, Job)]
-    problems = [problem for problem in checked if isinstance(problem, str)] + _doubles(jobs)
+    problems = [problem for problem in checked if isinstance(problem, str)] + _find_doubles(jobs)
     if problems:
-        raise InvalidInputError("\n".join(problems), "Mend the manifest, then run again.")
-    return [job for job in jobs if shard.has(job)]
+        raise InvalidInputError("\n".join(problems), "Fix the manifest, then run again.")
+    return jobs
 
 
 async def plan_statuses(jobs: Sequence[Job], ledger: Ledger) -> list[PlanStatus]:
@@ -101,26 +90,22 @@ async def plan_statuses(jobs: Sequence[Job], ledger: Ledger) -> list[PlanStatus]
     return found
 
 
-def _request(row: ManifestShot) -> Request:
-    return image_to_video(
-        load_image(row.image), row.prompt, seed=row.seed, movement_amplitude=row.movement_amplitude
-    )
-
-
-def _checked(row: ManifestShot) -> Job | str:
+def _check(on_notice: Callable[[str], None], shot: ManifestShot) -> Job | str:
     try:
-        request = _request(row)
+        request = shot.spec.build(lambda notice: on_notice(f"Row {shot.number}: {notice}"))
     except InvalidInputError as error:
-        return f"Row {row.number}: {error.message} {error.next_step}"
-    name = row.out or f"{clean_name(row.image.stem, most_bytes=180)}_{request.fingerprint[:8]}"
-    return Job(row, name, request.fingerprint, request.price)
+        return f"Row {shot.number}: {error.message} {error.next_step}"
+    file = shot.spec.first_file
+    stem = clean_name(file.stem if file else shot.spec.intention.value, most_bytes=180)
+    name = shot.out or f"{stem}_{request.fingerprint[:8]}"
+    return Job(shot, name, request.fingerprint, request.endpoint.model, request.price)
 
 
-def _doubles(jobs: Sequence[Job]) -> list[str]:
+def _find_doubles(jobs: Sequence[Job]) -> list[str]:
     """Return a line for each name that another shot has; Windows and macOS see no capitals."""
     first: dict[str, Job] = {}
     return [
-        f"Row {job.row.number}: its clip's name {job.name!r} is that of row {other.row.number}."
+        f"Row {job.shot.number}: its clip's name {job.name!r} is that of row {other.shot.number}."
         for job in jobs
         if (other := first.setdefault(job.name.casefold(), job)).fingerprint != job.fingerprint
     ]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from decimal import Decimal
 from typing import TextIO
 
 from tqdm import tqdm
+
+from ..pricing import format_usd
+from ._output import print_result
 
 LAYOUT = "{n_fmt} of {total_fmt} clips |{bar}| {postfix}, {remaining} left"
 
@@ -35,16 +39,16 @@ class BatchProgress:
 
     def __exit__(self, *_: object) -> None:
         self._bar.close()
-        print(f"{self.done} of {self.total} clips, {self._money()}", file=self._stream, flush=True)
+        self.say(f"{self.done} of {self.total} clips, {self._money()}")
 
-    def clip(self, cost_usd: Decimal) -> None:
+    def count_clip(self, cost_usd: Decimal) -> None:
         """Count a clip that is there."""
         self.done += 1
         self.spent_usd += cost_usd
         self._bar.update()
         self._bar.set_postfix_str(self._money())
 
-    def failure(self, line: str) -> None:
+    def count_failure(self, line: str) -> None:
         """Count a clip that could not be made, and say why."""
         self.failed += 1
         self.say(line)
@@ -52,14 +56,15 @@ class BatchProgress:
 
     def say(self, line: str) -> None:
         """Print a line that stays, above the bar."""
-        tqdm.write(line, file=self._stream)
-        self._stream.flush()
+        with suppress(OSError):  # the terminal may be closed
+            tqdm.write(line, file=self._stream)
+            self._stream.flush()
 
     def print(self, line: str) -> None:
-        """Print a line of the command's own output, at once."""
+        """Print a line of the command's own output; see `print_result`."""
         with tqdm.external_write_mode(file=self._stream):
-            print(line, flush=True)
+            print_result(line)
 
     def _money(self) -> str:
         failed = f", {self.failed} failed" if self.failed else ""
-        return f"${self.spent_usd:.2f}{failed}"
+        return f"{format_usd(self.spent_usd)}{failed}"

@@ -1,4 +1,4 @@
-"""The results of a batch on one page: an HTML file beside the clips, with their posters in it."""
+"""The contact sheet: one HTML page beside the clips, with their posters in it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from os.path import relpath
 from pathlib import Path
 from urllib.parse import quote
 
+from ..errors import Charge, SaveError, ViduError
+from ..models import Clip
+from ._frames import STILL_SUFFIXES
+from ._output import print_notice
+
+CONTACT_SHEET = "contact_sheet.html"
 POSTER_WIDTH = 320
 
 STYLE = """
@@ -18,7 +24,7 @@ STYLE = """
 body { margin: 2rem }
 main { display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)) }
 figure { margin: 0 }
-video { width: 100%; background: #0004; border-radius: 6px }
+video, img { width: 100%; background: #0004; border-radius: 6px }
 figcaption b { overflow-wrap: anywhere }
 figcaption p { margin: .2rem 0; white-space: pre-line }
 figcaption small { opacity: .7 }
@@ -32,31 +38,44 @@ class SheetItem:
 
     Args:
         name: What it is called.
-        prompt: What was asked for.
-        facts: What else was asked for.
-        clip: The mp4, when there is one.
-        failure: Why there is none.
+        prompt: What should happen in it.
+        facts: Its model, seed and options.
+        clip: Its file; None when it failed.
+        failure: Why it failed.
     """
 
     name: str
     prompt: str
     facts: str
-    clip: Path | None
-    failure: str | None
+    clip: Clip | None
+    failure: str = ""
+
+    @classmethod
+    def of(cls, name: str, prompt: str, facts: str, result: Clip | ViduError) -> SheetItem:
+        """Return the item of a shot and what became of it."""
+        if isinstance(result, ViduError):
+            return cls(name, prompt, facts, None, str(result))
+        return cls(name, prompt, facts, result)
 
 
-def write_contact_sheet(path: Path, title: str, cards: Sequence[SheetItem]) -> None:
-    """Write the page; it finds the clips by their way from it, so that both can move together.
-
-    Args:
-        path: The HTML file; what is there is replaced.
-        title: What the page is called.
-        cards: The shots, in their order.
+def save_contact_sheet(folder: Path, title: str, items: Sequence[SheetItem]) -> None:
+    """Write the page into a folder, and say where it is.
 
     Raises:
-        CorruptClipError: A clip has no frame.
-        OSError: The file cannot be written.
+        SaveError: It could not be written.
     """
+    path = folder.absolute() / CONTACT_SHEET
+    try:
+        _write(path, title, items)
+    except OSError as error:
+        raise SaveError(
+            f"{path} could not be written ({error.strerror}).", charge=Charge.EACH_ITS_OWN
+        ) from error
+    print_notice(f"contact sheet: {path}")
+
+
+def _write(path: Path, title: str, cards: Sequence[SheetItem]) -> None:
+    """Write the page with relative addresses of the clips, so that both can move together."""
     made = sum(card.clip is not None for card in cards)
     figures = "\n".join(_figure(card, path.parent) for card in cards)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,22 +100,34 @@ def _figure(card: SheetItem, folder: Path) -> str:
         f"<small>{escape(card.facts)}</small></figcaption>"
     )
     if card.clip is None:
-        return f'<figure class="failed">{caption}<p>{escape(card.failure or "")}</p></figure>'
-    address = quote(Path(relpath(card.clip, folder)).as_posix())
+        return f'<figure class="failed">{caption}<p>{escape(card.failure)}</p></figure>'
+    address, poster = _address(card.clip.path, folder), _poster(card.clip.path)
+    if not card.clip.fps:
+        return f'<figure><a href="{address}"><img src="{poster}" alt=""></a>{caption}</figure>'
     return (
-        f'<figure><video src="{address}" poster="{_poster(card.clip)}" preload="none" '
+        f'<figure><video src="{address}" poster="{poster}" preload="none" '
         f"controls loop muted playsinline></video>{caption}</figure>"
     )
 
 
-def _poster(clip: Path) -> str:
+def _address(clip: Path, folder: Path) -> str:
+    if clip.drive != folder.drive:  # no relative path leads to another drive of Windows
+        return clip.as_uri()
+    return quote(Path(relpath(clip, folder)).as_posix())
+
+
+def _poster(path: Path) -> str:
+    """Return a small picture of a clip or a still as a data URL."""
     from PIL import Image
 
     from ..media.image import to_rgb8
     from ..media.video import decode
 
-    (frame,) = decode(clip, max_frames=1)
-    image = Image.fromarray(to_rgb8(frame))
+    if path.suffix.lower() in STILL_SUFFIXES:
+        image = Image.open(path).convert("RGB")
+    else:
+        (frame,) = decode(path, max_frames=1)
+        image = Image.fromarray(to_rgb8(frame))
     image.thumbnail((POSTER_WIDTH, POSTER_WIDTH))
     data = BytesIO()
     image.save(data, "JPEG", quality=80)

@@ -13,30 +13,33 @@ from ..media.image import to_rgb8
 from ..media.probe import probe
 from ..media.video import decode
 
-SHEET_COLUMNS = 4
-SHEET_FRAMES = 16
-SHEET_WIDTH = 1600
+OVERVIEW_COLUMNS = 4
+OVERVIEW_FRAMES = 16
+OVERVIEW_WIDTH = 1600
 GAP = 8
+STILL_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
-def export_frames(clip: Path, *, frames: str | None, contact_sheet: bool) -> None:
+def export_frames(clip: Path, *, frames: str | None, overview: bool) -> None:
     """Write what is wanted of a clip beside it.
 
     Args:
-        clip: The mp4.
+        clip: The clip; of a still, which is a picture itself, nothing is written.
         frames: png or jpg, for each frame in a folder named for the clip; None for none.
-        contact_sheet: Whether to write up to 16 frames on one JPEG.
+        overview: Whether to write up to 16 frames on one JPEG.
 
     Raises:
         SaveError: They could not be written.
         CorruptClipError: The clip does not decode whole.
         ClipTooLargeError: Its frames do not fit into memory.
     """
+    if clip.suffix.lower() in STILL_SUFFIXES:
+        return
     try:
         if frames:
             _write_frames(clip, frames)
-        if contact_sheet:
-            _write_contact_sheet(clip)
+        if overview:
+            _write_overview(clip)
     except OSError as error:
         raise SaveError(
             f"The pictures of {clip} could not be written ({error.strerror})."
@@ -59,10 +62,10 @@ def _write_frames(clip: Path, suffix: str) -> None:
         picture.save(folder / f"frame_{number:05}.{suffix}", **options)
 
 
-def _write_contact_sheet(clip: Path) -> None:
-    frames = decode(clip, every_nth=math.ceil(probe(clip).frame_count / SHEET_FRAMES))
-    columns = min(SHEET_COLUMNS, len(frames))
-    width = SHEET_WIDTH // columns - GAP
+def _write_overview(clip: Path) -> None:
+    frames = decode(clip, every_nth=math.ceil(probe(clip).frame_count / OVERVIEW_FRAMES))
+    columns = min(OVERVIEW_COLUMNS, len(frames))
+    width = OVERVIEW_WIDTH // columns - GAP
     height = max(1, round(width * frames.shape[1] / frames.shape[2]))
     rows = math.ceil(len(frames) / columns)
     sheet = Image.new(
@@ -71,4 +74,4 @@ def _write_contact_sheet(clip: Path) -> None:
     for place, frame in enumerate(frames):
         corner = (GAP + place % columns * (width + GAP), GAP + place // columns * (height + GAP))
         sheet.paste(Image.fromarray(to_rgb8(frame)).resize((width, height)), corner)
-    sheet.save(clip.with_name(f"{clip.stem}_sheet.jpg"), quality=90)
+    sheet.save(clip.with_name(f"{clip.stem}_overview.jpg"), quality=90)

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+from ._output import OutputClosedError
+
 T = TypeVar("T")
 
 
@@ -26,6 +28,8 @@ async def gather_all(
     async def told(shot: Coroutine[Any, Any, T], name: str) -> T:
         try:
             return await shot
+        except OutputClosedError:
+            raise
         except Exception as error:
             say(unexpected(name, error))
             raise

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import logging
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 
 from ..command_line import command_line
 from ..errors import CredentialError, InvalidInputError, ViduError
 from ..settings import default_data_dir
-from . import batch, forget, generate, ledger, resume, watch
+from . import batch, forget, generate, ledger, models, resume, watch
+from ._output import OutputClosedError, flush_output, print_notice
 from ._signals import TerminatedBySignal
 
-COMMANDS = (generate, batch, watch, ledger, resume, forget)
+COMMANDS = (generate, batch, watch, models, ledger, resume, forget)
 
 DESCRIPTION = """Vidu clips through fal, from a shell.
 
@@ -36,28 +35,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(argv)
     try:
+        options.home = options.home or default_data_dir()
         code: int = options.run(options)
-        sys.stdout.flush()
+        flush_output()
     except ViduError as error:
-        _print_error(f"error: {error}")
+        print_notice(f"error: {error}")
         return 2 if isinstance(error, (InvalidInputError, CredentialError)) else 1
     except TerminatedBySignal as stopped:
-        _print_error(str(stopped))
+        print_notice(str(stopped))
         return stopped.exit_code
     except KeyboardInterrupt:
-        _print_error("interrupted.")
+        print_notice("interrupted.")
         return 130
-    except OSError as error:
-        if not is_closed_pipe(error):
-            raise
+    except (OutputClosedError, BrokenPipeError):
         _discard_output()
         return 1
     return code
-
-
-def is_closed_pipe(error: BaseException) -> bool:
-    """Return whether the reader of an output left, as `head` does; Windows calls it EINVAL."""
-    return isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.EINVAL)
 
 
 def _discard_output() -> None:
@@ -65,23 +58,19 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _print_error(line: str) -> None:
-    with suppress(OSError):  # the terminal may be closed
-        print(line, file=sys.stderr, flush=True)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=command_line(),
+        prog="vidu",
         description=DESCRIPTION,
+        epilog=f"Here it runs as: {command_line()} COMMAND",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
         "--home",
+        metavar="DIR",
         type=Path,
-        default=default_data_dir(),
-        help="folder of the ledger, settings and key (default: VIDU_HOME or %(default)s)",
+        help="of the ledger, settings and key (default: VIDU_HOME, else your user data folder)",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:

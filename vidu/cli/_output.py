@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
-from contextlib import suppress
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from ..destination import Destination
@@ -16,19 +18,56 @@ from ..files import remove_file
 from ..models import Clip
 
 
-def prepare(folder: Path) -> None:
-    """Make the folder for the clips: none is to be paid for that cannot be saved.
+class OutputClosedError(Exception):
+    """The reader of stdout left, as `head` does."""
+
+
+def print_result(line: str) -> None:
+    """Print a line of the command's own output, at once.
 
     Raises:
-        InvalidSettingError: It is no folder, or cannot be written.
+        OutputClosedError: Nobody reads it any more.
+    """
+    with _reader_may_leave():
+        print(line, flush=True)
+
+
+def flush_output() -> None:
+    """Write what is left of the command's output.
+
+    Raises:
+        OutputClosedError: Nobody reads it any more.
+    """
+    with _reader_may_leave():
+        sys.stdout.flush()
+
+
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.EPIPE, errno.EINVAL):  # EINVAL is what Windows calls it
+            raise OutputClosedError from error
+        raise
+
+
+def print_notice(line: str) -> None:
+    """Print a line on stderr; a terminal that was closed is no reason to end."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def check_output_folder(folder: Path) -> None:
+    """Write a file there for real, so that no clip is paid for that cannot be saved.
+
+    Raises:
+        InvalidSettingError: No file can be written there.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise InvalidSettingError(
-            f"Clips cannot be written to {folder} ({error.strerror}).", "Give another --out."
-        ) from error
+        Destination(folder, "clip").check()
+    except InvalidSettingError as error:
+        raise InvalidSettingError(error.message, "Give another --out.") from error
 
 
 def copy_to(destination: Destination, clip: Clip) -> Clip:

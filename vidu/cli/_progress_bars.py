@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from tqdm import tqdm
 
 from ..progress import Phase, Progress, ProgressCallback
+from ._output import print_result
 
 LAYOUT = "{desc} |{bar}| {postfix}"
 
@@ -36,7 +38,7 @@ class ProgressBars:
             bar.close()
 
     def callback_for(self, index: int) -> ProgressCallback:
-        """Return what tells of the shot at `index`."""
+        """Return the callback for the shot at `index`."""
 
         def on_progress(progress: Progress) -> None:
             if progress.warning:
@@ -52,9 +54,10 @@ class ProgressBars:
 
     def say(self, line: str) -> None:
         """Print a line that stays, above the bars."""
-        tqdm.write(line, file=sys.stderr)
+        with suppress(OSError):  # the terminal may be closed
+            tqdm.write(line, file=sys.stderr)
 
     def print(self, line: str) -> None:
-        """Print a line of the command's own output, at once."""
+        """Print a line of the command's own output; see `print_result`."""
         with tqdm.external_write_mode(file=sys.stderr):
-            print(line, flush=True)
+            print_result(line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..errors import LedgerUnavailableError
 from ..ledger import open_ledger
 from ..ledger.ledger import LEDGER_FILE
 from ..models import State
+from ._windows_console import on_console_close
 
 T = TypeVar("T")
 
@@ -59,31 +61,43 @@ def run_stoppable(
     Raises:
         TerminatedBySignal: A signal came first.
     """
-    told: list[int] = []
+    received: list[int] = []
 
-    async def watched() -> T:
+    async def run() -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
 
-        def stop(number: int, _: object) -> None:
+        def stop(number: int) -> None:
+            received.append(number)
+            loop.call_soon_threadsafe(task.cancel)
+
+        def handle(number: int, _: object) -> None:
             if task.done():
                 raise SystemExit(128 + number)  # what is left to wait for is a thread that hangs
-            told.append(number)
-            loop.call_soon_threadsafe(task.cancel)
+            stop(number)
 
         for each in SIGNALS:
             if signal.getsignal(each) is not signal.SIG_IGN:  # as under nohup, or behind an &
-                signal.signal(each, stop)
-        return await work(lambda: signal.SIGINT in told)
+                signal.signal(each, handle)
+        with _console_watched(lambda: stop(signal.SIGTERM)):
+            return await work(lambda: signal.SIGINT in received)
 
     with _handlers_restored():
         try:
-            return asyncio.run(watched())
+            return asyncio.run(run())
         except asyncio.CancelledError:
-            if not told:
+            if not received:
                 raise
-    verb = "interrupted" if told[0] == signal.SIGINT else "stopped"
-    raise TerminatedBySignal(f"{verb}.{_left_at_fal(data_dir) if data_dir else ''}", told[0])
+    verb = "interrupted" if received[0] == signal.SIGINT else "stopped"
+    raise TerminatedBySignal(f"{verb}.{_left_at_fal(data_dir) if data_dir else ''}", received[0])
+
+
+def _console_watched(stop: Callable[[], None]) -> contextlib.AbstractContextManager[None]:
+    if sys.platform != "win32":
+        return contextlib.nullcontext()
+    import ctypes
+
+    return on_console_close(stop, ctypes.windll.kernel32.SetConsoleCtrlHandler)
 
 
 @contextlib.contextmanager

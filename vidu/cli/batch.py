@@ -1,36 +1,51 @@
-"""`python -m vidu batch`: a manifest of shots into clips, resumed by running it again."""
+"""`vidu batch`: a manifest of shots into clips, resumed by running it again."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
-import re
-import sys
-from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..destination import Destination
-from ..errors import Charge, SaveError, ViduError
+from ..errors import ViduError
 from ..generate import generate
 from ..ledger import Budget, open_ledger
 from ..models import Clip
+from ..pricing import format_usd
 from ..progress import Progress, ProgressCallback
 from ..session import open_session
 from ..settings import Settings
-from ._batch_plan import Job, PlanStatus, Shard, plan, plan_statuses
+from ._arguments import add_draft, add_json, add_out, parse_count, parse_usd, read_options
+from ._batch_plan import Job, PlanStatus, plan, plan_statuses
 from ._batch_progress import BatchProgress
-from ._contact_sheet import SheetItem, write_contact_sheet
+from ._contact_sheet import CONTACT_SHEET, SheetItem, save_contact_sheet
 from ._gather import gather_all
-from ._output import as_json, copy_to, prepare
+from ._output import as_json, check_output_folder, copy_to, print_notice, print_result
 from ._signals import run_stoppable
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    import argparse
 
-CONTACT_SHEET = "contact_sheet.html"
+    from ._arguments import Commands
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `batch` was told; the names are those of its arguments."""
+
+    home: Path
+    manifest: Path
+    out: Path
+    concurrency: int
+    budget: Decimal | None
+    dry_run: bool
+    draft: bool
+    contact_sheet: bool
+    json: bool
 
 
 def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -39,60 +54,56 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
         "batch",
         parents=[shared],
         help="a manifest of shots into clips",
-        description="Make every clip of a manifest. Stopped or failed, run it again: what is "
-        "there is free, and only the rest is made.",
+        description="Make every clip of a manifest. When it was stopped or a shot failed, run it "
+        "again: what is there is free, and only the rest is made.",
+    )
+    parser.add_argument("manifest", metavar="MANIFEST", type=Path, help="CSV, JSONL or YAML")
+    add_out(parser)
+    parser.add_argument(
+        "--concurrency", metavar="N", type=parse_count, default=8, help="shots at once (default 8)"
     )
     parser.add_argument(
-        "manifest",
-        metavar="MANIFEST",
-        type=Path,
-        help="CSV, JSONL or YAML: image, prompt, and maybe seed, movement_amplitude, out",
-    )
-    parser.add_argument("--out", type=Path, default=Path(), help="folder for the clips")
-    parser.add_argument(
-        "--concurrency", metavar="N", type=_count, default=8, help="shots at once (default 8)"
-    )
-    parser.add_argument("--budget", metavar="USD", type=_usd, help="most that this run may spend")
-    parser.add_argument(
-        "--shard", metavar="I/N", type=_shard, default=Shard(), help="only this part of N"
+        "--budget", metavar="USD", type=parse_usd, help="the most that this run may spend"
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="say what is new, what is paid, what it will cost"
     )
-    parser.add_argument("--draft", action="store_true", help="free, local, no key, no network")
+    add_draft(parser)
     parser.add_argument(
-        "--contact-sheet", action="store_true", help=f"write {CONTACT_SHEET} beside the clips"
+        "--contact-sheet", action="store_true", help=f"write {CONTACT_SHEET}, a page of all clips"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object for each shot")
-    parser.set_defaults(run=run)
+    add_json(parser)
+    parser.set_defaults(run=lambda namespace: run(read_options(Options, namespace)))
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Make the clips; return 0, or 1 when one is missing."""
-    settings = Settings.load(arguments.home)
-    jobs = plan(arguments.manifest, arguments.shard)
-    if arguments.dry_run:
-        return _print_plan(jobs, arguments)
-    prepare(arguments.out)
+    settings = Settings.load(options.home)
+    jobs = plan(options.manifest, print_notice)
+    if options.dry_run:
+        return _print_plan(jobs, options)
+    check_output_folder(options.out)
     results = run_stoppable(
-        lambda by_user: _make_all(jobs, settings, arguments, by_user),
-        None if arguments.draft else arguments.home,
+        lambda by_user: _make_all(jobs, settings, options, by_user),
+        None if options.draft else options.home,
     )
-    if arguments.contact_sheet:
-        _write_sheet(jobs, results, arguments)
+    if options.contact_sheet:
+        items = [_sheet_item(job, result) for job, result in zip(jobs, results, strict=True)]
+        save_contact_sheet(options.out, options.manifest.name, items)
     return 0 if all(isinstance(result, Clip) for result in results) else 1
 
 
-def _print_plan(jobs: Sequence[Job], arguments: argparse.Namespace) -> int:
-    found = asyncio.run(_plan_statuses(jobs, arguments.home))
-    for job, standing in zip(jobs, found, strict=True):
-        cost_usd = job.price_usd if standing is PlanStatus.NEW else Decimal(0)
-        facts = {**_about(job), "standing": standing.value, "cost_usd": float(cost_usd)}
-        line = f"{standing.value:<10}  ${cost_usd:.2f}  {job.name}  {job.row.prompt[:40]!r}"
-        print(json.dumps(facts) if arguments.json else line)
-    if not arguments.json:
-        counts = ", ".join(f"{found.count(standing)} {standing.value}" for standing in PlanStatus)
-        print(f"{len(jobs)} clips: {counts}. To pay: {_to_pay(jobs, found)}")
+def _print_plan(jobs: Sequence[Job], options: Options) -> int:
+    found = asyncio.run(_plan_statuses(jobs, options.home))
+    for job, status in zip(jobs, found, strict=True):
+        cost_usd = job.price_usd if status is PlanStatus.NEW else Decimal(0)
+        facts = {**_facts(job), "status": status.value, "cost_usd": float(cost_usd)}
+        prompt = job.shot.spec.prompt[:40]
+        line = f"{status.value:<10}  {format_usd(cost_usd)}  {job.name}  {prompt!r}"
+        print_result(json.dumps(facts) if options.json else line)
+    if not options.json:
+        counts = ", ".join(f"{found.count(status)} {status.value}" for status in PlanStatus)
+        print_result(f"{len(jobs)} clips: {counts}. To pay: {_to_pay(jobs, found)}")
     return 0
 
 
@@ -103,132 +114,93 @@ async def _plan_statuses(jobs: Sequence[Job], data_dir: Path) -> list[PlanStatus
 
 def _to_pay(jobs: Sequence[Job], found: Sequence[PlanStatus]) -> str:
     prices = {
-        standing: sum(
-            (job.price_usd for job, its in zip(jobs, found, strict=True) if its is standing),
+        status: sum(
+            (job.price_usd for job, its in zip(jobs, found, strict=True) if its is status),
             Decimal(0),
         )
-        for standing in PlanStatus
+        for status in PlanStatus
     }
     new = prices[PlanStatus.NEW]
     if not prices[PlanStatus.UNFINISHED]:
-        return f"${new:.2f}"
+        return format_usd(new)
     most = new + prices[PlanStatus.UNFINISHED]
-    return f"${new:.2f}, or up to ${most:.2f} where fal has not made what is unfinished"
+    return (
+        f"{format_usd(new)}, or up to {format_usd(most)} where fal has not made what is unfinished"
+    )
 
 
 async def _make_all(
     jobs: Sequence[Job],
     settings: Settings,
-    arguments: argparse.Namespace,
+    options: Options,
     by_user: Callable[[], bool],
 ) -> list[Clip | ViduError]:
-    turns = asyncio.Semaphore(arguments.concurrency)
-    budget = Budget(settings.daily_budget_usd, arguments.budget)
-    async with open_session(arguments.home, settings, draft=arguments.draft) as (provider, ledger):
-        with BatchProgress(len(jobs)) as tally:
+    semaphore = asyncio.Semaphore(options.concurrency)
+    budget = Budget(settings.daily_budget_usd, options.budget)
+    async with open_session(options.home, settings, draft=options.draft) as (provider, ledger):
+        with BatchProgress(len(jobs)) as progress:
 
-            async def one(job: Job) -> Clip | ViduError:
-                destination = Destination(arguments.out, job.name)
+            async def make(job: Job) -> Clip | ViduError:
+                destination = Destination(options.out, job.name)
                 result: Clip | ViduError
                 try:
-                    async with turns:
+                    async with semaphore:
                         clip = await generate(
-                            await asyncio.to_thread(job.request),
+                            await asyncio.to_thread(job.build_request),
                             provider,
                             ledger,
                             destination,
                             settings=settings,
-                            on_progress=_callback_for(job, tally),
+                            on_progress=_warnings_of(job, progress),
                             cancelled_by_user=by_user,
                             budget=budget,
                         )
                         result = await asyncio.to_thread(copy_to, destination, clip)
                 except ViduError as error:
                     result = error
-                _report(job, result, tally, json_response=arguments.json)
+                _report(job, result, progress, in_json=options.json)
                 return result
 
-            shots = [one(job) for job in jobs]
-            return await gather_all(shots, [job.name for job in jobs], tally.say)
+            shots = [make(job) for job in jobs]
+            return await gather_all(shots, [job.name for job in jobs], progress.say)
 
 
-def _callback_for(job: Job, tally: BatchProgress) -> ProgressCallback:
+def _warnings_of(job: Job, batch: BatchProgress) -> ProgressCallback:
     def on_progress(progress: Progress) -> None:
         if progress.warning:
-            tally.say(f"{job.name}: {progress.text}")
+            batch.say(f"{job.name}: {progress.text}")
 
     return on_progress
 
 
-def _report(
-    job: Job, result: Clip | ViduError, tally: BatchProgress, *, json_response: bool
-) -> None:
+def _report(job: Job, result: Clip | ViduError, batch: BatchProgress, *, in_json: bool) -> None:
     if isinstance(result, ViduError):
-        tally.failure(f"{job.name}: {result}")
-        if json_response:
-            tally.print(json.dumps({**_about(job), "error": str(result)}))
+        batch.count_failure(f"{job.name}: {result}")
+        if in_json:
+            batch.print(json.dumps({**_facts(job), "error": str(result)}))
         return
-    tally.clip(result.cost_usd)
-    facts = {**_about(job), **as_json(result)}
-    tally.print(json.dumps(facts) if json_response else str(result.path))
+    batch.count_clip(result.cost_usd)
+    facts = {**_facts(job), **as_json(result)}
+    batch.print(json.dumps(facts) if in_json else str(result.path))
 
 
-def _about(job: Job) -> dict[str, Any]:
-    row = job.row
+def _facts(job: Job) -> Mapping[str, Any]:
+    spec = job.shot.spec
+    media = {role: [str(path) for path in paths] for role, paths in spec.media.items()}
     return {
-        "row": row.number,
+        "row": job.shot.number,
         "name": job.name,
-        "image": str(row.image),
-        "prompt": row.prompt,
-        "seed": row.seed,
-        "movement_amplitude": row.movement_amplitude,
+        "task": spec.intention.value,
+        "model": job.model,
+        "prompt": spec.prompt,
+        "seed": spec.seed,
+        "options": dict(spec.options),
+        "media": media,
     }
 
 
-def _write_sheet(
-    jobs: Sequence[Job], results: Sequence[Clip | ViduError], arguments: argparse.Namespace
-) -> None:
-    sheet = arguments.out.absolute() / CONTACT_SHEET
-    cards = [_sheet_item(job, result) for job, result in zip(jobs, results, strict=True)]
-    try:
-        write_contact_sheet(sheet, arguments.manifest.name, cards)
-    except OSError as error:
-        raise SaveError(
-            f"{sheet} could not be written ({error.strerror}).", charge=Charge.EACH_ITS_OWN
-        ) from error
-    print(f"contact sheet: {sheet}", file=sys.stderr)
-
-
 def _sheet_item(job: Job, result: Clip | ViduError) -> SheetItem:
-    row = job.row
-    clip = result if isinstance(result, Clip) else None
-    return SheetItem(
-        name=job.name,
-        prompt=row.prompt,
-        facts=f"seed {row.seed or 'by Vidu'}, {row.movement_amplitude}",
-        clip=clip.path if clip else None,
-        failure=None if clip else str(result),
-    )
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch("[1-9][0-9]{0,3}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 9999")
-    return int(text)
-
-
-def _usd(text: str) -> Decimal:
-    try:
-        usd = Decimal(text)
-    except InvalidOperation:
-        usd = Decimal("NaN")
-    if not usd.is_finite() or usd < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no sum in dollars")
-    return usd
-
-
-def _shard(text: str) -> Shard:
-    index, slash, count = text.partition("/")
-    if not slash or not 1 <= _count(index) <= _count(count):
-        raise argparse.ArgumentTypeError(f"{text!r} is not I/N with I from 1 to N")
-    return Shard(int(index), int(count))
+    spec = job.shot.spec
+    options = [f"{name} {value}" for name, value in spec.options.items()]
+    facts = ", ".join([job.model, f"seed {spec.seed or 'by Vidu'}", *options])
+    return SheetItem.of(job.name, spec.prompt, facts, result)

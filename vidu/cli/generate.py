@@ -1,4 +1,4 @@
-"""`python -m vidu generate`: images into clips, one for each, all at once."""
+"""`vidu generate`: clips and stills from images, references, a video or words alone."""
 
 from __future__ import annotations
 
@@ -6,111 +6,199 @@ import argparse
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..builders import image_to_video
 from ..destination import Destination
-from ..endpoints import AMPLITUDE
-from ..errors import InvalidImageError, ViduError
+from ..endpoint import Intention
+from ..errors import InvalidInputError, ViduError
 from ..generate import generate
-from ..media.image_file import load_image
 from ..models import Clip
 from ..request import Request
 from ..session import open_session
 from ..settings import Settings
+from ..shots.shot_spec import ShotSpec, first_role, role_of_reference
+from ._arguments import add_draft, add_json, add_out, add_shot_values, read_options
+from ._contact_sheet import CONTACT_SHEET, SheetItem, save_contact_sheet
 from ._frames import export_frames
 from ._gather import gather_all
-from ._output import as_json, copy_into, prepare
+from ._input_files import expand_files
+from ._output import as_json, check_output_folder, copy_into, print_notice
 from ._progress_bars import ProgressBars
 from ._signals import run_stoppable
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from ._arguments import Commands
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `generate` was told; the names are those of its arguments."""
+
+    home: Path
+    images: Sequence[str]
+    prompt: str
+    model: str
+    task: Intention | None
+    options: Sequence[tuple[str, str]]
+    seed: int
+    end: str | None
+    references: Sequence[str]
+    video: str | None
+    out: Path
+    draft: bool
+    frames: str | None
+    overview: bool
+    contact_sheet: bool
+    json: bool
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One shot of the command line.
+
+    Args:
+        label: What it is called.
+        stem: What its file is called.
+        request: What is asked of fal.
+    """
+
+    label: str
+    stem: str
+    request: Request
 
 
 def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser("generate", parents=[shared], help="images into clips")
-    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
-    parser.add_argument("--prompt", required=True, help="what should happen, 1 to 1500 characters")
-    parser.add_argument("--seed", type=int, default=0, help="0 (default) lets Vidu choose")
-    parser.add_argument("--movement-amplitude", choices=AMPLITUDE.values, default="auto")
-    parser.add_argument("--out", type=Path, default=Path(), help="folder for the clips")
-    parser.add_argument("--draft", action="store_true", help="free, local, no key, no network")
-    parser.add_argument("--frames", choices=("png", "jpg"), help="write each frame as a picture")
-    parser.add_argument("--contact-sheet", action="store_true", help="write one overview picture")
-    parser.add_argument("--json", action="store_true", help="one JSON object for each clip")
-    parser.set_defaults(run=run)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Make the clips; return 0, or 1 when one failed."""
-    settings = Settings.load(arguments.home)
-    requests = [_request(image, arguments) for image in arguments.images]
-    prepare(arguments.out)
-    return run_stoppable(
-        lambda by_user: _generate_all(requests, settings, arguments, by_user),
-        None if arguments.draft else arguments.home,
+    parser = commands.add_parser(
+        "generate",
+        parents=[shared],
+        help="images, references, a video or words into clips",
+        description="Make one clip for each IMAGE, all at once; or one clip of references, of a "
+        "video or of words alone.",
     )
+    parser.add_argument("images", metavar="IMAGE", nargs="*", help="a first frame, or *.png")
+    parser.add_argument("--prompt", default="", help="what should happen")
+    parser.add_argument("--end", metavar="IMAGE", help="the last frame")
+    parser.add_argument(
+        "--reference",
+        dest="references",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="an image, video or voice to keep to; may be repeated",
+    )
+    parser.add_argument("--video", metavar="FILE", help="a clip to extend")
+    add_shot_values(parser)
+    add_out(parser)
+    add_draft(parser)
+    parser.add_argument("--frames", choices=("png", "jpg"), help="write each frame as a picture")
+    parser.add_argument("--overview", action="store_true", help="write 16 frames on one picture")
+    parser.add_argument(
+        "--contact-sheet", action="store_true", help=f"write {CONTACT_SHEET}, a page of all clips"
+    )
+    add_json(parser)
+    parser.set_defaults(run=lambda namespace: run(read_options(Options, namespace)))
 
 
-def _request(image: Path, arguments: argparse.Namespace) -> Request:
-    try:
-        return image_to_video(
-            load_image(image),
-            arguments.prompt,
-            seed=arguments.seed,
-            movement_amplitude=arguments.movement_amplitude,
+def run(options: Options) -> int:
+    """Make the clips; return 0, or 1 when one failed."""
+    settings = Settings.load(options.home)
+    shots = [_build_shot(spec) for spec in _read_specs(options)]
+    check_output_folder(options.out)
+    results = run_stoppable(
+        lambda by_user: _generate_all(shots, settings, options, by_user),
+        None if options.draft else options.home,
+    )
+    if options.contact_sheet:
+        items = [
+            SheetItem.of(shot.label, shot.request.prompt, _facts(shot.request), result)
+            for shot, result in zip(shots, results, strict=True)
+        ]
+        save_contact_sheet(options.out, "vidu generate", items)
+    return 0 if all(isinstance(result, Clip) for result in results) else 1
+
+
+def _facts(request: Request) -> str:
+    options = [f"{name} {value}" for name, value in request.options.items()]
+    return ", ".join([request.endpoint.model, f"seed {request.seed or 'by Vidu'}", *options])
+
+
+def _read_specs(options: Options) -> list[ShotSpec]:
+    references = expand_files(options.references)
+    media: dict[str, tuple[Path, ...]] = {}
+    if options.end:
+        media["end_image"] = tuple(expand_files([options.end]))
+    for path in references:
+        role = role_of_reference(path)
+        media[role] = (*media.get(role, ()), path)
+    if options.video:
+        media["video"] = tuple(expand_files([options.video]))
+    images = expand_files(options.images)
+    return [
+        ShotSpec(
+            prompt=options.prompt,
+            seed=options.seed,
+            model=options.model,
+            task=options.task,
+            options=dict(options.options),
+            media={first_role(options.task): (image,), **media} if image else media,
         )
-    except InvalidImageError as error:
-        raise InvalidImageError(f"{image}: {error.message}", error.next_step) from error
+        for image in images or (None,)
+    ]
+
+
+def _build_shot(spec: ShotSpec) -> Shot:
+    file = spec.first_file
+    label = str(file.name) if file else spec.intention.value
+    try:
+        request = spec.build(print_notice)
+    except InvalidInputError as error:
+        raise type(error)(f"{label}: {error.message}", error.next_step) from error
+    return Shot(label, file.stem if file else label, request)
 
 
 async def _generate_all(
-    requests: Sequence[Request],
+    shots: Sequence[Shot],
     settings: Settings,
-    arguments: argparse.Namespace,
+    options: Options,
     by_user: Callable[[], bool],
-) -> int:
+) -> list[Clip | ViduError]:
     one_at_a_time = asyncio.Lock()  # one clip's frames fill a gigabyte
-    async with open_session(arguments.home, settings, draft=arguments.draft) as (provider, ledger):
-        labels = [image.name for image in arguments.images]
+    async with open_session(options.home, settings, draft=options.draft) as (provider, ledger):
+        labels = [shot.label for shot in shots]
         bars = ProgressBars(labels)
 
-        async def one(index: int) -> bool:
-            image = arguments.images[index]
+        async def make(index: int) -> Clip | ViduError:
+            shot = shots[index]
             try:
                 clip = await generate(
-                    requests[index],
+                    shot.request,
                     provider,
                     ledger,
-                    Destination(arguments.out, image.stem),
+                    Destination(options.out, shot.stem),
                     settings=settings,
                     on_progress=bars.callback_for(index),
                     cancelled_by_user=by_user,
                 )
-                clip = await asyncio.to_thread(copy_into, arguments.out, clip)
+                clip = await asyncio.to_thread(copy_into, options.out, clip)
                 async with one_at_a_time:
-                    await _export_frames(clip, arguments)
+                    await _export_frames(clip, options)
             except ViduError as error:
-                bars.say(f"{image}: {error}")
-                return False
-            bars.print(json.dumps(as_json(clip)) if arguments.json else str(clip.path))
-            return True
+                bars.say(f"{shot.label}: {error}")
+                return error
+            bars.print(json.dumps(as_json(clip)) if options.json else str(clip.path))
+            return clip
 
         with bars:
-            shots = [one(index) for index in range(len(requests))]
-            return 0 if all(await gather_all(shots, labels, bars.say)) else 1
+            return await gather_all([make(n) for n in range(len(shots))], labels, bars.say)
 
 
-async def _export_frames(clip: Clip, arguments: argparse.Namespace) -> None:
+async def _export_frames(clip: Clip, options: Options) -> None:
     try:
         await asyncio.to_thread(
-            export_frames,
-            clip.path,
-            frames=arguments.frames,
-            contact_sheet=arguments.contact_sheet,
+            export_frames, clip.path, frames=options.frames, overview=options.overview
         )
     except ViduError as error:
         raise error.with_charge(clip.charge, clip.request_id) from error

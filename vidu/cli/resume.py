@@ -1,9 +1,9 @@
-"""`python -m vidu resume`: home with every clip that fal may still owe."""
+"""`vidu resume`: every clip that fal may still owe, downloaded."""
 
 from __future__ import annotations
 
-import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,58 +13,69 @@ from ..generate import resume
 from ..models import Entry
 from ..session import open_session
 from ..settings import Settings
+from ._arguments import add_json, add_out, read_options
 from ._gather import gather_all
-from ._output import as_json, prepare
+from ._output import as_json, check_output_folder
 from ._progress_bars import ProgressBars
 from ._signals import run_stoppable
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    import argparse
+
+    from ._arguments import Commands
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `resume` was told; the names are those of its arguments."""
+
+    home: Path
+    out: Path
+    json: bool
 
 
 def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser("resume", parents=[shared], help="collect what is unfinished")
-    parser.add_argument("--out", type=Path, default=Path(), help="folder for the clips")
-    parser.add_argument("--json", action="store_true", help="one JSON object for each clip")
-    parser.set_defaults(run=run)
+    parser = commands.add_parser("resume", parents=[shared], help="download what is unfinished")
+    add_out(parser)
+    add_json(parser)
+    parser.set_defaults(run=lambda namespace: run(read_options(Options, namespace)))
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Collect every clip fal may still owe; return 1 when one could not be had."""
-    settings = Settings.load(arguments.home)
-    prepare(arguments.out)
-    return run_stoppable(lambda _: _collect_all(arguments, settings), arguments.home)
+def run(options: Options) -> int:
+    """Download every clip fal may still owe; return 1 when one could not be had."""
+    settings = Settings.load(options.home)
+    check_output_folder(options.out)
+    return run_stoppable(lambda _: _resume_all(options, settings), options.home)
 
 
-async def _collect_all(arguments: argparse.Namespace, settings: Settings) -> int:
-    async with open_session(arguments.home, settings) as (provider, ledger):
+async def _resume_all(options: Options, settings: Settings) -> int:
+    async with open_session(options.home, settings) as (provider, ledger):
         entries = await ledger.unfinished()
         labels = [_label(entry) for entry in entries]
         bars = ProgressBars(labels)
 
-        async def one(index: int) -> bool:
+        async def resume_one(index: int) -> bool:
             entry = entries[index]
-            destination = Destination(arguments.out, f"resumed_{entry.id}")
             try:
                 clip = await resume(
                     entry,
                     provider,
                     ledger,
-                    destination,
+                    Destination(options.out, f"resumed_{entry.id}"),
                     settings=settings,
                     on_progress=bars.callback_for(index),
                 )
             except ViduError as error:
                 bars.say(f"{labels[index]}: {error}")
                 return False
-            bars.print(json.dumps(as_json(clip)) if arguments.json else str(clip.path))
+            bars.print(json.dumps(as_json(clip)) if options.json else str(clip.path))
             return True
 
         with bars:
             if not entries:
                 bars.say("Nothing is unfinished.")
-            shots = [one(index) for index in range(len(entries))]
+            shots = [resume_one(index) for index in range(len(entries))]
             return 0 if all(await gather_all(shots, labels, bars.say)) else 1
 
 

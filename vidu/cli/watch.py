@@ -1,41 +1,62 @@
-"""`python -m vidu watch`: each new image of a folder, with its prompt beside it, into a clip."""
+"""`vidu watch`: each new image of a folder, with its prompt beside it, into a clip."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
-import sys
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..builders import image_to_video
 from ..destination import Destination
-from ..endpoints import AMPLITUDE
+from ..endpoint import Intention
 from ..errors import InvalidPromptError, InvalidSettingError, ViduError
 from ..generate import generate
 from ..ledger import Ledger
-from ..media.image_file import load_image
 from ..models import State
 from ..progress import Phase, Progress, ProgressCallback
 from ..provider import Provider
 from ..request import Request
 from ..session import open_session
 from ..settings import Settings
+from ..shots.shot_spec import ShotSpec, first_role
+from ..shots.text_encoding import decode_text
+from ._arguments import add_json, add_out, add_shot_values, parse_seconds, read_options
+from ._folder_watcher import Arrival, FolderWatcher
 from ._gather import unexpected
-from ._output import as_json, copy_to, prepare
+from ._output import (
+    OutputClosedError,
+    as_json,
+    check_output_folder,
+    copy_to,
+    print_notice,
+    print_result,
+)
 from ._signals import run_stoppable
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    import argparse
+
+    from ._arguments import Commands
 
 AT_ONCE = 8
-IMAGES = {".png", ".jpg", ".jpeg", ".webp"}
 
-Version = tuple[int, int, int, int]
-"""Size and time of change of an image and of its sidecar."""
+
+@dataclass(frozen=True)
+class Options:
+    """What `watch` was told; the names are those of its arguments."""
+
+    home: Path
+    folder: Path
+    model: str
+    task: Intention | None
+    options: Sequence[tuple[str, str]]
+    seed: int
+    out: Path
+    interval: float
+    once: bool
+    json: bool
 
 
 def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -49,109 +70,55 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
         "again when one of the two files changes, or at the next start. Ctrl-C ends it.",
     )
     parser.add_argument("folder", metavar="DIR", type=Path)
+    add_shot_values(parser)
+    add_out(parser, required=True)
     parser.add_argument(
-        "--prompt-from", choices=("sidecar",), default="sidecar", help="fox.txt for fox.png"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="0 (default) lets Vidu choose")
-    parser.add_argument("--movement-amplitude", choices=AMPLITUDE.values, default="auto")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the clips")
-    parser.add_argument(
-        "--interval", metavar="S", type=_seconds, default=1.0, help="seconds between looks (1)"
+        "--interval",
+        metavar="S",
+        type=parse_seconds,
+        default=1.0,
+        help="polling interval in seconds (default 1)",
     )
     parser.add_argument("--once", action="store_true", help="end when what is there is done")
-    parser.add_argument("--json", action="store_true", help="one JSON object for each clip")
-    parser.set_defaults(run=run)
+    add_json(parser)
+    parser.set_defaults(run=lambda namespace: run(read_options(Options, namespace)))
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Watch the folder; with --once return 0, or 1 when a clip failed."""
-    settings = Settings.load(arguments.home)
-    arrivals = FolderWatcher(arguments.folder)
-    arrivals.look()
-    prepare(arguments.out)
-    return run_stoppable(
-        lambda by_user: _watch(arrivals, settings, arguments, by_user), arguments.home
-    )
-
-
-class FolderWatcher:
-    """The images of a folder that have come whole.
-
-    Nothing tells when a file has been written to its end; one whose size and time are the same in
-    two looks is taken for whole, and so is its sidecar.
-
-    Args:
-        folder: The folder; those inside it are not looked at.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._seen: dict[Path, Version] = {}
-        self._told: dict[Path, Version] = {}
-
-    def look(self) -> list[Path]:
-        """Return the images that are whole since the last look, or have changed and are again.
-
-        Raises:
-            InvalidSettingError: The folder cannot be read.
-        """
-        before, self._seen = self._seen, self._versions()
-        arrived = [
-            image
-            for image, version in sorted(self._seen.items())
-            if before.get(image) == version != self._told.get(image)
-        ]
-        self._told.update({image: self._seen[image] for image in arrived})
-        return arrived
-
-    def _versions(self) -> dict[Path, Version]:
-        try:
-            files = list(self._folder.iterdir())
-        except OSError as error:
-            raise InvalidSettingError(
-                f"{self._folder} cannot be read ({error.strerror}).", "Give the folder to watch."
-            ) from error
-        images = [
-            file
-            for file in files
-            if file.suffix.lower() in IMAGES and not file.name.startswith(".")
-        ]
-        return {image: version for image in images if (version := _version(image))}
-
-
-def _version(image: Path) -> Version | None:
-    try:
-        first, second = image.stat(), image.with_suffix(".txt").stat()
-    except OSError:  # it has no sidecar, or one of the two was taken away just now
-        return None
-    return first.st_size, first.st_mtime_ns, second.st_size, second.st_mtime_ns
+    settings = Settings.load(options.home)
+    watcher = FolderWatcher(options.folder)
+    watcher.scan()
+    check_output_folder(options.out)
+    return run_stoppable(lambda by_user: _watch(watcher, settings, options, by_user), options.home)
 
 
 async def _watch(
-    arrivals: FolderWatcher,
-    settings: Settings,
-    arguments: argparse.Namespace,
-    by_user: Callable[[], bool],
+    watcher: FolderWatcher, settings: Settings, options: Options, by_user: Callable[[], bool]
 ) -> int:
-    turns = asyncio.Semaphore(AT_ONCE)
-    look = arrivals.look if arguments.once else partial(_scan_or_warn, arrivals, set())
+    semaphore = asyncio.Semaphore(AT_ONCE)
+    warned: set[str] = set()
     tasks: list[asyncio.Task[bool]] = []
-    async with open_session(arguments.home, settings) as (provider, ledger):
+    async with open_session(options.home, settings) as (provider, ledger):
 
-        async def one(image: Path) -> bool:
-            async with turns:
+        async def make(arrival: Arrival) -> bool:
+            async with semaphore:
                 try:
-                    return await _make(image, provider, ledger, settings, arguments, by_user)
+                    return await _make(
+                        arrival, watcher, provider, ledger, settings, options, by_user
+                    )
+                except OutputClosedError:
+                    return False  # nobody reads the paths; the clips are still wanted
                 except Exception as error:
-                    _say(unexpected(image.name, error))
+                    print_notice(unexpected(arrival.image.name, error))
                     return False
 
         try:
             while True:
-                await asyncio.sleep(arguments.interval)
-                for image in await asyncio.to_thread(look):
-                    tasks.append(asyncio.create_task(one(image)))
-                if arguments.once:
+                await asyncio.sleep(options.interval)
+                for arrival in await asyncio.to_thread(_scan, watcher, warned, options):
+                    tasks.append(asyncio.create_task(make(arrival)))
+                if options.once:
                     return 0 if all(await asyncio.gather(*tasks)) else 1
                 tasks = [task for task in tasks if not task.done()]
         finally:
@@ -160,29 +127,36 @@ async def _watch(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _scan_or_warn(arrivals: FolderWatcher, told: set[str]) -> list[Path]:
-    """Look, and see nothing while the folder cannot be read: a share comes back."""
+def _scan(watcher: FolderWatcher, warned: set[str], options: Options) -> Sequence[Arrival]:
+    """Scan, and find nothing while the folder cannot be read: a share comes back."""
     try:
-        return arrivals.look()
+        scan = watcher.scan()
     except InvalidSettingError as error:
-        if error.message not in told:
-            told.add(error.message)
-            _say(error.message)
+        if options.once:
+            raise
+        if error.message not in warned:
+            warned.add(error.message)
+            print_notice(error.message)
         return []
+    for line in scan.passed_over:
+        print_notice(line)
+    return scan.arrivals
 
 
 async def _make(
-    image: Path,
+    arrival: Arrival,
+    watcher: FolderWatcher,
     provider: Provider,
     ledger: Ledger,
     settings: Settings,
-    arguments: argparse.Namespace,
+    options: Options,
     by_user: Callable[[], bool],
 ) -> bool:
-    destination = Destination(arguments.out, image.stem)
+    image = arrival.image
+    destination = Destination(options.out, image.stem)
     try:
-        request = await asyncio.to_thread(_request, image, arguments)
-        if await _was_made(request, ledger, arguments.out.absolute()):
+        request = await asyncio.to_thread(_build_request, arrival, options)
+        if await _was_made(request, ledger, options.out.absolute()):
             return True
         clip = await generate(
             request,
@@ -195,26 +169,29 @@ async def _make(
         )
         clip = await asyncio.to_thread(copy_to, destination, clip)
     except ViduError as error:
-        _say(f"{image.name}: {error}")
+        print_notice(f"{image.name}: {error}")
         return False
-    print(json.dumps(as_json(clip)) if arguments.json else clip.path, flush=True)
+    watcher.add_own(clip.path)
+    print_result(json.dumps(as_json(clip)) if options.json else str(clip.path))
     return True
 
 
-def _request(image: Path, arguments: argparse.Namespace) -> Request:
-    sidecar = image.with_suffix(".txt")
+def _build_request(arrival: Arrival, options: Options) -> Request:
     try:
-        prompt = sidecar.read_text(encoding="utf-8-sig")
+        prompt, _ = decode_text(arrival.sidecar.read_bytes())
     except (OSError, ValueError) as error:
         raise InvalidPromptError(
-            f"{sidecar.name} cannot be read.", "Write the prompt as UTF-8 text."
+            f"{arrival.sidecar.name} cannot be read: {error}.", "Write the prompt as UTF-8 text."
         ) from error
-    return image_to_video(
-        load_image(image),
-        prompt,
-        seed=arguments.seed,
-        movement_amplitude=arguments.movement_amplitude,
+    spec = ShotSpec(
+        prompt=prompt,
+        seed=options.seed,
+        model=options.model,
+        task=options.task,
+        options=dict(options.options),
+        media={first_role(options.task): (arrival.image,)},
     )
+    return spec.build(print_notice)
 
 
 async def _was_made(request: Request, ledger: Ledger, folder: Path) -> bool:
@@ -231,18 +208,7 @@ def _callback_for(name: str) -> ProgressCallback:
     def on_progress(progress: Progress) -> None:
         nonlocal phase
         if progress.warning or progress.phase is not phase:
-            _say(f"{name}: {progress.text}")
+            print_notice(f"{name}: {progress.text}")
         phase = progress.phase
 
     return on_progress
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 3600")
-    return seconds

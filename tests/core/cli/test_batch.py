@@ -69,7 +69,7 @@ def test_a_batch_makes_each_clip_under_its_name(shell, swift_fal, manifest, tmp_
     told = lines(done.stdout)
     assert sorted(each["row"] for each in told) == [1, 2, 3]
     for each in told:
-        assert each["file_path"] == str(tmp_path / "out" / f"{each['name']}.mp4")
+        assert each["file_path"] == str(tmp_path / "out" / f"{each['name']}_00001.mp4")
         assert check(Path(each["file_path"])).frame_count == each["frame_count"] == 4
         assert each["cost_usd"] == 0.2
     assert "3 of 3 clips, $0.60" in done.stderr
@@ -83,25 +83,28 @@ def test_again_it_is_free(shell, swift_fal, manifest, tmp_path):
     assert [each["reused"] for each in lines(again.stdout)] == [True, True]
     assert "2 of 2 clips, $0.00" in again.stderr
     assert swift_fal.ledger()["counts"]["jobs"] == 2
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["s001.mp4", "s002.mp4"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "s001_00001.mp4",
+        "s002_00001.mp4",
+    ]
 
 
 def test_a_clip_made_elsewhere_is_brought_under_its_name(shell, swift_fal, manifest, tmp_path):
     shell("batch", manifest(1), "--out", tmp_path / "first")
     done = shell("batch", manifest(1, row_1={"out": "other"}), "--out", tmp_path / "second")
-    assert done.stdout.strip() == str(tmp_path / "second" / "other.mp4")
-    made = (tmp_path / "first" / "s001.mp4").read_bytes()
-    assert (tmp_path / "second" / "other.mp4").read_bytes() == made
+    assert done.stdout.strip() == str(tmp_path / "second" / "other_00001.mp4")
+    made = (tmp_path / "first" / "s001_00001.mp4").read_bytes()
+    assert (tmp_path / "second" / "other_00001.mp4").read_bytes() == made
     assert swift_fal.ledger()["counts"]["jobs"] == 1
 
 
 def test_the_clip_of_a_changed_row_does_not_replace_the_old_one(shell, manifest, tmp_path):
     shell("batch", manifest(1), "--out", tmp_path)
-    old = (tmp_path / "s001.mp4").read_bytes()
+    old = (tmp_path / "s001_00001.mp4").read_bytes()
     for _ in range(2):
         done = shell("batch", manifest(1, row_1={"image": "i3.png"}), "--out", tmp_path)
         assert done.stdout.strip() == str(tmp_path / "s001_00002.mp4")
-    assert (tmp_path / "s001.mp4").read_bytes() == old
+    assert (tmp_path / "s001_00001.mp4").read_bytes() == old
 
 
 def test_it_is_checked_whole_before_the_first_cent(shell, swift_fal, manifest, tmp_path):
@@ -115,9 +118,9 @@ def test_it_is_checked_whole_before_the_first_cent(shell, swift_fal, manifest, t
     }
     done = shell("batch", manifest(6, **bad), "--out", tmp_path / "out")
     assert done.returncode == 2
-    assert "Row 2: nowhere.png cannot be read as an image." in done.stderr
-    assert "Row 3: broken.png cannot be read as an image." in done.stderr
-    assert "Row 4: The image is 900 x 100 pixels" in done.stderr
+    assert f"Row 2: There is no file {tmp_path / 'nowhere.png'}." in done.stderr
+    assert "Row 3: broken.png cannot be read as an image" in done.stderr
+    assert "Row 4: image is 900 x 100 pixels" in done.stderr
     assert "Row 5: its clip's name 'S001' is that of row 1." in done.stderr
     assert not swift_fal.ledger()["requests"]
     assert not (tmp_path / "out").exists()
@@ -132,7 +135,7 @@ def test_a_dry_run_says_what_it_would_cost_and_asks_nothing(shell, swift_fal, ma
     dry = shell("batch", path, "--dry-run", FAL_KEY="")
     assert dry.stdout.splitlines()[-1] == "5 clips: 2 new, 0 unfinished, 3 paid. To pay: $0.40"
     told = lines(shell("batch", path, "--dry-run", "--json").stdout)
-    assert [each["standing"] for each in told] == ["new", "paid", "paid", "new", "paid"]
+    assert [each["status"] for each in told] == ["new", "paid", "paid", "new", "paid"]
     assert sum(each["cost_usd"] for each in told) == pytest.approx(0.4)
     assert len(swift_fal.ledger()["requests"]) == asked
     made = shell("batch", path, "--out", tmp_path / "out")
@@ -172,7 +175,7 @@ def test_two_hundred_shots_with_failures_and_a_kill(start, shell, swift_fal, man
     swift_fal.set_faults(faults)
     command = ("batch", manifest(200), "--out", tmp_path / "out", "--concurrency", 32)
     # How long a request can live: what was killed while it asked is looked for that long.
-    limits = ("QUEUE_LIMIT", "GENERATION_LIMIT", "SLOWEST_GENERATION")
+    limits = ("QUEUE_LIMIT", "GENERATION_LIMIT", "MAX_GENERATION")
     life = {f"VIDU_{limit}_S": "6" for limit in limits}
     first = start(*command, **life)
     for _ in range(70):
@@ -187,7 +190,7 @@ def test_two_hundred_shots_with_failures_and_a_kill(start, shell, swift_fal, man
     assert done.returncode == 0, done.stderr
     assert "200 of 200 clips" in done.stderr
     for number in range(1, 201):
-        assert check(tmp_path / "out" / f"s{number:03}.mp4").frame_count == 4
+        assert check(tmp_path / "out" / f"s{number:03}_00001.mp4").frame_count == 4
     assert billed(swift_fal) == {f"Shot {number}, a wave": 1 for number in range(1, 201)}
 
 
@@ -207,26 +210,9 @@ def test_shots_side_by_side_never_exceed_the_budget(
     assert set(billed(swift_fal).values()) == {1}
 
 
-def test_parts_are_disjoint_whole_and_stay_the_same(shell, manifest, tmp_path):
-    def names(path: Path, *options: str) -> set[str]:
-        return {each["name"] for each in lines(shell(*planned, path, *options).stdout)}
-
-    planned = ("batch", "--dry-run", "--json")
-    parts = [names(manifest(40), "--shard", f"{part}/3") for part in (1, 2, 3)]
-    assert sum(map(len, parts)) == 40
-    assert set.union(*parts) == names(manifest(40))
-    assert all(parts)
-    changed = names(manifest(40, row_7={"prompt": "Mended"}), "--shard", "2/3")
-    assert changed - {"s007"} == parts[1] - {"s007"}
-
-
 @pytest.mark.parametrize(
     "options",
     [
-        ["--shard", "0/3"],
-        ["--shard", "4/3"],
-        ["--shard", "3"],
-        ["--shard", "x/y"],
         ["--concurrency", "0"],
         ["--budget", "-1"],
         ["--budget", "nan"],
@@ -270,7 +256,10 @@ def test_the_contact_sheet_shows_each_clip_and_each_failure(shell, swift_fal, ma
     path = manifest(3, row_2={"prompt": '<b>bold</b> & "quoted"', "out": "a #1 clip"})
     shell("batch", path, "--out", tmp_path / "out", "--contact-sheet", "--concurrency", 1)
     page = Page(tmp_path / "out" / "contact_sheet.html")
-    assert [unquote(video["src"]) for video in page.videos] == ["a #1 clip.mp4", "s003.mp4"]
+    assert [unquote(video["src"]) for video in page.videos] == [
+        "a #1 clip_00001.mp4",
+        "s003_00001.mp4",
+    ]
     assert all(video["poster"].startswith("data:image/jpeg;base64,/9j/") for video in page.videos)
     assert "#" not in page.videos[0]["src"]
     assert '<b>bold</b> & "quoted"' in page.text
@@ -297,9 +286,9 @@ class Terminal(io.StringIO):
 def test_the_bar_has_clips_dollars_and_time_left():
     terminal = Terminal()
     with BatchProgress(4, terminal) as tally:
-        tally.clip(Decimal("0.20"))
-        tally.clip(Decimal("0.20"))
-        tally.failure("s003: refused")
+        tally.count_clip(Decimal("0.20"))
+        tally.count_clip(Decimal("0.20"))
+        tally.count_failure("s003: refused")
     drawn = terminal.getvalue()
     assert "2 of 4 clips |" in drawn
     assert "$0.40, 1 failed, 0" in drawn
@@ -311,5 +300,5 @@ def test_the_bar_has_clips_dollars_and_time_left():
 def test_no_bar_is_drawn_into_a_file():
     file = io.StringIO()
     with BatchProgress(1, file) as tally:
-        tally.clip(Decimal("0.20"))
+        tally.count_clip(Decimal("0.20"))
     assert file.getvalue() == "1 of 1 clips, $0.20\n"

@@ -58,7 +58,7 @@ def test_paths_on_stdout_one_for_each_image(shell, swift_fal, image, clips, tmp_
 
 
 def test_a_clip_as_json(shell, swift_fal, image, clips):
-    options = ("--seed", 7, "--movement-amplitude", "small", "--out", clips, "--json")
+    options = ("--seed", 7, "--set", "movement_amplitude=small", "--out", clips, "--json")
     (first,) = lines(shell("generate", image, *PROMPT, *options).stdout)
     (job,) = swift_fal.ledger()["jobs"]
     assert (job["input"]["seed"], job["input"]["movement_amplitude"]) == (7, "small")
@@ -101,13 +101,13 @@ def test_a_copy_overwrites_no_other_clip(shell, swift_fal, image, clips, tmp_pat
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
-def test_frames_and_a_contact_sheet(suffix, shell, swift_fal, image, clips):
-    options = ("--frames", suffix, "--contact-sheet", "--out", clips)
+def test_generate_with_frames_and_overview_writes_pictures(suffix, shell, swift_fal, image, clips):
+    options = ("--frames", suffix, "--overview", "--out", clips)
     assert shell("generate", image, *PROMPT, *options).returncode == 0
     frames = sorted((clips / "beach_00001_frames").iterdir())
     assert [frame.name for frame in frames] == [f"frame_{n:05}.{suffix}" for n in range(1, 5)]
     assert {Image.open(frame).size for frame in frames} == {(64, 48)}
-    with Image.open(clips / "beach_00001_sheet.jpg") as sheet:
+    with Image.open(clips / "beach_00001_overview.jpg") as sheet:
         assert sheet.width > sheet.height
 
 
@@ -148,11 +148,20 @@ def test_pictures_that_can_not_be_written_fail_alone(shell, swift_fal, image, cl
 @pytest.mark.parametrize(
     ("arguments", "environment", "words"),
     [
-        (("{image}",), {}, "--prompt"),
+        (("{image}",), {}, "The prompt is empty"),
         (("{image}", "--prompt", "  "), {}, "The prompt is empty"),
         (("{image}", "--prompt", "x" * 1501), {}, "1501 characters"),
         (("{image}", *PROMPT, "--seed", "-1"), {}, "seed is -1"),
-        (("{image}", *PROMPT, "--movement-amplitude", "huge"), {}, "invalid choice"),
+        (
+            ("{image}", *PROMPT, "--set", "movement_amplitude=huge"),
+            {},
+            "movement_amplitude is 'huge'",
+        ),
+        (("{image}", *PROMPT, "--set", "speed=1"), {}, "has no option 'speed'"),
+        (("{image}", *PROMPT, "--set", "speed"), {}, "not NAME=VALUE"),
+        (("{image}", *PROMPT, "--model", "q9"), {}, "model is 'q9'"),
+        (("{image}", *PROMPT, "--model", "q4", "--end", "{image}"), {}, "Q4 takes no end_image"),
+        ((*PROMPT,), {}, "No image is given"),
         (("missing.png", *PROMPT), {}, "missing.png"),
         (("{text}", *PROMPT), {}, "text.png"),
         (("{image}", "{wide}", *PROMPT), {}, "wide.png"),
@@ -202,7 +211,7 @@ def test_a_folder_that_can_not_be_written_is_told_before_anything_is_paid(
     what = {"generate": [image, *PROMPT], "batch": [tmp_path / "shots.csv"], "watch": [tmp_path]}
     done = shell(command, *what.get(command, []), "--out", tmp_path / "file")
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"Clips cannot be written to {tmp_path / 'file'}" in done.stderr
+    assert f"A clip cannot be saved as {tmp_path / 'file' / 'clip'}_00001.mp4" in done.stderr
     assert swift_fal.ledger()["requests"] == []
 
 
@@ -210,7 +219,7 @@ def test_a_folder_that_can_not_be_written_is_told_before_anything_is_paid(
 def test_an_image_with_the_longest_name_there_is(letter, shell, swift_fal, image, clips, tmp_path):
     room = 255 - len(".png")
     long = image.rename(tmp_path / f"{letter * (room // len(letter.encode()))}.png")
-    done = shell("generate", long, *PROMPT, "--out", clips, "--frames", "jpg", "--contact-sheet")
+    done = shell("generate", long, *PROMPT, "--out", clips, "--frames", "jpg", "--overview")
     assert done.returncode == 0, done.stderr
     (tmp_path / "shots.csv").write_text(f"image,prompt\n{long.name},A wave.\n", encoding="utf-8")
     assert shell("batch", tmp_path / "shots.csv", "--out", clips).returncode == 0

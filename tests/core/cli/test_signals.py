@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from subprocess import Popen
@@ -12,11 +14,13 @@ import pytest
 from blocking_ledger import BlockingLedger
 from PIL import Image
 
+from vidu.cli._windows_console import on_console_close
 from vidu.command_line import command_line
 from vidu.models import State
 
 from ...support.shots import until
 
+ROOT = Path(__file__).resolve().parents[3]
 PROMPT = ("--prompt", "The tide comes in")
 UNIX = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows cannot press Ctrl-C for one process"
@@ -128,14 +132,17 @@ def test_a_draft_that_is_interrupted_leaves_nothing(images, start, clips, vidu_h
 
 
 @UNIX
-@PAYING
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("generate", "TERM"), ("batch", "TERM"), ("watch", "TERM"), ("batch", "HUP")],
+)
 async def test_a_shutdown_leaves_the_clips_to_the_next_run(
-    name, commands, start, shell, open_fal, vidu_home, clips
+    name, number, commands, start, shell, open_fal, vidu_home, clips
 ):
     fal = open_fal(generation_seconds=3)
     process = start(*commands[name], **fal.environment)
     await until(lambda: len(asked(fal)) == 2)
-    *_, word = ended(process, signal.SIGTERM)
+    *_, word = ended(process, signal.Signals[f"SIG{number}"])
     assert word.startswith("stopped. At fal: 2 being made. ")
     collected = shell("resume", "--out", clips, **fal.environment)
     assert collected.returncode == 0, collected.stderr
@@ -152,6 +159,52 @@ async def test_what_was_made_in_time_is_not_fetched_by_a_stopped_run_but_told_of
     await until(lambda: fal.ledger()["counts"]["downloads"] == 2)
     *_, word = ended(process, signal.SIGTERM)
     assert word.startswith("stopped. At fal: 2 made, not yet fetched. ")
+
+
+def start_in_terminal(command: list[object], environment: dict[str, str]) -> tuple[Popen, int]:
+    """A process in a terminal of its own, and the end of it that a window would hold."""
+    import fcntl
+    import termios
+
+    window, inside = os.openpty()
+    process = Popen(
+        [sys.executable, "-m", "vidu", *map(str, command)],
+        env=os.environ | environment | {"PYTHONPATH": str(ROOT)},
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(inside)
+    return process, window
+
+
+@UNIX
+async def test_a_terminal_that_is_closed_cancels_nothing(commands, open_fal, vidu_home):
+    fal = open_fal(generation_seconds=60)
+    environment = fal.environment | {"VIDU_HOME": str(vidu_home)}
+    process, window = start_in_terminal(commands["generate"], environment)
+    await until(lambda: len(asked(fal)) == 2)
+    os.close(window)
+    assert process.wait(60) == 128 + signal.SIGHUP
+    assert fal.ledger()["counts"]["cancels"] == 0
+    assert states(vidu_home) == [State.SUBMITTED, State.SUBMITTED]
+
+
+def test_a_console_of_windows_that_is_closed_stops_the_run_first():
+    handlers, stopped = [], []
+
+    def set_handler(handler, add):
+        handlers.append(handler) if add else handlers.remove(handler)
+
+    with on_console_close(lambda: stopped.append(True), set_handler, grace_s=0.1):
+        (handler,) = handlers
+        assert handler(0) == 0, "Ctrl-C is left to Python"
+        began = time.monotonic()
+        assert handler(2) == 1
+        assert time.monotonic() - began >= 0.1, "Windows is held up while the run ends"
+    assert (stopped, handlers) == ([True], [])
 
 
 # One shot that breaks leaves the others alone.

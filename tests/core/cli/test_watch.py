@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from vidu.cli.watch import FolderWatcher
+from vidu.cli._folder_watcher import FolderWatcher
 from vidu.media.video import check
 
 LOOK = ("--interval", "0.2")
@@ -47,10 +47,12 @@ def test_what_is_there_becomes_clips(shell, swift_fal, inbox, tmp_path):
     drop(inbox, "no prompt", None)
     (inbox / "no image.txt").write_text("A rock.")
     Image.new("RGB", (64, 48)).save(inbox / ".hidden.png")
-    done = shell("watch", inbox, "--prompt-from", "sidecar", "--out", tmp_path, "--once", *LOOK)
+    done = shell("watch", inbox, "--out", tmp_path, "--once", *LOOK)
     assert done.returncode == 0, done.stderr
-    assert set(done.stdout.splitlines()) == {str(tmp_path / f"{n}.mp4") for n in ("one", "two")}
-    assert check(tmp_path / "one.mp4").frame_count == 4
+    assert set(done.stdout.splitlines()) == {
+        str(tmp_path / f"{n}_00001.mp4") for n in ("one", "two")
+    }
+    assert check(tmp_path / "one_00001.mp4").frame_count == 4
     assert {job["input"]["prompt"] for job in jobs(swift_fal)} == {"A wave.", "A gull."}
 
 
@@ -69,16 +71,16 @@ def test_a_clip_paid_elsewhere_is_brought_here_free(shell, swift_fal, inbox, tmp
     image = drop(inbox, "one")
     shell("generate", image, "--prompt", "A wave.", "--out", tmp_path / "before")
     done = shell("watch", inbox, "--out", tmp_path / "out", "--once", *LOOK)
-    assert done.stdout.strip() == str(tmp_path / "out" / "one.mp4")
+    assert done.stdout.strip() == str(tmp_path / "out" / "one_00001.mp4")
     assert len(jobs(swift_fal)) == 1
 
 
 def test_new_images_are_seen_as_they_come(start, swift_fal, inbox, tmp_path):
     process = start("watch", inbox, "--out", tmp_path, *LOOK)
     drop(inbox, "one")
-    assert process.stdout.readline().strip() == str(tmp_path / "one.mp4")
+    assert process.stdout.readline().strip() == str(tmp_path / "one_00001.mp4")
     drop(inbox, "two", "A gull.")
-    assert process.stdout.readline().strip() == str(tmp_path / "two.mp4")
+    assert process.stdout.readline().strip() == str(tmp_path / "two_00001.mp4")
     assert len(jobs(swift_fal)) == 2
 
 
@@ -87,7 +89,7 @@ def test_a_failure_is_told_once_and_tried_again_when_mended(start, swift_fal, in
     image = drop(inbox, "one", " ")
     assert process.stderr.readline().startswith("one.png: The prompt is empty.")
     image.with_suffix(".txt").write_text("A wave.")
-    assert process.stdout.readline().strip() == str(tmp_path / "one.mp4")
+    assert process.stdout.readline().strip() == str(tmp_path / "one_00001.mp4")
     assert len(jobs(swift_fal)) == 1
 
 
@@ -107,10 +109,10 @@ def test_a_folder_that_is_away_for_a_while_stops_nothing(start, open_fal, inbox,
     away = inbox.rename(tmp_path / "away")
     while "cannot be read" not in process.stderr.readline():
         assert process.poll() is None
-    assert process.stdout.readline().strip() == str(tmp_path / "one.mp4")
+    assert process.stdout.readline().strip() == str(tmp_path / "one_00001.mp4")
     away.rename(inbox)
     drop(inbox, "two", "A gull.")
-    assert process.stdout.readline().strip() == str(tmp_path / "two.mp4")
+    assert process.stdout.readline().strip() == str(tmp_path / "two_00001.mp4")
     assert (len(jobs(fal)), fal.ledger()["counts"]["cancels"]) == (2, 0)
 
 
@@ -120,20 +122,73 @@ def test_a_folder_that_is_none(shell, tmp_path):
     assert "cannot be read" in done.stderr
 
 
-def test_an_image_is_taken_when_it_stands_still_and_again_when_it_changes(inbox):
-    arrivals = FolderWatcher(inbox)
+def arrived(watcher: FolderWatcher) -> list[Path]:
+    return [arrival.image for arrival in watcher.scan().arrivals]
+
+
+def test_scan_returns_an_image_when_it_is_whole_and_again_when_it_changes(inbox):
+    watcher = FolderWatcher(inbox)
     image = inbox / "one.png"
     image.write_bytes(b"half")
-    assert arrivals.look() == []
-    assert arrivals.look() == [], "it has no sidecar"
+    assert arrived(watcher) == []
+    assert arrived(watcher) == [], "it has no sidecar"
     image.with_suffix(".txt").write_text("A wave.")
-    assert arrivals.look() == []
+    assert arrived(watcher) == []
     image.write_bytes(b"half and more")
-    assert arrivals.look() == [], "it still grows"
-    assert arrivals.look() == [image]
-    assert arrivals.look() == []
+    assert arrived(watcher) == [], "it still grows"
+    assert arrived(watcher) == [image]
+    assert arrived(watcher) == []
     image.with_suffix(".txt").write_text("A gull and a wave.")
-    assert arrivals.look() == []
-    assert arrivals.look() == [image]
+    assert arrived(watcher) == []
+    assert arrived(watcher) == [image]
     image.unlink()
-    assert arrivals.look() == []
+    assert arrived(watcher) == []
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".TXT", ".Txt"])
+def test_scan_takes_a_sidecar_in_capitals(inbox, suffix):
+    watcher = FolderWatcher(inbox)
+    image = drop(inbox, "Fox", None)
+    (inbox / f"FOX{suffix}").write_text("A wave.")
+    watcher.scan()
+    assert arrived(watcher) == [image]
+
+
+def test_scan_names_each_file_that_is_passed_over_once(inbox):
+    drop(inbox, "no prompt", None)
+    (inbox / "no image.txt").write_text("A rock.")
+    (inbox / ".hidden.png").write_bytes(b"")
+    (inbox / "notes.pdf").write_bytes(b"")
+    (inbox / "folder").mkdir()
+    watcher = FolderWatcher(inbox)
+    assert watcher.scan().passed_over == [], "a prompt may come a moment later"
+    assert watcher.scan().passed_over == [
+        ".hidden.png is passed over: it is hidden.",
+        "folder is passed over: it is a folder.",
+        "no image.txt is passed over: there is no image named no image.",
+        "no prompt.png is passed over: its prompt, no prompt.txt, is not there.",
+        "notes.pdf is passed over: it is neither an image nor a prompt.",
+    ]
+    assert watcher.scan().passed_over == []
+    drop(inbox, "no prompt", "A wave.")
+    watcher.scan()
+    (inbox / "no prompt.txt").unlink()
+    watcher.scan()
+    assert len(watcher.scan().passed_over) == 1, "it is told again when it happens again"
+
+
+def test_scan_says_nothing_of_the_clips_it_made_itself(inbox):
+    watcher = FolderWatcher(inbox)
+    (inbox / "one_00001.mp4").write_bytes(b"")
+    (inbox / ".abcdefgh27").write_bytes(b"half a clip")
+    watcher.add_own(inbox / "one_00001.mp4")
+    watcher.scan()
+    assert watcher.scan().passed_over == []
+
+
+def test_watch_reads_a_prompt_that_an_editor_saved_as_utf_16(shell, swift_fal, inbox, tmp_path):
+    image = drop(inbox, "one", None)
+    image.with_suffix(".txt").write_bytes("Das Caf\xe9 am Meer".encode("utf-16"))
+    done = shell("watch", inbox, "--out", tmp_path, "--once", *LOOK)
+    assert done.returncode == 0, done.stderr
+    assert [job["input"]["prompt"] for job in jobs(swift_fal)] == ["Das Caf\xe9 am Meer"]
