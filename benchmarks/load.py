@@ -21,7 +21,8 @@ import psutil
 from benchmarks._local_fal import behind, ledger
 from benchmarks._measure import race
 from benchmarks._table import print_ratio
-from vidu import Settings, find_key, image_to_video
+from vidu import Settings, image_to_video
+from vidu.credentials import find_key
 from vidu.fal.client import Fal
 from vidu.progress import silent
 from vidu.provider import Completed

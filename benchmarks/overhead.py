@@ -25,10 +25,12 @@ from benchmarks._comfyui import Graph, clips_of, export_frames
 from benchmarks._local_fal import behind, hold_until_made, ledger
 from benchmarks._measure import ROUNDS, race
 from benchmarks._table import print_figure
-from vidu import Output, Settings, find_key
+from vidu.credentials import find_key
 from vidu.fal.client import Fal
 from vidu.media.video import check, decode
+from vidu.models import Output
 from vidu.progress import silent
+from vidu.settings import Settings
 
 CLIP = "1280x720x96"
 SECONDS = 4  # longer than rendering the clip takes

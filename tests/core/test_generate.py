@@ -12,8 +12,10 @@ from itertools import pairwise
 import pytest
 from blocking_ledger import BlockingLedger
 
-from vidu import Destination, Fal, errors, find_key, generate
+from vidu import Destination, errors, generate
+from vidu.credentials import find_key
 from vidu.errors import Charge
+from vidu.fal.client import Fal
 from vidu.ledger import open_ledger
 from vidu.media.video import check
 from vidu.models import State

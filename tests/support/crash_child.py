@@ -18,7 +18,11 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from vidu import Destination, Fal, ViduError, find_key, generate, open_ledger
+from vidu import Destination, generate
+from vidu.credentials import find_key
+from vidu.errors import ViduError
+from vidu.fal.client import Fal
+from vidu.ledger import open_ledger
 from vidu.progress import Phase, Progress
 
 from .scenario import ShotSpec

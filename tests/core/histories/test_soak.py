@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 
-from vidu import Clip, Destination, Settings, State, ViduError, generate, open_session
+from vidu import Clip, Destination, Settings, generate, open_session
+from vidu.errors import ViduError
 from vidu.media.video import check
+from vidu.models import State
 
 from ...support.shots import job_problems, shot
 

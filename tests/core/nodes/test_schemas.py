@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from vidu.catalog import MODELS
 from vidu.endpoint import Intention
+
+ROOT = Path(__file__).resolve().parents[3]
 
 GENERATING = (
     "FalViduImageToVideo",
@@ -124,3 +129,13 @@ async def test_prompts_are_sent_as_they_are_written(pack):
     for node in (await nodes_of(pack)).values():
         for declared in node.define_schema().inputs:
             assert not getattr(declared, "dynamic_prompts", False)
+
+
+async def test_comfy_entrypoint_of_a_second_copy_steps_aside_in_words(pack, monkeypatch):
+    other = ModuleType("custom_nodes.vidu-on-fal-main.nodes")
+    other.FalViduExtension = object
+    other.__file__ = "/ComfyUI/custom_nodes/vidu-on-fal-main/nodes/__init__.py"
+    monkeypatch.setitem(sys.modules, other.__name__, other)
+    with pytest.raises(RuntimeError, match=r"loaded from .*vidu-on-fal-main already"):
+        await pack.nodes.comfy_entrypoint()
+    assert pack.nodes.other_copy.find_other_copy(other.__name__) == ROOT
