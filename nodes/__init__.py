@@ -7,6 +7,7 @@ from .host import ComfyExtension, data_dir, io, listen_for_interrupts, route_tab
 from .host.poll_log import silence_polls
 from .image import FalViduImage
 from .image_to_video import FalViduImageToVideo
+from .other_copy import require_only_copy
 from .reference_to_video import FalViduReferenceToVideo
 from .routes import register_routes
 from .saved_clip import FalViduSavedClip
@@ -40,4 +41,5 @@ class FalViduExtension(ComfyExtension):
 
 async def comfy_entrypoint() -> FalViduExtension:
     """Return the extension; ComfyUI calls this when it loads the pack."""
+    require_only_copy(__name__)
     return FalViduExtension()
