@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from comfy_api.latest import ComfyExtension, io
+
 from .extend_video import FalViduExtendVideo
-from .host import ComfyExtension, data_dir, io, listen_for_interrupts, route_table
+from .host import data_dir, listen_for_interrupts, route_table
 from .host.poll_log import silence_polls
 from .image import FalViduImage
 from .image_to_video import FalViduImageToVideo

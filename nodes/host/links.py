@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from comfy_execution.graph_utils import ExecutionBlocker
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
@@ -23,15 +24,30 @@ def connected_slots(slots: Collection[int], dynprompt: Any = None) -> frozenset[
         dynprompt: The host's DynamicPrompt, which knows the links of nodes that expanded; None
             where the host has none to give, as in `fingerprint_inputs`.
     """
-    context = get_executing_context()
-    graph = _running_graph(context.prompt_id) if context else None
-    if context is None or graph is None or context.node_id not in graph:
+    running = running_prompt()
+    if running is None or running[1] not in running[0]:
         return frozenset(slots)
-    linked = linked_slots(graph, context.node_id)
+    graph, node_id = running
+    linked = linked_slots(graph, node_id)
     if dynprompt is not None:
         nodes = {name: dynprompt.get_node(name) for name in dynprompt.all_node_ids()}
-        linked |= linked_slots(nodes, context.node_id)
+        linked |= linked_slots(nodes, node_id)
     return linked & frozenset(slots)
+
+
+def running_prompt() -> tuple[Graph, str] | None:
+    """Return the running graph in API format and the node that asks, or None outside of a run."""
+    context = get_executing_context()
+    if context is None:
+        return None
+    running = PromptServer.instance.prompt_queue.get_current_queue_volatile()[0]
+    graphs = [item[2] for item in running if item[1] == context.prompt_id]
+    return (graphs[0], context.node_id) if graphs else None
+
+
+def blocked(message: str) -> ExecutionBlocker:
+    """Return an output that keeps what is connected to it from running, and says why."""
+    return ExecutionBlocker(message)
 
 
 def wiring(slots: Collection[int]) -> str:
@@ -50,12 +66,6 @@ def linked_slots(graph: Graph, node_id: str) -> frozenset[int]:
         for value in node.get("inputs", {}).values()
         if _is_link(value) and value[0] == node_id
     )
-
-
-def _running_graph(prompt_id: str) -> Graph | None:
-    running, _ = PromptServer.instance.prompt_queue.get_current_queue_volatile()
-    graphs = [item[2] for item in running if item[1] == prompt_id]
-    return graphs[0] if graphs else None
 
 
 def _is_link(value: object) -> bool:

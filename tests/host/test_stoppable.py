@@ -17,7 +17,7 @@ class Shown:
 
 @pytest.fixture
 def host(pack, prompt_server) -> ModuleType:
-    return pack.nodes.host
+    return pack.nodes.host.runs
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def tensors(pack) -> Callable[[int], Any]:
     import torch
 
     def tensors(count: int, height: int = 64, width: int = 96) -> Any:
-        pictures = [np.full((height, width, 3), index / 10, np.float32) for index in range(count)]
+        pictures = [np.full((height, width, 3), index / 100, np.float32) for index in range(count)]
         return torch.from_numpy(np.stack(pictures) if pictures else np.empty((0, 8, 8, 3)))
 
     return tensors

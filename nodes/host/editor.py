@@ -1,0 +1,83 @@
+"""What the editors are told of the shots that run, and the server's own state of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiohttp import web
+from comfy_api.latest import ComfyAPI
+from comfy_execution.utils import get_executing_context
+from server import PromptServer
+
+from .jobs import Jobs, NodeRun
+from .progress import NodeProgress
+from .recent_requests import RecentRequests
+
+JOBS: web.AppKey[Jobs] = web.AppKey("fal_vidu_jobs", Jobs)
+RECENT_REQUESTS = web.AppKey("fal_vidu_recent_requests", RecentRequests)
+
+
+def route_table() -> web.RouteTableDef:
+    """Return the table of routes that the host serves, at its root and under /api."""
+    PromptServer.instance.app[JOBS] = Jobs()
+    PromptServer.instance.app[RECENT_REQUESTS] = RecentRequests()
+    return PromptServer.instance.routes
+
+
+def jobs() -> Jobs:
+    """Return the shots that run in this server."""
+    return PromptServer.instance.app[JOBS]
+
+
+def recent_requests() -> RecentRequests:
+    """Return what the graphs asked for when they ran last."""
+    return PromptServer.instance.app[RECENT_REQUESTS]
+
+
+@contextmanager
+def track_job(display: NodeProgress) -> Iterator[None]:
+    """List the display's shots among the running ones while the block runs."""
+    try:
+        with jobs().track(display, _current_run()):
+            yield
+    finally:
+        _send_jobs()
+
+
+def _current_run() -> NodeRun:
+    context = get_executing_context()
+    if context is None:
+        return NodeRun()
+    return NodeRun(context.prompt_id, context.node_id, PromptServer.instance.client_id)
+
+
+def _send_jobs() -> None:
+    # No words: a page of another site can listen to the socket, but not ask the route.
+    PromptServer.instance.send_sync("vidu.jobs", {})
+
+
+async def show(display: NodeProgress) -> None:
+    """Show the newest moments on the running node, and warn in its editor."""
+    if not display.pop_changed():
+        return
+    _send_jobs()
+    for warning in display.pop_warnings():
+        notify(warning)
+    context = get_executing_context()
+    if context is None:
+        return
+    fraction, text = display.render()
+    await ComfyAPI().execution.set_progress(fraction, 1.0)
+    server = PromptServer.instance
+    # Without an address it would go to every editor, and name a node of another graph there.
+    if server.client_id:
+        server.send_progress_text(text, context.node_id, server.client_id)
+
+
+def notify(warning: str) -> None:
+    """Show a warning in the editor that runs the prompt, or in all when none does."""
+    server = PromptServer.instance
+    # Between prompts the host still has the client of the last one.
+    client_id = server.client_id if get_executing_context() else None
+    server.send_sync("vidu.warning", {"text": warning}, client_id)
