@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..vidu.errors import ViduError
-from ..vidu.media.video import decode
+from ..vidu.media.decoder import ClipDecoder
+from ..vidu.media.memory import frames_bytes
 from ..vidu.models import Clip
 from ..vidu.request import Request
+from ..vidu.threads import run_in_thread_until_done
 from . import host
 
 if TYPE_CHECKING:
@@ -49,6 +51,16 @@ class Wanted:
         linked = host.connected_slots(CLIP_SLOTS, dynprompt)
         return cls(FRAMES in linked, LAST_FRAME in linked, AUDIO in linked, every_nth, max_frames)
 
+    def decoder(self, turn: threading.Lock) -> ClipDecoder:
+        """Return what checks one clip, and decodes what is wanted of it while it does so."""
+        return ClipDecoder(
+            frames=self.frames,
+            last_frame=self.last_frame,
+            every_nth=self.every_nth,
+            max_frames=self.max_frames,
+            turn=turn,
+        )
+
     def count(self, frame_count: int) -> int:
         """Return how many frames of a clip `frames` holds."""
         return len(range(0, frame_count, self.every_nth)[: self.max_frames or None])
@@ -71,32 +83,28 @@ class DecodedClip:
     audio: Any
 
 
-async def decode_clip(clip: Clip, wanted: Wanted) -> DecodedClip:
-    """Decode what is wanted of a clip, in threads.
+async def decode_clip(clip: Clip, wanted: Wanted, decoder: ClipDecoder) -> DecodedClip:
+    """Return what is wanted of a clip; what its check has not decoded is decoded in threads.
+
+    Args:
+        clip: The saved clip.
+        wanted: What is made of it.
+        decoder: Made by `wanted`; it has checked the clip if it was downloaded just now.
 
     Raises:
         CorruptClipError: The file does not decode.
         ClipTooLargeError: Its frames do not fit into memory.
     """
+    audio = None
     try:
-        return await _decode_wanted(clip, wanted)
+        frames, last_frame = await run_in_thread_until_done(
+            decoder.take, clip.path, on_cancel=decoder.cancel
+        )
+        if wanted.audio:
+            audio = await asyncio.to_thread(host.read_audio, clip.path, clip.duration_s)
     except ViduError as error:
         raise error.with_charge(clip.charge, clip.request_id) from error
-
-
-async def _decode_wanted(clip: Clip, wanted: Wanted) -> DecodedClip:
-    frames = last = audio = None
-    if wanted.frames:
-        frames = await _decode(clip, wanted.every_nth, wanted.max_frames)
-    if wanted.last_frame:
-        whole = frames is not None and wanted.every_nth == 1 and len(frames) == clip.frame_count
-        if whole and frames is not None:
-            last = frames[-1:].copy()  # so that the frames' memory can go without it
-        else:
-            last = (await _decode(clip, max(1, clip.frame_count - 1), 2))[-1:].copy()
-    if wanted.audio:
-        audio = await asyncio.to_thread(host.read_audio, clip.path, clip.duration_s)
-    return DecodedClip(clip, frames, last, audio)
+    return DecodedClip(clip, frames, last_frame, audio)
 
 
 def frames_size(request: Request, wanted: Wanted) -> int:
@@ -104,14 +112,4 @@ def frames_size(request: Request, wanted: Wanted) -> int:
     width, height = request.endpoint.output_size(request.options, request.shapes)
     frame_count = request.endpoint.output_seconds(request.options) * FPS
     count = wanted.count(frame_count) if wanted.frames else 0
-    return (count + wanted.last_frame) * width * height * 3 * 4
-
-
-async def _decode(clip: Clip, every_nth: int, max_frames: int) -> NDArray[np.float32]:
-    stop = threading.Event()
-    try:
-        return await asyncio.to_thread(
-            decode, clip.path, every_nth=every_nth, max_frames=max_frames, stop=stop.is_set
-        )
-    finally:
-        stop.set()
+    return frames_bytes(width, height, count + wanted.last_frame)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from comfy_api.latest import io
 from ..vidu.errors import ShotsFailedError, ViduError
 from ..vidu.generate import generate
 from ..vidu.library import load_or_resume
+from ..vidu.media.video import Check, check
 from ..vidu.models import Clip, Entry
 from ..vidu.pricing import format_usd
 from ..vidu.progress import Phase, Progress
@@ -46,8 +48,8 @@ RECALLED_PREFIX = "video/Vidu"
 NOT_MADE = "This output was not connected when the clip was made. Run again."
 
 Made = TypeVar("Made")
-Finish = Callable[[Clip], Awaitable[Made]]
-"""What is done with each saved clip, one after the other."""
+Finish = Callable[[int, Clip], Awaitable[Made]]
+"""What is done with each saved clip, given its place in the batch; one after the other."""
 
 
 async def generate_clips(hidden: Any, shots: Sequence[NodeShot], run: RunSettings) -> io.NodeOutput:
@@ -63,10 +65,15 @@ async def generate_clips(hidden: Any, shots: Sequence[NodeShot], run: RunSetting
     wanted = Wanted.of_running_node(hidden.dynprompt, run.every_nth, run.max_frames)
     check_memory(requests, wanted)
 
-    async def finish(clip: Clip) -> DecodedClip:
-        return await decode_clip(clip, wanted)
+    turn = threading.Lock()
+    decoders = [wanted.decoder(turn) for _ in requests]
 
-    batch = Batch(requests, labels, [shot.filename_prefix for shot in shots], hidden, run, finish)
+    async def finish(index: int, clip: Clip) -> DecodedClip:
+        return await decode_clip(clip, wanted, decoders[index])
+
+    prefixes = [shot.filename_prefix for shot in shots]
+    checks = [decoder.check for decoder in decoders]
+    batch = Batch(requests, labels, prefixes, hidden, run, checks, finish)
     return clip_outputs(await batch.make(), wanted)
 
 
@@ -77,14 +84,15 @@ async def generate_stills(
     labels = shot_labels([shot.prompt for shot in shots])
     requests = await _build(shots, labels)
 
-    async def finish(still: Clip) -> Clip:
+    async def finish(index: int, still: Clip) -> Clip:
         return still
 
-    batch = Batch(requests, labels, [shot.filename_prefix for shot in shots], hidden, run, finish)
+    prefixes = [shot.filename_prefix for shot in shots]
+    batch = Batch(requests, labels, prefixes, hidden, run, [check] * len(requests), finish)
     return still_outputs(await batch.make())
 
 
-async def load_saved(entry: Entry, finish: Finish[Made]) -> Made:
+async def load_saved(entry: Entry, finish: Callable[[Clip], Awaitable[Made]]) -> Made:
     """Bring back the output of a row of the ledger; it is never paid for again.
 
     Raises:
@@ -156,6 +164,7 @@ class Batch(Generic[Made]):
         prefixes: Where the file of each goes.
         hidden: The host's hidden inputs, for the workflow inside the files.
         run: What the shots share.
+        checks: What tells of each whether its download is whole.
         finish: What is done with each saved clip; one at a time, for it keeps every core busy.
     """
 
@@ -164,6 +173,7 @@ class Batch(Generic[Made]):
     prefixes: Sequence[str]
     hidden: Any
     run: RunSettings
+    checks: Sequence[Check]
     finish: Finish[Made]
 
     async def make(self) -> list[Made]:
@@ -200,10 +210,11 @@ class Batch(Generic[Made]):
                     settings=settings,
                     on_progress=on_progress,
                     cancelled_by_user=lambda: host.interrupted_since(started_at),
+                    check=self.checks[index],
                 )
                 async with one_at_a_time:
                     on_progress(Progress(Phase.DECODING, "Decoding", 0.97))
-                    made = await self.finish(clip)
+                    made = await self.finish(index, clip)
                 on_progress(Progress(Phase.DONE, _summary(clip, self.requests[index]), 1.0))
                 return made
             except ViduError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from comfy_api.latest import io
@@ -70,7 +71,9 @@ class FalViduSavedClip(io.ComfyNode):
         wanted = Wanted.of_running_node(cls.hidden.dynprompt, every_nth, max_frames)
 
         async def finish(clip: Clip) -> DecodedClip | Path:
-            return await decode_clip(clip, wanted) if clip.fps else clip.path
+            if not clip.fps:
+                return clip.path
+            return await decode_clip(clip, wanted, wanted.decoder(threading.Lock()))
 
         made = await load_saved(entry, finish)
         if isinstance(made, DecodedClip):

@@ -10,6 +10,7 @@ from decimal import Decimal
 from .destination import Destination
 from .errors import GenerationError, LedgerUnavailableError
 from .ledger import Budget, Ledger
+from .media.video import Check, check
 from .models import Clip, Entry, State
 from .progress import Phase, ProgressCallback
 from .provider import Provider
@@ -34,6 +35,7 @@ async def generate(
     on_progress: ProgressCallback | None = None,
     cancelled_by_user: Callable[[], bool] | None = None,
     budget: Budget | None = None,
+    check: Check = check,
 ) -> Clip:
     """Make one clip, or return the one that was already paid for.
 
@@ -51,6 +53,8 @@ async def generate(
         on_progress: Called with each moment of progress.
         cancelled_by_user: Asked when the task is cancelled.
         budget: What the day and this run may cost; None is the daily budget of `settings`.
+        check: Tells whether a downloaded clip is whole. A `ClipDecoder`'s keeps the frames that it
+            decodes, so that nothing is decoded twice.
 
     Raises:
         ViduError: See the tree in `errors.py`.
@@ -66,6 +70,7 @@ async def generate(
             request=request,
             on_progress=on_progress,
             cancelled_by_user=cancelled_by_user,
+            check=check,
         )
         return await _make_or_resume(context, request, budget or Budget(settings.daily_budget_usd))
 
@@ -78,6 +83,7 @@ async def resume(
     *,
     settings: Settings = Settings(),  # noqa: B008 (frozen)
     on_progress: ProgressCallback | None = None,
+    check: Check = check,
 ) -> Clip:
     """Return the clip of a row, collected from fal if need be; nothing is ever paid here.
 
@@ -88,6 +94,7 @@ async def resume(
         destination: Where the clip is saved.
         settings: Limits.
         on_progress: Called with each moment of progress.
+        check: Tells whether a downloaded clip is whole.
 
     Raises:
         GenerationError: There is no clip to collect.
@@ -103,6 +110,7 @@ async def resume(
             lock=lock,
             request=None,
             on_progress=on_progress,
+            check=check,
         )
         entry = await ledger.get(entry.id) or entry
         if entry.state is not State.FAILED:

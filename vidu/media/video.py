@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,13 @@ MOST_WORKERS = 8
 """Threads that convert; more of them only wait for libav, and hold frames meanwhile."""
 
 Stop = Callable[[], bool]
+
+
+class Check(Protocol):
+    """What tells whether a downloaded file is whole: `check` does, and `ClipDecoder.check`."""
+
+    def __call__(self, path: Path, *, require_end: bool) -> Probe:
+        """Return what the file is made of, or raise CorruptClipError."""
 
 
 class DecodeCancelledError(Exception):

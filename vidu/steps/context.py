@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..destination import Destination
 from ..ledger import Ledger
+from ..media.video import Check, check
 from ..models import Entry
 from ..progress import Phase, Progress, ProgressCallback
 from ..provider import Provider
@@ -54,6 +55,7 @@ class Context:
         request: The shot; None when only what was paid for is collected, and nothing may be paid.
         on_progress: Called with each moment of progress.
         cancelled_by_user: Asked when the task is cancelled; None means that nobody cancels at fal.
+        check: Tells whether a downloaded clip is whole; called in a thread, once for each download.
         draw_seed: Draws a seed, 1..2147483647.
     """
 
@@ -66,6 +68,7 @@ class Context:
     request: Request | None
     on_progress: ProgressCallback | None = None
     cancelled_by_user: Callable[[], bool] | None = None
+    check: Check = check
     draw_seed: Callable[[], int] = draw_seed
 
     def notify(self, progress: Progress) -> None:

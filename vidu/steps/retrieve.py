@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ..endpoints import ENDPOINTS
 from ..errors import Charge, ClipGoneError, CorruptClipError, SaveError, UnsafeUrlError
 from ..files import remove_file, sha256_of
 from ..media.mux import write_clip
 from ..media.packets import hash_packets
 from ..media.probe import Probe
-from ..media.video import check
+from ..media.still_file import check_still, write_still
+from ..media.video import Check
 from ..models import Entry, Output, SavedFile
 from ..progress import Phase
 from ..retry import retry
@@ -21,6 +23,9 @@ from ..threads import run_in_thread_until_done, run_until_done
 from .context import Context
 from .history import check_account, find_in_history
 from .verify import find_saved_file
+
+Write = Callable[[Path, Path, Mapping[str, str]], str]
+"""Writes a checked file with metadata inside, and returns the ending of its name."""
 
 MOST_DOWNLOADS = 3
 """How often a clip is downloaded when it comes broken."""
@@ -45,9 +50,10 @@ async def retrieve(context: Context, entry: Entry) -> Entry:
     # By request, not by shot: a draft must never be taken for the paid clip of its shot.
     part = context.destination.temporary_path(entry.request_id)
     try:
-        probe = await run_in_thread_until_done(_reuse_partial_download, entry.output, part)
+        check = check_still if _is_still(entry) else context.check
+        probe = await run_in_thread_until_done(_reuse_partial_download, entry.output, part, check)
         if probe is None:
-            entry, probe = await _download_wherever_it_is(context, entry, part)
+            entry, probe = await _download_wherever_it_is(context, entry, part, check)
     except (UnsafeUrlError, CorruptClipError) as broken:
         # What fal keeps of this clip may never become better, so the way out is told as well.
         raise type(broken)(
@@ -61,19 +67,19 @@ async def retrieve(context: Context, entry: Entry) -> Entry:
 
 
 async def _download_wherever_it_is(
-    context: Context, entry: Entry, part: Path
+    context: Context, entry: Entry, part: Path, check: Check
 ) -> tuple[Entry, Probe]:
     """Download from the address in the row, or else, once, from the one in fal's history."""
     assert entry.output is not None
     try:
-        return entry, await _download_and_check(context, entry.output, part)
+        return entry, await _download_and_check(context, entry.output, part, check)
     except ClipGoneError as gone:
         output = await find_in_history(context, entry, Charge.SPENT)
         if output is None or output.video_url == entry.output.video_url:
             raise _missing_clip(context, entry, gone) from gone
     entry = await context.ledger.mark_finished(entry, output)
     try:
-        return entry, await _download_and_check(context, output, part)
+        return entry, await _download_and_check(context, output, part, check)
     except ClipGoneError as gone:
         # Not asked again: a history that signs its addresses has a new one at every look.
         raise _missing_clip(context, entry, gone) from gone
@@ -97,23 +103,24 @@ def _missing_clip(context: Context, entry: Entry, gone: ClipGoneError) -> ClipGo
     )
 
 
-def _reuse_partial_download(output: Output, part: Path) -> Probe | None:
+def _reuse_partial_download(output: Output, part: Path, check: Check) -> Probe | None:
     """Return the facts of what an earlier run downloaded whole but could not save.
 
     A part that ends at a fragment decodes as well, so that only the size fal told shows it whole.
     """
     try:
-        return check(part) if part.stat().st_size == output.video_size else None
+        confirmed = part.stat().st_size == output.video_size
+        return check(part, require_end=False) if confirmed else None
     except (OSError, CorruptClipError):
         return None
 
 
-async def _download_and_check(context: Context, output: Output, part: Path) -> Probe:
+async def _download_and_check(context: Context, output: Output, part: Path, check: Check) -> Probe:
     async def download() -> Probe:
         await run_in_thread_until_done(_prepare, part)
-        await context.provider.download(output, part, context.notify)
-        context.report(Phase.CHECKING, "Checking the clip", 0.95)
-        return await run_in_thread_until_done(_check_or_discard, part)
+        confirmed = await context.provider.download(output, part, context.notify)
+        context.report(Phase.CHECKING, "Checking what came", 0.95)
+        return await run_in_thread_until_done(_check_or_discard, part, check, not confirmed)
 
     return await retry(
         download,
@@ -123,12 +130,17 @@ async def _download_and_check(context: Context, output: Output, part: Path) -> P
     )
 
 
-def _check_or_discard(part: Path) -> Probe:
+def _check_or_discard(part: Path, check: Check, require_end: bool) -> Probe:
     try:
-        return check(part)
+        return check(part, require_end=require_end)
     except CorruptClipError:
         _discard(part)
         raise
+
+
+def _is_still(entry: Entry) -> bool:
+    endpoint = ENDPOINTS.get(entry.endpoint)  # an older row may be of one that is gone
+    return endpoint is not None and endpoint.output == "image"
 
 
 def _prepare(part: Path) -> None:
@@ -138,18 +150,19 @@ def _prepare(part: Path) -> None:
 
 
 async def _save_and_record(context: Context, entry: Entry, part: Path, probe: Probe) -> Entry:
-    file = await asyncio.to_thread(_save, context, part, probe)
+    write = write_still if _is_still(entry) else write_clip
+    file = await asyncio.to_thread(_save, context, part, probe, write)
     saved = await context.ledger.mark_saved(entry, file)
     await asyncio.to_thread(_discard, part)
     return saved
 
 
-def _save(context: Context, part: Path, probe: Probe) -> SavedFile:
+def _save(context: Context, part: Path, probe: Probe, write: Write) -> SavedFile:
     destination = context.destination.for_size(probe.width, probe.height)
     whole = destination.temporary_path()
     with _wrap_os_errors():
         try:
-            suffix = write_clip(part, whole, context.metadata)
+            suffix = write(part, whole, context.metadata)
             # Before it has its name: another program may take it away at once.
             size, sha256 = whole.stat().st_size, sha256_of(whole)
             content_sha256 = hash_packets(whole)

@@ -74,15 +74,31 @@ async def test_last_frame_is_the_clips_own_however_few_frames_are_asked(execute,
 async def test_frames_beyond_memory_say_what_was_paid(
     mode, words, execute, asked, fal, pack, monkeypatch
 ):
-    def decode(*_, **__):
+    def empty_frames(*_):
         raise pack.vidu.errors.ClipTooLargeError("Its frames need 99 GB of memory.")
 
-    monkeypatch.setattr(pack.nodes.clip_frames, "decode", decode)
+    for module in (pack.vidu.media.decoder, pack.vidu.media.video):
+        monkeypatch.setattr(module, "empty_frames", empty_frames)
     with pytest.raises(pack.vidu.errors.ClipTooLargeError, match=words):
         await execute(NODE, **asked(mode=[mode]))
 
 
 # -- several -------------------------------------------------------------------------------------
+
+
+async def test_downloaded_clip_is_decoded_once(execute, asked, tensors, fal, pack, monkeypatch):
+    decoded = []
+    frames_of = pack.vidu.media.video._frames
+
+    def counted(path, *given):
+        decoded.append(path)
+        return frames_of(path, *given)
+
+    monkeypatch.setattr(pack.vidu.media.video, "_frames", counted)
+    await execute(NODE, **asked(image=[tensors(2)]))
+    assert len(decoded) == 2
+    await execute(NODE, slots=(), **asked(image=[tensors(2)]))
+    assert len(decoded) == 2  # saved, and nothing is connected
 
 
 async def test_clips_of_a_batch_come_in_its_order(execute, asked, tensors, fal):
