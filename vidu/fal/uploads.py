@@ -7,7 +7,9 @@ response and does not repeat by itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -22,8 +24,24 @@ TOKEN_URL = "https://rest.fal.ai/storage/auth/token?storage_type=fal-cdn-v3"
 UPLOAD_URL = "https://v3.fal.media/files/upload"
 SIDE_BY_SIDE = 4
 SLOWEST_BYTES_PER_S = 25_000
+LONGEST_REUSE_S = 6 * 3600.0
+"""fal keeps an upload for as long as the account says, by default for 7 days at least."""
+
 MAX_BYTES = 100 * 1024 * 1024
 """fal's storage takes more than this only in parts; no Vidu endpoint is known to take as much."""
+
+
+@dataclass(frozen=True)
+class _Upload:
+    """An upload that is going on or has ended, and when it began."""
+
+    task: asyncio.Task[str]
+    began_at: float
+
+    def is_usable(self, now: float) -> bool:
+        """Return whether its URL, or the wait for it, still serves another shot."""
+        failed = self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
+        return not failed and now - self.began_at < LONGEST_REUSE_S
 
 
 class Uploads:
@@ -34,6 +52,7 @@ class Uploads:
         cdn: A client without the key, for the files.
         read_timeout_s: The longest silence within one request, in seconds.
         retry_timeout_s: How long a failing upload is tried again, in seconds.
+        monotonic: Seconds since any moment.
     """
 
     def __init__(
@@ -42,6 +61,7 @@ class Uploads:
         cdn: NoRetryClient,
         read_timeout_s: float,
         retry_timeout_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
         self._cdn = cdn
@@ -50,7 +70,8 @@ class Uploads:
         self._authorization: str | None = None
         self._token_lock = asyncio.Lock()
         self._slots = asyncio.Semaphore(SIDE_BY_SIDE)
-        self._tasks: dict[str, asyncio.Task[str]] = {}
+        self._monotonic = monotonic
+        self._uploads: dict[str, _Upload] = {}
 
     async def upload(self, medium: Medium) -> str:
         """Return the URL of a medium; a medium of the same content is uploaded once.
@@ -60,17 +81,19 @@ class Uploads:
             ViduError: The key or the account is refused.
         """
         key = f"{medium.media_type} {medium.content_sha256}"
-        task = self._tasks.get(key)
-        if task is None or (task.done() and (task.cancelled() or task.exception())):
-            task = self._tasks[key] = asyncio.create_task(self._upload_with_retry(medium))
+        upload = self._uploads.get(key)
+        if upload is None or not upload.is_usable(self._monotonic()):
+            task = asyncio.create_task(self._upload_with_retry(medium))
+            upload = self._uploads[key] = _Upload(task, self._monotonic())
         # Shielded: another shot may wait for the same upload.
-        return await asyncio.shield(task)
+        return await asyncio.shield(upload.task)
 
     async def aclose(self) -> None:
         """Stop what is still going on."""
-        for task in self._tasks.values():
+        tasks = [upload.task for upload in self._uploads.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _upload_with_retry(self, medium: Medium) -> str:
         async with self._slots:

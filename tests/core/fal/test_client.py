@@ -505,6 +505,15 @@ async def test_upload_same_content_is_sent_once(raw_fal):
     ]
 
 
+async def test_upload_hours_later_is_sent_again(raw_fal, monkeypatch):
+    monkeypatch.setattr("vidu.fal.uploads.LONGEST_REUSE_S", 0.0)
+    fal_server = raw_fal(storage)
+    async with client(PATIENT) as fal:
+        await fal.upload(IMAGE)
+        await fal.upload(IMAGE)
+    assert len(uploads_of(fal_server)) == 2
+
+
 async def test_upload_many_run_side_by_side_and_bounded(raw_fal):
     running, most = [], []
 
