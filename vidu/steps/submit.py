@@ -70,10 +70,11 @@ async def submit(context: Context, entry: Entry) -> Entry:
 async def _upload(context: Context, request: Request) -> Mapping[str, Any]:
     """Upload the media and return the body of the POST."""
     context.report(Phase.UPLOADING, "Uploading", 0.02)
-    urls = {
-        role: [await context.provider.upload(medium) for medium in media]
-        for role, media in request.media.items()
-    }
+    media = [(role, medium) for role, media in request.media.items() for medium in media]
+    uploaded = await asyncio.gather(*(context.provider.upload(medium) for _, medium in media))
+    urls: dict[str, list[str]] = {role: [] for role in request.media}
+    for (role, _), url in zip(media, uploaded, strict=True):
+        urls[role].append(url)
     arguments = dict(request.arguments(urls))
     if not request.media and not request.seed and context.provider.charges:
         # Without an upload nothing else tells a lost request from another with the same words.
