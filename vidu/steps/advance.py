@@ -61,8 +61,10 @@ async def advance(context: Context, entry: Entry) -> Entry:
 
 async def _unexpected(context: Context, entry: Entry, error: Exception) -> UnexpectedError:
     log.exception("Request %s stopped at %s.", entry.request_id, entry.state.value)
-    # The step may have got further than it began.
-    now = await context.ledger.get(entry.id) or entry
+    try:
+        now = await context.ledger.get(entry.id) or entry  # the step may have got further
+    except ViduError:
+        now = entry
     return UnexpectedError(
         f"Request {now.request_id or '(not yet made)'} stopped with an unexpected "
         f"{type(error).__name__}: {error}.",

@@ -12,7 +12,7 @@ from ..models import Entry
 from ..request import Request
 from .context import Context
 
-LONGEST_PAUSE_S = 30.0
+LONGEST_PAUSE_S = 60.0
 """From fal's time of a request to its first byte; more means that the machine slept."""
 
 

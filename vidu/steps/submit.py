@@ -97,10 +97,12 @@ async def _follow_and_cancel(
         handle = posting.result()
         recording = start_apart(lambda: _record_submission(context, gate.entry, handle))
         await cancel_if_user_did(context, handle, recording)
-    elif isinstance(error, SubmissionUnknownError):
-        warn_of_lost_request(context)
-    elif isinstance(error, (NotSentError, ViduError)):
+    elif isinstance(error, (NotSentError, ViduError)) and not isinstance(
+        error, SubmissionUnknownError
+    ):
         await _mark_unsent(context, gate.entry, error)
+    else:
+        warn_of_lost_request(context)
 
 
 async def _record_submission(context: Context, entry: Entry, handle: RequestHandle) -> Entry:
@@ -117,8 +119,11 @@ async def _record_submission(context: Context, entry: Entry, handle: RequestHand
             first_delay_s=0.5,
         )
     except LedgerUnavailableError as problem:
-        log.error("Request %s could not be written down.", handle.request_id)
-        raise problem.with_charge(Charge.PENDING, handle.request_id) from problem
+        message = f"The ledger cannot note fal's request {handle.request_id}: {problem.message}"
+        log.error(message)
+        raise LedgerUnavailableError(
+            message, problem.next_step, charge=Charge.PENDING, request_id=handle.request_id
+        ) from problem
 
 
 async def _mark_unsent(context: Context, entry: Entry, error: BaseException) -> None:
