@@ -20,7 +20,7 @@ from vidu.generate import generate
 from vidu.media.color import Scratch, write_rgb
 from vidu.media.image import encode
 from vidu.media.memory import WORKING_SHARE
-from vidu.media.mux import save_clip
+from vidu.media.mux import write_clip
 from vidu.media.probe import probe
 from vidu.media.video import check, decode
 from vidu.session import open_session
@@ -104,11 +104,11 @@ async def test_each_of_several_images_goes_up_once_and_each_clip_comes_down_once
 async def test_a_new_clip_is_checked_once_and_a_kept_one_never_again(fal, vidu_home, clips):
     with counting() as calls:
         await run(shot(), vidu_home, clips)
-        assert (calls(check), calls(save_clip), calls(write_rgb)) == (1, 1, 0)
+        assert (calls(check), calls(write_clip), calls(write_rgb)) == (1, 1, 0)
         assert calls(probe) > 0
     with counting() as calls:
         assert (await run(shot(), vidu_home, clips)).reused
-        assert (calls(check), calls(save_clip), calls(probe)) == (0, 0, 0)
+        assert (calls(check), calls(write_clip), calls(probe)) == (0, 0, 0)
         assert calls(is_intact) > 0
 
 
