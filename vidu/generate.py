@@ -72,7 +72,9 @@ async def generate(
             cancelled_by_user=cancelled_by_user,
             check=check,
         )
-        return await _make_or_resume(context, request, budget or Budget(settings.daily_budget_usd))
+        limits = budget or Budget(settings.daily_budget_usd)
+        # What costs nothing is measured by no budget.
+        return await _make_or_resume(context, request, limits if provider.charges else Budget())
 
 
 async def resume(

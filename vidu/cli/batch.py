@@ -16,7 +16,7 @@ from ..generate import generate
 from ..ledger import Budget, open_ledger
 from ..models import Clip
 from ..pricing import format_usd
-from ..progress import Progress, ProgressCallback
+from ..progress import Phase, Progress, ProgressCallback
 from ..session import open_session
 from ..settings import Settings
 from ._arguments import add_draft, add_json, add_out, parse_count, parse_usd, read_options
@@ -135,12 +135,13 @@ async def _make_all(
     options: Options,
     by_user: Callable[[], bool],
 ) -> list[Clip | ViduError]:
+    """Make all shots: first those that no other run is at work on, then wait for the others'."""
     semaphore = asyncio.Semaphore(options.concurrency)
     budget = Budget(settings.daily_budget_usd, options.budget)
     async with open_session(options.home, settings, draft=options.draft) as (provider, ledger):
         with BatchProgress(len(jobs)) as progress:
 
-            async def make(job: Job) -> Clip | ViduError:
+            async def make(job: Job, *, may_wait: bool) -> Clip | ViduError | None:
                 destination = Destination(options.out, job.name)
                 result: Clip | ViduError
                 try:
@@ -151,23 +152,40 @@ async def _make_all(
                             ledger,
                             destination,
                             settings=settings,
-                            on_progress=_warnings_of(job, progress),
+                            on_progress=_callback_for(job, progress, may_wait=may_wait),
                             cancelled_by_user=by_user,
                             budget=budget,
                         )
                         result = await asyncio.to_thread(copy_to, destination, clip)
+                except ShotTakenError:
+                    return None
                 except ViduError as error:
                     result = error
                 _report(job, result, progress, in_json=options.json)
                 return result
 
-            shots = [make(job) for job in jobs]
-            return await gather_all(shots, [job.name for job in jobs], progress.say)
+            names = [job.name for job in jobs]
+            first = [make(job, may_wait=False) for job in jobs]
+            results = await gather_all(first, names, progress.say)
+            taken = [number for number, result in enumerate(results) if result is None]
+            second = [make(jobs[number], may_wait=True) for number in taken]
+            waited = await gather_all(second, [names[number] for number in taken], progress.say)
+            found = dict(enumerate(results)) | dict(zip(taken, waited, strict=True))
+            return [result for result in found.values() if result is not None]
 
 
-def _warnings_of(job: Job, batch: BatchProgress) -> ProgressCallback:
+class ShotTakenError(Exception):
+    """Another run is at work on this shot, here or on another machine."""
+
+
+def _callback_for(job: Job, batch: BatchProgress, *, may_wait: bool) -> ProgressCallback:
+    told: set[str] = set()
+
     def on_progress(progress: Progress) -> None:
-        if progress.warning:
+        if progress.phase is Phase.WAITING and not may_wait:
+            raise ShotTakenError
+        if progress.warning or (progress.phase is Phase.WAITING and progress.text not in told):
+            told.add(progress.text)
             batch.say(f"{job.name}: {progress.text}")
 
     return on_progress

@@ -118,7 +118,7 @@ def test_it_is_checked_whole_before_the_first_cent(shell, swift_fal, manifest, t
     }
     done = shell("batch", manifest(6, **bad), "--out", tmp_path / "out")
     assert done.returncode == 2
-    assert f"Row 2: There is no file {tmp_path / 'nowhere.png'}." in done.stderr
+    assert f"Row 2: {tmp_path / 'nowhere.png'} does not exist." in done.stderr
     assert "Row 3: broken.png cannot be read as an image" in done.stderr
     assert "Row 4: image is 900 x 100 pixels" in done.stderr
     assert "Row 5: its clip's name 'S001' is that of row 1." in done.stderr
@@ -208,6 +208,23 @@ def test_shots_side_by_side_never_exceed_the_budget(
     assert len(saved.stdout.splitlines()) == len(billed(swift_fal)), "what is paid is still had"
     assert shell("batch", manifest(12), *options, "--budget", "9").returncode == 0
     assert set(billed(swift_fal).values()) == {1}
+
+
+def test_batch_run_twice_at_once_makes_each_shot_once_and_shares_the_work(
+    start, open_fal, manifest, tmp_path
+):
+    fal = open_fal(generation_seconds=1, concurrency=50)
+    path = manifest(12)
+    command = ("batch", path, "--concurrency", 2, "--json")
+    runs = [start(*command, "--out", tmp_path / name, **fal.environment) for name in "ab"]
+    told = [lines(run.communicate()[0]) for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    assert billed(fal) == {f"Shot {number}, a wave": 1 for number in range(1, 13)}
+    paid = [sum(each["cost_usd"] > 0 for each in clips) for clips in told]
+    assert sum(paid) == 12
+    assert min(paid) >= 3, "one of them waited for the other instead of taking the next shot"
+    for name in "ab":
+        assert len(list((tmp_path / name).glob("s*.mp4"))) == 12
 
 
 @pytest.mark.parametrize(

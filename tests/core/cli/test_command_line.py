@@ -122,6 +122,13 @@ def test_a_draft_needs_no_key_and_no_network(shell, swift_fal, image, clips, vid
     assert not (vidu_home / "ledger.sqlite").exists()
 
 
+def test_generate_draft_is_limited_by_no_budget(shell, image, clips, tmp_path):
+    second = picture(tmp_path / "cliff.png", (10, 20, 30))
+    options = ("--draft", "--out", clips)
+    done = shell("generate", image, second, *PROMPT, *options, VIDU_DAILY_BUDGET_USD="0.20")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
+
+
 def test_1_when_a_clip_failed_and_the_others_come(shell, swift_fal, image, clips, tmp_path):
     swift_fal.set_faults("content_policy_violation:1")
     second = picture(tmp_path / "cliff.png", (10, 20, 30))
