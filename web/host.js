@@ -35,6 +35,9 @@ export function openDialog(key, title, element) {
 export const onLocaleChange = (listener) =>
   app.ui.settings.addEventListener("Comfy.Locale.change", listener);
 
+export const onRenderingChange = (listener) =>
+  app.ui.settings.addEventListener("Comfy.VueNodes.Enabled.change", listener);
+
 // -- the graph --------------------------------------------------------------------------------
 
 export const isOurs = (node) => node?.comfyClass?.startsWith("FalVidu") ?? false;
@@ -131,17 +134,17 @@ export const showOutput = (nodeId, output) =>
 // Replaced by: node outputs as an argument of `loadedGraphNode`.
 export const outputsOf = (node) => app.nodeOutputs?.[String(node.id)];
 
-// An element of our own as a widget that only the classic canvas shows. Named as the editor's own
-// player, which the editor then does not add: it would be part of the node's inputs and make an
-// unchanged node run again. Replaced by: a player that is not serialized and reserves its room.
-export function addClassicPlayer(node, element, height) {
-  const widget = node.addDOMWidget("video-preview", "video", element, {
-    canvasOnly: true,
+// An element of our own for the clips of a classic node. Named as the editor's own player, which
+// the editor then does not add: it would be part of the node's inputs and make an unchanged node
+// run again. Replaced by: a player that is not serialized and reserves its room.
+export function addPlayerWidget(node, element, height) {
+  const widget = node.addDOMWidget("video-preview", "vidu_player", element, {
     hideOnZoom: false,
     serialize: false,
   });
   widget.serialize = false;
-  widget.computeLayoutSize = () => ({ minHeight: height(), maxHeight: height(), minWidth: 220 });
+  widget.computeLayoutSize = undefined;
+  widget.computeSize = (width) => [width, height()];
   return widget;
 }
 

@@ -10,6 +10,7 @@ import {
   nodeByExecutionId,
   onGraphChange,
   onRefusedRun,
+  onRenderingChange,
   onProgressText,
   outputsOf,
   showText,
@@ -122,6 +123,9 @@ function sumOf(subgraph) {
 
 export function followRuns() {
   onGraphChange(refreshPrices);
+  onRenderingChange(() => {
+    for (const node of allNodes()) players.get(node)?.arrange();
+  });
   onProgressText(showOnSubgraphs);
   onRefusedRun(showRefusal);
   for (const kind of ["execution_success", "execution_error", "execution_interrupted"])

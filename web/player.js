@@ -1,6 +1,6 @@
-// The lines of a run on a node, and on a classic one its clips, in room reserved before the run.
+// The lines of a run on a node, and its clips in room that is reserved before the run.
 import { api } from "../../scripts/api.js";
-import { addClassicPlayer, addLinesWidget, forwardWheel, growToFit, pictureBefore } from "./host.js";
+import { addLinesWidget, addPlayerWidget, forwardWheel, growToFit, isNodes2, pictureBefore } from "./host.js";
 import { createElement } from "./ui.js";
 
 const LINE = 18; // px, as in vidu.css
@@ -55,7 +55,17 @@ export class Player {
     this.pages = createElement("div", { class: "vidu-pages", style: `${PAGING}; display: none` });
     this.element = createElement("div", { class: "vidu-player", style: PLAYER }, this.stage, this.pages);
     this.element.addEventListener("wheel", forwardWheel);
-    addClassicPlayer(node, this.element, () => this.height());
+    addPlayerWidget(node, this.element, () => (isNodes2() && this.clips.length ? 0 : this.height()));
+    this.arrange();
+  }
+
+  // Nodes 2.0 has a player of its own, and only its room is kept until there is a clip.
+  arrange() {
+    const hostPlays = isNodes2() && this.clips.length > 0;
+    this.element.style.display = hostPlays ? "none" : "flex";
+    this.element.style.minHeight = isNodes2() && !hostPlays ? `${this.height() - 2 * WIDGET_MARGIN}px` : "";
+    if (hostPlays) this.stage.replaceChildren();
+    else if (this.clips.length) this.open(this.page);
   }
 
   // In pixels of the graph, for the width that the node has.
@@ -73,7 +83,8 @@ export class Player {
   show(urls) {
     if (urls.join() === this.clips.join()) return;
     this.clips = urls;
-    this.open(0);
+    this.page = 0;
+    this.arrange();
   }
 
   open(page) {

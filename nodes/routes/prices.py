@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,12 @@ from ...vidu.models import Entry, State
 from .. import host
 from ..graph import Graph, count_shots, signature
 from ..price_estimate import Estimate, estimate
+
+PAID = frozenset({State.SAVED, State.FINISHED})
+"""A shot in one of these states costs nothing when it is run again."""
+
+UNDER_WAY = frozenset({State.SUBMITTING, State.SUBMITTED, State.CANCELLED})
+"""A shot in one of these may cost nothing again: fal may have made it."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,13 @@ async def _price(
     key = signature(graph, node_id)
     if key is None or key not in recent:
         return _of_shots(each, count_shots(graph, node_id))
-    unsaved = [shot for shot in set(recent[key]) if not await _is_saved(ledger, shot)]
-    return _of_shots(each, len(unsaved)) if unsaved else NodePrice("saved")
+    states = [await _state(ledger, shot) for shot in set(recent[key])]
+    unsaved = [state for state in states if state not in PAID]
+    if not unsaved:
+        return NodePrice("saved")
+    price = _of_shots(each, len(unsaved))
+    is_open = price.kind == "exact" and any(state in UNDER_WAY for state in unsaved)
+    return replace(price, kind="up_to") if is_open else price
 
 
 def _of_shots(each: Estimate, count: int | None) -> NodePrice:
@@ -103,11 +114,9 @@ def _of_shots(each: Estimate, count: int | None) -> NodePrice:
     return NodePrice("up_to" if each.is_upper_bound else "exact", each.high, count)
 
 
-async def _is_saved(ledger: Ledger, fingerprint: str) -> bool:
+async def _state(ledger: Ledger, fingerprint: str) -> State | None:
     entry = await ledger.active(fingerprint)
-    if entry is None or entry.state is State.RESERVED:
-        return False
-    return entry.state is not State.SAVED or (entry.file is not None and entry.file.path.is_file())
+    return entry.state if entry else None
 
 
 def _seed_of(graph: Graph, entry: Entry) -> tuple[str, str] | None:

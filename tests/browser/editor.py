@@ -94,6 +94,14 @@ class Editor:
             .map((badge) => (typeof badge === "function" ? badge() : badge).text)"""
         return self.page.evaluate(script, kind)
 
+    def wait_for_badge(self, kind: str, text: str) -> None:
+        """Wait until the price is on the first node of a kind, and in Nodes 2.0 on the page."""
+        script = """([kind, text]) => app.graph.nodes.find((node) => node.type === kind).badges
+            .some((badge) => (typeof badge === "function" ? badge() : badge).text === text)"""
+        self.page.wait_for_function(script, arg=[kind, text])
+        if self.page.evaluate("() => app.extensionManager.setting.get('Comfy.VueNodes.Enabled')"):
+            self.page.get_by_text(text, exact=True).first.wait_for()
+
     # -- running ---------------------------------------------------------------------------------
 
     def start(self) -> None:

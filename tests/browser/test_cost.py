@@ -16,14 +16,18 @@ TWO_SHOTS = """() => {
     const vidu = find("FalViduImageToVideo");
     shots.connect(1, vidu, vidu.inputs.findIndex((slot) => slot.name === "prompt"));
 }"""
+SUBGRAPH = """() => {
+    const vidu = app.graph.nodes.find((node) => node.type === "FalViduImageToVideo");
+    app.graph.convertToSubgraph(new Set([vidu]));
+}"""
 
 
 def test_the_price_is_on_the_node(editor_in_both):
     editor = editor_in_both
     editor.load(EXAMPLE)
-    assert "draft: free" in editor.badges(NODE)
+    editor.wait_for_badge(NODE, "draft: free")
     editor.change(NODE, mode="live")
-    assert "$0.20" in editor.badges(NODE)
+    editor.wait_for_badge(NODE, "$0.20")
     assert "draft: free" not in editor.badges(NODE)
 
 
@@ -41,13 +45,13 @@ def test_after_a_run_the_node_says_what_it_cost(editor_in_both, key, comfy, fal)
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", seed=5)
     editor.run()
-    editor.page.get_by_text("$0.20: 480x480, 48 frames").first.wait_for()
+    editor.page.get_by_text("$0.20: Vidu, 480x480, 48 frames").first.wait_for()
+    editor.wait_for_badge(NODE, "saved: free")
     editor.run()
-    editor.run()  # twice: in classic the player is a widget, which makes the inputs new once
     editor.page.get_by_text("Unchanged since the last run: free").first.wait_for()
     forget_runs(comfy)
     editor.run()
-    editor.page.get_by_text("Saved clip, free: 480x480, 48 frames").first.wait_for()
+    editor.page.get_by_text("Saved, free: Vidu, 480x480, 48 frames").first.wait_for()
     assert len(fal.ledger()["jobs"]) == 1
 
 
@@ -69,6 +73,50 @@ def test_each_shot_has_a_line_of_its_own(editor_in_both, key, fal):
     editor.run()
     shown = editor.page.get_by_text("2: $0.20").first.inner_text()
     assert [line.strip() for line in shown.splitlines()] == [
-        "1: $0.20: 480x480, 48 frames",
-        "2: $0.20: 480x480, 48 frames",
+        "1: $0.20: Vidu, 480x480, 48 frames",
+        "2: $0.20: Vidu, 480x480, 48 frames",
     ]
+
+
+def test_a_shot_list_has_its_sum_on_the_badge(editor_in_both, key):
+    editor = editor_in_both
+    editor.load(EXAMPLE)
+    editor.change(NODE, mode="live")
+    editor.page.evaluate(TWO_SHOTS)
+    editor.wait_for_badge(NODE, "2 x $0.20 = $0.40")
+
+
+def test_what_is_left_of_a_shot_list_is_what_the_badge_counts(editor_in_both, key, fal):
+    fal.set_faults("content_policy_violation:1")
+    editor = editor_in_both
+    editor.load(EXAMPLE)
+    editor.change(NODE, mode="live", on_error="skip")
+    editor.page.evaluate(TWO_SHOTS)
+    editor.run()
+    editor.wait_for_badge(NODE, "$0.20")
+
+
+def test_a_subgraph_shows_cost_and_lines_of_what_it_holds(editor_in_both, key, fal):
+    editor = editor_in_both
+    editor.load(EXAMPLE)
+    editor.change(NODE, mode="live", seed=8)
+    editor.page.evaluate(SUBGRAPH)
+    outside = "(node) => node.subgraph"
+    script = f"() => app.graph.nodes.find({outside})?.badges.map((each) => each().text)"
+    editor.page.wait_for_function(f"() => ({script})().includes('$0.20')")
+    editor.run()
+    editor.page.get_by_text("$0.20: Vidu, 480x480, 48 frames").first.wait_for()
+    editor.page.wait_for_function(f"() => ({script})().includes('saved: free')")
+
+
+def test_an_unchanged_graph_is_cached_in_both_modes(editor_in_both, key, fal):
+    editor = editor_in_both
+    editor.load(EXAMPLE)
+    editor.change(NODE, mode="live", seed=9)
+    editor.run()
+    editor.video().wait_for()
+    editor.run()
+    editor.page.get_by_text("Unchanged since the last run: free").first.wait_for()
+    prompt = editor.page.evaluate("async () => (await app.graphToPrompt()).output")
+    (inputs,) = [node["inputs"] for node in prompt.values() if node["class_type"] == NODE]
+    assert not [name for name in inputs if "preview" in name or "badge" in name]

@@ -18,7 +18,7 @@ def test_the_example_runs_without_a_key_and_its_clip_plays(editor_in_both):
     video = editor.video()
     video.evaluate("(video) => { video.muted = true; return video.play(); }")
     editor.page.wait_for_function("(video) => video.currentTime > 0.2", arg=video.element_handle())
-    editor.page.get_by_text("Draft, free: 960x960, 96 frames").first.wait_for()
+    editor.page.get_by_text("Draft, free: Vidu, ").first.wait_for()
 
 
 @pytest.mark.parametrize("name", ["four_shots_one_film", "upscale_and_save"])

@@ -14,6 +14,7 @@ def test_the_key_is_set_checked_and_removed(editor, private, local):
     dialog.get_by_text("No key yet").wait_for()
     key_field(dialog).fill(f' "{local.key}" \n')
     dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_text("Saved: fal accepts this key.").wait_for()
     dialog.get_by_text("A key is set: stored on this server").wait_for()
     assert key_field(dialog).input_value() == ""
     stored = private / "fal_key"
@@ -25,20 +26,21 @@ def test_the_key_is_set_checked_and_removed(editor, private, local):
     dialog.get_by_text("fal accepts this key.").wait_for()
 
     dialog.get_by_role("button", name="Remove").click()
+    editor.page.get_by_role("button", name="Confirm").click()
     dialog.get_by_text("No key yet").wait_for()
     assert not stored.exists()
 
 
-def test_a_wrong_key_is_told_apart(editor, local):
+def test_a_wrong_key_is_told_apart(editor, private, local):
     dialog = editor.settings()
     key_field(dialog).fill("no key at all")
     dialog.get_by_role("button", name="Save").click()
     dialog.get_by_text("it has a space inside").wait_for()
     key_field(dialog).fill("wrong:key")
     dialog.get_by_role("button", name="Save").click()
-    dialog.get_by_text("A key is set").wait_for()
-    dialog.get_by_role("button", name="Check").click()
-    dialog.get_by_text("fal.ai/dashboard/keys, then run again").wait_for()
+    dialog.locator("[data-kind=bad]").get_by_text("fal.ai/dashboard/keys").wait_for()
+    assert key_field(dialog).input_value() == "wrong:key", "a typo can be mended"
+    assert not (private / "fal_key").exists()
 
 
 def test_the_key_is_found_nowhere_else(editor, comfy, base, private, local, fal):

@@ -52,7 +52,7 @@ def card(library):
 
 def test_a_clip_is_there_with_all_that_is_known_of_it(library, card, editor):
     card.get_by_text("The sea is calm.").wait_for()
-    for fact in ("seed 5", "auto", "480\u00d7480", "$0.20", "saved"):
+    for fact in ("Vidu", "seed 5", "auto", "480\u00d7480", "$0.20", "saved"):
         assert fact in card.inner_text()
     editor.page.wait_for_function("(image) => image.naturalWidth > 0", arg=image_of(card))
     assert "Today\n$0.20" in library.inner_text()
@@ -78,7 +78,7 @@ def test_put_on_the_canvas_it_runs_free(card, editor, comfy, fal, nodes_2):
     (row,) = comfy.http.get("/vidu/clips?text=calm").json()["clips"]
     assert node["request_id"] == row["request_id"]
     editor.run()
-    editor.page.get_by_text("Saved clip, free: 480x480, 48 frames").first.wait_for()
+    editor.page.get_by_text("Saved, free: 480x480, 48 frames").first.wait_for()
     editor.video().wait_for()
     assert not fal.ledger()["requests"]
 
@@ -140,8 +140,8 @@ def test_run_again_takes_a_new_seed_and_pays_once_more(library, card, editor, fa
     editor.clear()
     found = library.locator(".vidu-found")
     before = found.inner_text()
-    editor.choose(card, "Run again with a new seed")
-    editor.page.get_by_role("dialog").get_by_text("$0.20").wait_for()
+    editor.choose(card, "Run again with a new seed: 1 for $0.20")
+    editor.page.get_by_role("dialog").get_by_text("Run 1 clip for $0.20?").wait_for()
     editor.page.get_by_role("button", name="Confirm").click()
     expect(found).not_to_have_text(before)
     library.get_by_role("article").first.get_by_text("saved").wait_for()
@@ -169,7 +169,7 @@ def test_what_is_on_its_way_is_on_top(library, editor, fal):
     job = library.locator(".vidu-job")
     job.get_by_text(re.compile(r"Generating \(\d+ s\)")).wait_for()
     assert "Waves, slowly." in job.inner_text()
-    assert library.get_by_role("article").first.get_by_text("on its way").is_visible()
+    assert library.get_by_role("article").first.get_by_text("in progress").is_visible()
     editor.page.get_by_role("button", name="Cancel current run").click()
     job.wait_for(state="detached")
     library.get_by_role("article").first.get_by_text("cancelled").wait_for()
@@ -203,18 +203,18 @@ def test_search_filter_and_forget(library, editor, base, fal):
     editor.run()
     found = library.get_by_role("article").filter(has_text="A bird flies by.")
     library.get_by_role("searchbox").fill("mountain")
-    library.get_by_text("Nothing fits.").wait_for()
+    library.get_by_text("No clip matches.").wait_for()
     library.get_by_role("searchbox").fill("BIRD flies")
     found.wait_for()
-    library.get_by_role("combobox").select_option("failed")
-    library.get_by_text("Nothing fits.").wait_for()
-    library.get_by_role("combobox").select_option("saved")
+    library.get_by_label("Show").select_option("failed")
+    library.get_by_text("No clip matches.").wait_for()
+    library.get_by_label("Show").select_option("saved")
     found.wait_for()
     clips = set(base.rglob("output/**/*.mp4"))
     editor.choose(found, "Forget")
     dialog = editor.page.get_by_role("dialog")
     dialog.get_by_role("button", name="Confirm").click()
-    library.get_by_text("Nothing fits.").wait_for()
+    library.get_by_text("No clip matches.").wait_for()
     assert set(base.rglob("output/**/*.mp4")) == clips
 
 
@@ -232,6 +232,21 @@ def test_the_budget_holds(library, editor, made, fal):
     assert not fal.ledger()["jobs"]
 
 
+@pytest.mark.parametrize("typed, stored", [("2,50", 2.5), ("$1.25", 1.25), ("3", 3.0)])
+def test_budget_is_understood_as_people_type_it(library, editor, made, typed, stored):
+    _, private = made
+    budget = library.get_by_label("Daily budget in US dollars")
+    with editor.page.expect_response("**/vidu/budget"):
+        budget.fill(typed)
+        budget.blur()
+    written = (private / "settings.json").read_text(encoding="utf-8")
+    assert f'"daily_budget_usd": {stored}' in written
+    expect(budget).to_have_value(f"{stored:.2f}")
+    with editor.page.expect_response("**/vidu/budget"):
+        budget.fill("")
+        budget.blur()
+
+
 def test_what_is_no_number_does_not_lift_the_budget(library, editor, made):
     _, private = made
     budget = library.get_by_label("Daily budget in US dollars")
@@ -240,9 +255,10 @@ def test_what_is_no_number_does_not_lift_the_budget(library, editor, made):
         budget.blur()
     budget.focus()
     editor.page.keyboard.press("Control+a")
-    editor.page.keyboard.type("1e")
+    editor.page.keyboard.type("1,000.5x")
     budget.blur()
-    editor.page.wait_for_timeout(300)
+    library.get_by_text("This is not an amount.").wait_for()
+    expect(budget).to_have_value("1,000.5x")
     assert '"daily_budget_usd": 0.4' in (private / "settings.json").read_text(encoding="utf-8")
 
 

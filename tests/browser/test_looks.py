@@ -84,8 +84,10 @@ def contrast(one: float, other: float) -> float:
 
 def test_the_price_is_drawn_on_the_classic_node(editor):
     editor.load(EXAMPLE)
+    editor.wait_for_badge(NODE, "draft: free")
     assert "draft: free" in editor.page.evaluate(DRAWN)
     editor.change(NODE, mode="live")
+    editor.wait_for_badge(NODE, "$0.20")
     assert "$0.20" in editor.page.evaluate(DRAWN)
 
 
