@@ -62,8 +62,7 @@ async def show(display: NodeProgress) -> None:
     if not display.pop_changed():
         return
     _send_jobs()
-    for warning in display.pop_warnings():
-        notify(warning)
+    warn(display)
     context = get_executing_context()
     if context is None:
         return
@@ -73,6 +72,12 @@ async def show(display: NodeProgress) -> None:
     # Without an address it would go to every editor, and name a node of another graph there.
     if server.client_id:
         server.send_progress_text(text, context.node_id, server.client_id)
+
+
+def warn(display: NodeProgress) -> None:
+    """Show the warnings in the editor that were not shown yet."""
+    for warning in display.pop_warnings():
+        notify(warning)
 
 
 def notify(warning: str) -> None:

@@ -16,7 +16,7 @@ from comfy.model_management import InterruptProcessingException, processing_inte
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
-from .editor import show
+from .editor import show, warn
 from .interrupts import InterruptLog
 from .progress import NodeProgress
 
@@ -78,8 +78,11 @@ async def run_interruptible(work: Awaitable[T], display: NodeProgress) -> T:
                 return task.result()
     except asyncio.CancelledError:
         task.cancel()  # the teardown waits for it
+        task.add_done_callback(lambda _: warn(display))
         raise
     task.cancel()
+    # What could not be cancelled at fal may be known only when fal's reply is there.
+    task.add_done_callback(lambda _: warn(display))
     await asyncio.wait({task}, timeout=STOP_WITHIN_S)
     if task.done() and not task.cancelled():
         task.exception()  # seen: the interrupt goes before it

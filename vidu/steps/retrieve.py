@@ -106,11 +106,12 @@ def _missing_clip(context: Context, entry: Entry, gone: ClipGoneError) -> ClipGo
 def _reuse_partial_download(output: Output, part: Path, check: Check) -> Probe | None:
     """Return the facts of what an earlier run downloaded whole but could not save.
 
-    A part that ends at a fragment decodes as well, so that only the size fal told shows it whole.
+    A part that ends at a fragment decodes as well: where the size does not show it whole, the file
+    has to show its end.
     """
     try:
         confirmed = part.stat().st_size == output.video_size
-        return check(part, require_end=False) if confirmed else None
+        return check(part, require_end=not confirmed)
     except (OSError, CorruptClipError):
         return None
 

@@ -338,6 +338,16 @@ async def test_teardown_after_cancel_cancels_the_request_while_all_threads_are_b
     await asyncio.to_thread(until, fal, lambda job: job["cancels"] == 1)
 
 
+async def test_teardown_after_cancel_that_fal_does_not_take_warns_in_the_editor(
+    execute, asked, fal, server, press_cancel
+):
+    fal.set_faults("stuck_in_queue:1,cancel_500")
+    await torn_down(execute, asked, fal, press_cancel)
+    (job,) = fal.ledger()["jobs"]
+    (warning,) = [data["text"] for event, data in server.events if event == "vidu.warning"]
+    assert warning.startswith(f"Request {job['request_id']} could not be cancelled at fal")
+
+
 async def test_teardown_without_cancel_leaves_the_request_to_the_next_run(execute, asked, fal):
     await torn_down(execute, asked, fal)
     await execute(NODE, **asked())
