@@ -189,6 +189,10 @@ class LedgerUnavailableError(ViduError):
     """The ledger cannot be read or written, so no paid request is begun."""
 
 
+class LedgerIncompleteError(LedgerUnavailableError):
+    """The ledger lost rows, so a new shot may have been paid for already."""
+
+
 class ServiceError(ViduError):
     """fal, or the way to it, failed."""
 

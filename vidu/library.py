@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,12 +14,11 @@ from typing import Any
 from .catalog import endpoint_title
 from .destination import Destination
 from .endpoints import ENDPOINTS
-from .errors import InvalidSettingError, LedgerUnavailableError
+from .errors import InvalidSettingError
 from .generate import resume
-from .ledger import open_ledger
-from .ledger.ledger import LEDGER_FILE
+from .ledger import Page, Search, open_ledger
 from .media.container import open_clip
-from .models import Clip, Entry, SavedFile, State, entry_of
+from .models import Clip, Entry, SavedFile, State
 from .progress import ProgressCallback
 from .session import open_session
 from .settings import Settings
@@ -43,31 +41,13 @@ STATE_FILTERS: Mapping[str, tuple[State, ...]] = MappingProxyType(
 """What a user filters by, and the states each means."""
 
 
-READ_LOCK_LIMIT_S = 1.0
-"""How long a search waits for another process that holds the ledger."""
-
-
-@dataclass(frozen=True)
-class UnreadableEntry:
-    """A row that is there and cannot be read, for some of it is damaged."""
-
-    id: int
-
-
-@dataclass(frozen=True)
-class Page:
-    """A stretch of what was found, newest first, and how many rows were found in all."""
-
-    entries: list[Entry | UnreadableEntry]
-    total: int
-
-
-def search_entries(
+async def search_entries(
     data_dir: Path,
     *,
     text: str = "",
     state: str = "all",
     model: str = "",
+    host: str = "",
     offset: int,
     limit: int,
 ) -> Page:
@@ -75,106 +55,45 @@ def search_entries(
 
     Args:
         data_dir: The ledger's folder.
-        text: What the prompt or the model's name contains, or the whole request id or seed; empty
-            finds all.
+        text: What the prompt, the model's name or the path contains, or the whole request id or
+            seed; empty finds all.
         state: One of `STATE_FILTERS`.
         model: The name of a model as it is shown; empty finds all.
+        host: The machine that made it; empty finds all.
         offset: How many of the newest rows to pass over.
         limit: The most rows to return.
 
     Raises:
         LedgerUnavailableError: The ledger cannot be read.
     """
-    where, values = _condition(text, state, model)
-    page = f"SELECT * FROM shots {where} ORDER BY id DESC LIMIT ? OFFSET ?"
-    with _reading(data_dir) as db:
-        if db is None:
-            return Page([], 0)
-        (total,) = db.execute(f"SELECT count(*) FROM shots {where}", values).fetchone()
-        rows = db.execute(page, (*values, limit, offset)).fetchall()
-    return Page([_entry_or_unreadable(row) for row in rows], int(total))
+    wanted = Search(
+        text=text,
+        # To see that a row is in one of all states, the database would have to read it.
+        states=() if state == "all" else STATE_FILTERS[state],
+        endpoints=tuple(_endpoints_named(model)) or (model,) if model else (),
+        text_endpoints=tuple(_endpoints_like(text)) if text else (),
+        host=host,
+    )
+    async with open_ledger(data_dir) as ledger:
+        return await ledger.search(wanted, offset=offset, limit=limit)
 
 
-def known_models(data_dir: Path) -> list[str]:
+async def known_models(data_dir: Path) -> list[str]:
     """Return the names of the models that the ledger has rows of, in order.
 
     Raises:
         LedgerUnavailableError: The ledger cannot be read.
     """
-    with _reading(data_dir) as db:
-        if db is None:
-            return []
-        rows = db.execute("SELECT DISTINCT endpoint FROM shots").fetchall()
-    return sorted({endpoint_title(endpoint) for (endpoint,) in rows})
+    async with open_ledger(data_dir) as ledger:
+        return sorted({endpoint_title(endpoint) for endpoint in await ledger.endpoints()})
 
 
-def _condition(text: str, state: str, model: str) -> tuple[str, list[object]]:
-    where, values = "WHERE TRUE", list[object]()
-
-    def require(condition: str, *given: object) -> None:
-        nonlocal where
-        where += f" AND {condition}"
-        values.extend(given)
-
-    if state != "all":  # to see that a row is in one of all states, SQLite would have to read it
-        names = [each.value for each in STATE_FILTERS[state]]
-        require(f"state IN ({_marks(names)})", *names)
-    if model:
-        endpoints = [each for each in ENDPOINTS if endpoint_title(each) == model] or [model]
-        require(f"endpoint IN ({_marks(endpoints)})", *endpoints)
-    if text:
-        # In SQL alone: a call of Python for each row would hold up the host's event loop. SQLite
-        # knows upper and lower case of ASCII only, so that other letters are tried as usual forms.
-        forms = sorted({text, text.lower(), text.upper(), text.capitalize(), text.title()})
-        found = " OR ".join("instr(prompt, ?)" for _ in forms)
-        named = [each for each in ENDPOINTS if text.lower() in endpoint_title(each).lower()]
-        require(
-            f"({found} OR instr(lower(prompt), ?) OR request_id = ? OR CAST(seed AS TEXT) = ?"
-            f" OR endpoint IN ({_marks(named)}))",
-            *forms,
-            text.lower(),
-            text,
-            text,
-            *named,
-        )
-    return where, values
+def _endpoints_named(model: str) -> list[str]:
+    return [each for each in ENDPOINTS if endpoint_title(each) == model]
 
 
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" for _ in values)
-
-
-@contextmanager
-def _reading(data_dir: Path) -> Iterator[sqlite3.Connection | None]:
-    path = data_dir / LEDGER_FILE
-    if not path.exists():
-        yield None
-        return
-    try:
-        with closing(
-            sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro", timeout=READ_LOCK_LIMIT_S, uri=True
-            )
-        ) as db:
-            db.row_factory = sqlite3.Row
-            db.text_factory = _decode
-            yield db
-    except (sqlite3.Error, OSError) as error:
-        raise LedgerUnavailableError(
-            f"The ledger of paid clips at {path} cannot be read ({error}).",
-            "Check that its folder can be read, then look again.",
-        ) from error
-
-
-def _decode(text: bytes) -> str:
-    return text.decode("utf-8", "replace")
-
-
-def _entry_or_unreadable(row: sqlite3.Row) -> Entry | UnreadableEntry:
-    try:
-        return entry_of(row)
-    except (ValueError, TypeError, ArithmeticError):
-        return UnreadableEntry(row["id"])
+def _endpoints_like(text: str) -> list[str]:
+    return [each for each in ENDPOINTS if text.casefold() in endpoint_title(each).casefold()]
 
 
 async def get_by_request_id(data_dir: Path, request_id: str) -> Entry:
@@ -195,7 +114,11 @@ async def get_by_request_id(data_dir: Path, request_id: str) -> Entry:
             "Use the draft's file, or pick another clip.",
         )
     async with open_ledger(data_dir) as ledger:
-        found = [entry for entry in await ledger.get_by_prefix(name) if entry.request_id == name]
+        found = [
+            entry
+            for entry in await ledger.get_by_prefix(name)
+            if isinstance(entry, Entry) and entry.request_id == name
+        ]
     if not found:
         raise InvalidSettingError(
             f"The library has no clip with the request id {name!r}.",

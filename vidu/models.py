@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .errors import Charge
-
-MICRO = 1_000_000
-"""Charge is stored in whole millionths of a dollar."""
 
 
 class State(str, Enum):
@@ -44,22 +39,26 @@ class Output:
     """What fal answers for a finished request.
 
     Args:
-        video_url: Where the clip is.
-        video_size: Its size in bytes, when fal says it.
+        url: Where the file is.
+        size: Its size in bytes, when fal says it.
         billable_units: fal's own count, from `x-fal-billable-units`, when it says it.
+        kind: What it is.
     """
 
-    video_url: str
-    video_size: int | None = None
+    url: str
+    size: int | None = None
     billable_units: float | None = None
+    kind: Literal["video", "image"] = "video"
 
 
 @dataclass(frozen=True)
 class SavedFile:
-    """The clip on disk: where, what, and what is in it.
+    """The file on disk: where, what, and what is in it; a still has 0 fps and 1 frame.
 
     `sha256` is that of the file, and `content_sha256` that of what is inside: a title that another
-    program writes into the file changes the one and not the other.
+    program writes into the file changes the one and not the other. `relative_path` is where the
+    file lies below the output folder, with `/` between folders: another machine finds it there
+    below its own. It is "" for a file elsewhere.
     """
 
     path: Path
@@ -71,6 +70,7 @@ class SavedFile:
     frame_count: int
     duration_s: float
     content_sha256: str | None = None
+    relative_path: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ class Entry:
 
     `submitting_server_time` is `submitting_at` by fal's clock, and `max_lifetime_s` how long the
     request can be under way from then on, in seconds.
-    `account` names whose request it is (`Provider.account`).
+    `account` names whose request it is (`Provider.account`), `host` the machine that reserved it
+    or saved its file, and `revision` counts the changes of the row.
     """
 
     id: int
@@ -88,7 +89,7 @@ class Entry:
     state: State
     prompt: str
     seed: int
-    options: Mapping[str, str]
+    options: Mapping[str, Any]
     price_usd: Decimal
     reserved_at: float
     arguments: Mapping[str, Any] | None = None
@@ -106,6 +107,8 @@ class Entry:
     failure: str | None = None
     billed: bool | None = None
     failed_at: float | None = None
+    host: str = ""
+    revision: int = 0
 
     @property
     def request_id(self) -> str:
@@ -176,43 +179,3 @@ class Clip:
             cost_usd=cost_usd,
             reused=reused,
         )
-
-
-FILE_COLUMNS = tuple(field.name for field in fields(SavedFile))
-
-
-def entry_of(row: sqlite3.Row) -> Entry:
-    """Read a row of the table `shots`."""
-    handle = output = file = None
-    if row["request_id"]:
-        handle = RequestHandle(*(row[field.name] for field in fields(RequestHandle)))
-    if row["video_url"]:
-        output = Output(*(row[field.name] for field in fields(Output)))
-    if row["path"]:
-        file = SavedFile(Path(row["path"]), *(row[name] for name in FILE_COLUMNS[1:]))
-    return Entry(
-        id=row["id"],
-        fingerprint=row["fingerprint"],
-        endpoint=row["endpoint"],
-        state=State(row["state"]),
-        prompt=row["prompt"],
-        seed=row["seed"],
-        options=json.loads(row["options"]),
-        price_usd=Decimal(row["price_micro_usd"]) / MICRO,
-        reserved_at=row["reserved_at"],
-        arguments=json.loads(row["arguments"]) if row["arguments"] else None,
-        submitting_at=row["submitting_at"],
-        submitting_server_time=row["submitting_server_time"],
-        max_lifetime_s=row["max_lifetime_s"],
-        account=row["account"],
-        handle=handle,
-        submitted_at=row["submitted_at"],
-        cancelled_at=row["cancelled_at"],
-        output=output,
-        finished_at=row["finished_at"],
-        file=file,
-        saved_at=row["saved_at"],
-        failure=row["failure"],
-        billed=None if row["billed"] is None else bool(row["billed"]),
-        failed_at=row["failed_at"],
-    )

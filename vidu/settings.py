@@ -14,6 +14,9 @@ from .errors import InvalidSettingError
 from .files import replace_file
 
 SETTINGS_FILE = "settings.json"
+LEDGER = "ledger"
+"""The one setting that is a text; see `ledger_url`."""
+
 MAY_BE_ZERO = frozenset({"max_generation_s", "retry_timeout_s", "daily_budget_usd"})
 
 
@@ -99,7 +102,7 @@ class Settings:
             InvalidSettingError: The file or a value cannot be read.
         """
         stored = _stored(data_dir / SETTINGS_FILE)
-        unknown = stored.keys() - {field.name for field in fields(cls)}
+        unknown = stored.keys() - {field.name for field in fields(cls)} - {LEDGER}
         if unknown:
             raise InvalidSettingError(
                 f"{data_dir / SETTINGS_FILE} has unknown settings: {', '.join(sorted(unknown))}.",
@@ -114,6 +117,28 @@ class Settings:
                 where = f"{field.name} in {SETTINGS_FILE}"
                 numbers[field.name] = _number(where, stored[field.name])
         return cls(**{name: type(getattr(cls, name))(numbers[name]) for name in numbers})
+
+
+def ledger_url(data_dir: Path, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the address of a ledger that several machines share, or "" for the user's own.
+
+    It is VIDU_LEDGER, or `ledger` in settings.json: postgresql://user@host/database.
+
+    Args:
+        data_dir: The folder that may hold `settings.json`.
+        environ: The environment to read.
+
+    Raises:
+        InvalidSettingError: The file or the address cannot be read.
+    """
+    stored = _stored(data_dir / SETTINGS_FILE)
+    url = environ.get("VIDU_LEDGER", "").strip() or stored.get(LEDGER, "")
+    if not isinstance(url, str):
+        raise InvalidSettingError(
+            f"{LEDGER} in {SETTINGS_FILE} is no text.",
+            "Write postgresql://user@host/database, or remove it.",
+        )
+    return url
 
 
 def store_daily_budget(data_dir: Path, usd: Decimal) -> None:
@@ -139,7 +164,7 @@ def store_daily_budget(data_dir: Path, usd: Decimal) -> None:
 def _stored(path: Path) -> Mapping[str, object]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         raise InvalidSettingError(f"{path} cannot be read.", "Mend or remove that file.") from error

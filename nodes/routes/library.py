@@ -9,10 +9,9 @@ from typing import Any
 from aiohttp import web
 
 from ...vidu.errors import CorruptClipError
-from ...vidu.ledger import open_ledger
+from ...vidu.ledger import UnreadableEntry, open_ledger
 from ...vidu.library import (
     STATE_FILTERS,
-    UnreadableEntry,
     known_models,
     load_or_resume,
     read_metadata,
@@ -74,8 +73,7 @@ class ClipRoutes:
         state = query.get("state", "all")
         if state not in STATE_FILTERS or len(request.query_string) > 4 * MAX_TEXT_LENGTH:
             raise bad_request("The library has no such filter.")
-        page = await self._threads.run(
-            search_entries,
+        page = await search_entries(
             self._data_dir,
             text=query.get("text", "").strip(),
             state=state,
@@ -85,7 +83,7 @@ class ClipRoutes:
         )
         running = self._running()
         cards = await self._threads.run(lambda: [_card(entry, running) for entry in page.entries])
-        models = await self._threads.run(known_models, self._data_dir)
+        models = await known_models(self._data_dir)
         return json_response({"total": page.total, "clips": cards, "models": models})
 
     async def forget(self, request: web.Request) -> web.Response:

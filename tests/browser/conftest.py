@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 import local_fal
-from vidu.ledger.schema import open_database
+from vidu.ledger.sqlite import open_file
 
 from ..server.conftest import COMFYUI, Comfy, comfy
 from ..server.conftest import base as bare_base
@@ -109,13 +109,15 @@ def key(private, local) -> str:
 @pytest.fixture
 def many_clips(private) -> None:
     """Ten thousand rows, none of which has a file."""
-    db = open_database(private / "ledger.sqlite")
-    row = """INSERT INTO shots (fingerprint, endpoint, state, prompt, seed, options,
-        price_micro_usd, reserved_at) VALUES (?, 'fal-ai/vidu/image-to-video', 'failed', ?, 1,
-        '{"movement_amplitude": "auto"}', 200000, ?)"""
+    db = open_file(private / "ledger.sqlite")
+    row = """INSERT INTO entries (fingerprint, endpoint, state, prompt, seed, options,
+        price_micro_usd, reserved_at, revision, search_text) VALUES (?,
+        'fal-ai/vidu/image-to-video', 'failed', ?, 1, '{"movement_amplitude": "auto"}', 200000,
+        ?, 1, ?)"""
     prompt = "Clip number {}. <img src=x onerror=alert(1)>"
     db.execute("BEGIN")
-    db.executemany(row, ((f"{n:064x}", prompt.format(n), 1.7e9 + n) for n in range(1, 10_001)))
+    texts = ((n, prompt.format(n)) for n in range(1, 10_001))
+    db.executemany(row, ((f"{n:064x}", text, 1.7e9 + n, text.casefold()) for n, text in texts))
     db.execute("COMMIT")
     db.close()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vidu.ledger.schema import open_database
+from vidu.ledger.sqlite import open_file
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "example_workflows" / "image_to_video.json"
@@ -110,7 +110,7 @@ def test_posters_are_asked_for_as_they_are_seen(editor, key, private, fal):
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", prompt="One of many.", seed=3)
     editor.run()
-    with closing(open_database(private / "ledger.sqlite")) as db:
+    with closing(open_file(private / "ledger.sqlite")) as db:
         copies_of_the_only_row(db, 400)
     asked = []
     editor.page.on("request", lambda request: asked.append(request.url))
@@ -122,11 +122,14 @@ def test_posters_are_asked_for_as_they_are_seen(editor, key, private, fal):
 
 
 def copies_of_the_only_row(db: sqlite3.Connection, count: int) -> None:
-    names = [name for _, name, *_ in db.execute("PRAGMA table_info(shots)")][1:]
-    (row,) = db.execute(f"SELECT {', '.join(names)} FROM shots").fetchall()
+    names = [name for _, name, *_ in db.execute("PRAGMA table_info(entries)")][1:]
+    (row,) = db.execute(f"SELECT {', '.join(names)} FROM entries").fetchall()
     saved = dict(zip(names, row, strict=True))
-    copies = [{**saved, "fingerprint": f"{number:064x}"} for number in range(count)]
+    copies = [
+        {**saved, "fingerprint": f"{number:064x}", "request_id": f"copy-{number}"}
+        for number in range(count)
+    ]
     slots = ", ".join(f":{name}" for name in names)
     db.execute("BEGIN")
-    db.executemany(f"INSERT INTO shots ({', '.join(names)}) VALUES ({slots})", copies)
+    db.executemany(f"INSERT INTO entries ({', '.join(names)}) VALUES ({slots})", copies)
     db.execute("COMMIT")

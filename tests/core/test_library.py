@@ -15,7 +15,7 @@ from blocking_ledger import BlockingLedger
 
 from vidu.draft.client import render_clip
 from vidu.ledger import Budget
-from vidu.ledger.ledger import LEDGER_FILE
+from vidu.ledger.opening import LEDGER_FILE
 from vidu.library import known_models, search_entries
 from vidu.media.thumbnails import Posters
 from vidu.models import SavedFile
@@ -34,10 +34,10 @@ from ..support.shots import shot
         ("", 3),
     ],
 )
-def test_a_prompt_is_found_in_any_alphabet_whatever_its_case(tmp_path, text, found):
+async def test_a_prompt_is_found_in_any_alphabet_whatever_its_case(tmp_path, text, found):
     prompts = ("Waves roll in.", "\u043c\u043e\u0440\u0435", "L'\u00c9t\u00e9")
     fill(tmp_path, prompts)
-    page = search_entries(tmp_path, text=text, offset=0, limit=9)
+    page = await search_entries(tmp_path, text=text, offset=0, limit=9)
     assert (page.total, len(page.entries)) == (found, found)
 
 
@@ -55,7 +55,7 @@ def saved(tmp_path_factory) -> SavedFile:
     return SavedFile(path, path.stat().st_size, "0", 64, 36, 24.0, 2, 2 / 24)
 
 
-def test_posters_are_bounded_though_many_are_made_at_once(tmp_path, saved):
+async def test_posters_are_bounded_though_many_are_made_at_once(tmp_path, saved):
     posters = Posters(tmp_path / "posters", most=5)
     files = [replace(saved, sha256=f"{number:064x}") for number in range(40)]
     with ThreadPoolExecutor(8) as pool:
@@ -65,20 +65,20 @@ def test_posters_are_bounded_though_many_are_made_at_once(tmp_path, saved):
     assert posters.make(files[0]).is_file()
 
 
-def test_search_damaged_row_is_one_unreadable_entry(tmp_path):
+async def test_search_damaged_row_is_one_unreadable_entry(tmp_path):
     fill(tmp_path, ["A wave.", "A bird.", "A ship."])
     with closing(sqlite3.connect(tmp_path / LEDGER_FILE)) as db:
-        db.execute("UPDATE shots SET options = '{' WHERE prompt = 'A bird.'")
-        db.execute("UPDATE shots SET prompt = CAST(x'ff41' AS TEXT) WHERE prompt = 'A ship.'")
+        db.execute("UPDATE entries SET options = '{' WHERE prompt = 'A bird.'")
+        db.execute("UPDATE entries SET prompt = CAST(x'ff41' AS TEXT) WHERE prompt = 'A ship.'")
         db.commit()
-    page = search_entries(tmp_path, offset=0, limit=9)
+    page = await search_entries(tmp_path, offset=0, limit=9)
     assert [type(entry).__name__ for entry in page.entries] == ["Entry", "UnreadableEntry", "Entry"]
     assert page.total == 3
 
 
-def test_search_finds_the_name_of_the_model(tmp_path):
+async def test_search_finds_the_name_of_the_model(tmp_path):
     fill(tmp_path, ["A wave."])
-    assert search_entries(tmp_path, text="vidu", offset=0, limit=9).total == 1
-    assert search_entries(tmp_path, model="Vidu", offset=0, limit=9).total == 1
-    assert search_entries(tmp_path, model="Q3", offset=0, limit=9).total == 0
-    assert known_models(tmp_path) == ["Vidu"]
+    assert (await search_entries(tmp_path, text="vidu", offset=0, limit=9)).total == 1
+    assert (await search_entries(tmp_path, model="Vidu", offset=0, limit=9)).total == 1
+    assert (await search_entries(tmp_path, model="Q3", offset=0, limit=9)).total == 0
+    assert await known_models(tmp_path) == ["Vidu"]

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from vidu.ledger.ledger import LEDGER_FILE
+from vidu.ledger.opening import LEDGER_FILE
 from vidu.session import open_session
 from vidu.settings import Settings
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from ..command_line import command_line
 from ..errors import CredentialError, InvalidInputError, ViduError
 from ..settings import default_data_dir
-from . import batch, forget, generate, ledger, models, resume, watch
+from . import batch, forget, generate, ledger, models, resume, spend, watch
 from ._output import OutputClosedError, flush_output, print_notice
 from ._signals import TerminatedBySignal
 
-COMMANDS = (generate, batch, watch, models, ledger, resume, forget)
+COMMANDS = (generate, batch, watch, models, ledger, spend, resume, forget)
 
 DESCRIPTION = """Vidu clips through fal, from a shell.
 

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from ..command_line import command_line
 from ..errors import LedgerUnavailableError
 from ..ledger import open_ledger
-from ..ledger.ledger import LEDGER_FILE
 from ..models import State
 from ._windows_console import on_console_close
 
@@ -116,8 +115,6 @@ async def _count_unfinished(data_dir: Path) -> Counter[State]:
 
 
 def _left_at_fal(data_dir: Path) -> str:
-    if not (data_dir / LEDGER_FILE).exists():
-        return ""
     try:
         counts = asyncio.run(_count_unfinished(data_dir))
     except LedgerUnavailableError as problem:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidSettingError, SaveError
-from ..ledger import Ledger, open_ledger
+from ..ledger import Ledger, UnreadableEntry, open_ledger
 from ..models import Entry, SavedFile
 from ..steps.verify import is_intact
 from .ledger import line
@@ -24,8 +24,8 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
         "forget",
         parents=[shared],
         help="remove rows",
-        description="Remove rows from the ledger: what they paid for is not known any more, and "
-        "is paid for again when it is asked for again.",
+        description="Delete rows: their shots may be paid for again, and what they cost still "
+        "counts as spent.",
     )
     parser.add_argument(
         "names",
@@ -49,9 +49,9 @@ async def _run(arguments: argparse.Namespace) -> None:
         await _forget_all(ledger, entries, with_files=arguments.files)
 
 
-async def _found(ledger: Ledger, names: Sequence[str]) -> list[Entry]:
+async def _found(ledger: Ledger, names: Sequence[str]) -> list[Entry | UnreadableEntry]:
     """Return each row once; all are found, or none is forgotten."""
-    found: dict[int, Entry] = {}
+    found: dict[int, Entry | UnreadableEntry] = {}
     for name in names:
         entries = await ledger.get_by_prefix(name)
         if not entries:
@@ -60,8 +60,14 @@ async def _found(ledger: Ledger, names: Sequence[str]) -> list[Entry]:
     return list(found.values())
 
 
-async def _forget_all(ledger: Ledger, entries: Sequence[Entry], *, with_files: bool) -> None:
+async def _forget_all(
+    ledger: Ledger, entries: Sequence[Entry | UnreadableEntry], *, with_files: bool
+) -> None:
     for each in entries:
+        if isinstance(each, UnreadableEntry):
+            await ledger.delete(each)
+            print(f"forgot {line(each)}", flush=True)
+            continue
         async with ledger.lock_shot(each.fingerprint, _telling_once(each)):
             entry = await ledger.get(each.id)  # as it is now that no run is at work on it
             if entry is None:

@@ -1,4 +1,4 @@
-"""`python -m vidu ledger | spend`: what was paid for."""
+"""`vidu ledger`: what was paid for, and the care of the ledger itself."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import argparse
 import asyncio
 import json
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..ledger import open_ledger
+from ..ledger import UnreadableEntry, open_ledger
 from ..models import Entry
-from ..settings import Settings
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -23,10 +21,7 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
     listing = commands.add_parser("ledger", parents=[shared], help="list every request")
     listing.add_argument("--json", action="store_true", help="one JSON object for each row")
     listing.set_defaults(run=run_list)
-
-    spend = commands.add_parser("spend", parents=[shared], help="sums for today and this month")
-    spend.add_argument("--json", action="store_true", help="one JSON object")
-    spend.set_defaults(run=run_spend)
+    _add_actions(listing)
 
 
 def run_list(arguments: argparse.Namespace) -> int:
@@ -36,31 +31,55 @@ def run_list(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _read_entries(data_dir: Path) -> list[Entry]:
+def run_init(arguments: argparse.Namespace) -> int:
+    """Open the ledger, which makes what is missing of it, and say where it is."""
+    print(asyncio.run(_open(arguments.home)))
+    return 0
+
+
+def run_accept_loss(arguments: argparse.Namespace) -> int:
+    """Take a ledger that lost rows for complete again."""
+    asyncio.run(_accept_loss(arguments.home))
+    return 0
+
+
+def _add_actions(listing: argparse.ArgumentParser) -> None:
+    actions = listing.add_subparsers(metavar="[init | accept-loss]")
+    init = actions.add_parser("init", help="make the ledger, and say where it is")
+    init.set_defaults(run=run_init)
+    accept_loss = actions.add_parser(
+        "accept-loss",
+        help="go on after rows were lost",
+        description="A damaged ledger that may have lost rows refuses new shots, because they may "
+        "have been paid for. Look at fal.ai/dashboard/requests first; this lifts the refusal.",
+    )
+    accept_loss.set_defaults(run=run_accept_loss)
+    for action in (init, accept_loss):
+        # Suppressed: a default here would replace what was said in front of the action.
+        action.add_argument(
+            "--home", type=Path, default=argparse.SUPPRESS, help="folder of the ledger"
+        )
+
+
+async def _read_entries(data_dir: Path) -> list[Entry | UnreadableEntry]:
     async with open_ledger(data_dir) as ledger:
         return await ledger.entries()
 
 
-def run_spend(arguments: argparse.Namespace) -> int:
-    """Print the sums; a clip whose fate is open counts as spent. Days begin at midnight UTC."""
-    budget = Settings.load(arguments.home).daily_budget_usd
-    today, month = asyncio.run(_read_sums(arguments.home))
-    if arguments.json:
-        sums = {"today_usd": float(today), "month_usd": float(month)}
-        print(json.dumps({**sums, "daily_budget_usd": float(budget) or None}))
-        return 0
-    print(f"today       ${today:.2f}" + (f" of ${budget:.2f}" if budget else ""))
-    print(f"this month  ${month:.2f}")
-    return 0
-
-
-async def _read_sums(data_dir: Path) -> tuple[Decimal, Decimal]:
+async def _open(data_dir: Path) -> str:
     async with open_ledger(data_dir) as ledger:
-        return await ledger.spent_today(), await ledger.spent_this_month()
+        return ledger.place
 
 
-def line(entry: Entry) -> str:
+async def _accept_loss(data_dir: Path) -> None:
+    async with open_ledger(data_dir) as ledger:
+        await ledger.accept_loss()
+
+
+def line(entry: Entry | UnreadableEntry) -> str:
     """Return a row as a line of text."""
+    if isinstance(entry, UnreadableEntry):
+        return f"{entry.id:>6}  cannot be read: {entry.reason}"
     moment = datetime.fromtimestamp(entry.reserved_at).strftime("%Y-%m-%d %H:%M:%S")
     words = str(entry.file.path) if entry.file else (entry.failure or entry.request_id)
     return (
@@ -69,7 +88,9 @@ def line(entry: Entry) -> str:
     )
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: Entry | UnreadableEntry) -> dict[str, Any]:
+    if isinstance(entry, UnreadableEntry):
+        return {"id": entry.id, "unreadable": entry.reason}
     return {
         "id": entry.id,
         "fingerprint": entry.fingerprint,
@@ -83,6 +104,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "request_id": entry.request_id or None,
         "file_path": str(entry.file.path) if entry.file else None,
         "failure": entry.failure,
+        "host": entry.host,
         "reserved_at": entry.reserved_at,
         "submitted_at": entry.submitted_at,
         "cancelled_at": entry.cancelled_at,

@@ -124,7 +124,7 @@ class Draft:
         return True
 
     def _draw(self, output: Output, part: Path, stop: Callable[[], bool]) -> None:
-        arguments = self._requests[output.video_url]
+        arguments = self._requests[output.url]
         try:
             render_clip(
                 part,

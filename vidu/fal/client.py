@@ -272,7 +272,7 @@ class Fal:
     async def download(self, output: Output, part: Path, on_progress: ProgressCallback) -> bool:
         """Download the output to the file `part`; see `download.download`."""
         return await download(
-            self._cdn, output.video_url, part, output.video_size, self._settings, on_progress
+            self._cdn, output.url, part, output.size, self._settings, on_progress
         )
 
     async def server_time(self) -> float | None:

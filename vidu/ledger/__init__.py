@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from .budget import Budget
-from .ledger import Ledger, open_ledger
+from .ledger import Ledger
+from .opening import open_ledger
+from .queries import Page, Search
+from .rows import UnreadableEntry
 
-__all__ = ["Budget", "Ledger", "open_ledger"]
+__all__ = ["Budget", "Ledger", "Page", "Search", "UnreadableEntry", "open_ledger"]

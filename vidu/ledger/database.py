@@ -1,117 +1,94 @@
-"""The ledger's file, open: shared by threads, mended when damaged, followed when replaced."""
+"""What the ledger asks of a database; SQLite and PostgreSQL each have a module that does it."""
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, Protocol
 
 from ..errors import LedgerUnavailableError
-from .schema import is_damage, open_database, repair
+
+Row = Mapping[str, Any]
 
 
-class Database:
-    """One connection, used by one thread at a time.
+class DatabaseUnreachableError(LedgerUnavailableError):
+    """The server of the ledger is away, or the way to it."""
 
-    Args:
-        path: The SQLite file, or ":memory:".
+    retryable = True
 
-    Raises:
-        LedgerUnavailableError: It cannot be opened: locked, read-only, or made by a newer version.
+
+class Database(Protocol):
+    """One open database.
+
+    All methods but `lock_shot` block and are called in one thread. Values stand for `?`.
+
+    Attributes:
+        place: Where it is, in words a user may read: no password.
+        host: This machine's name.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self._path = path
-        self._mutex = threading.RLock()
-        with unavailable_when_broken(str(path)):
-            self._connect()
+    place: str
+    host: str
 
-    @property
-    def path(self) -> Path | None:
-        """The file; None for a database in memory."""
-        return self._path if isinstance(self._path, Path) else None
+    def rows(self, query: str, *values: object) -> list[Row]:
+        """Return the rows of a query, alone or inside a transaction.
+
+        Raises:
+            LedgerUnavailableError: It cannot be read.
+        """
+
+    def execute(self, statement: str, *values: object) -> int:
+        """Run a statement inside a transaction and return how many rows it changed."""
+
+    def transaction(self, *, timeout_s: float) -> AbstractContextManager[None]:
+        """Hold off every other writer; what was written is on disk when this ends.
+
+        Args:
+            timeout_s: How long to wait for the database before anything is written.
+
+        Raises:
+            LedgerUnavailableError: It cannot be written, and nothing was.
+        """
+
+    def holding(self, change: Row) -> AbstractContextManager[None]:
+        """Keep a change that must not be lost on this machine's disk, beside the database.
+
+        Args:
+            change: Columns of a row, with `fingerprint`, `reserved_at` and `revision`.
+        """
+
+    def record(self, change: Row) -> None:
+        """Repeat a change in the journal, if the database has one.
+
+        Raises:
+            LedgerUnavailableError: It cannot be written.
+        """
+
+    def waiting(self) -> Sequence[tuple[Path, Row]]:
+        """Return the held changes that the database has not taken yet, each with its file."""
+
+    def command(self, *arguments: object) -> str:
+        """Return a shell command of this pack's that works on this database."""
+
+    def now(self) -> float:
+        """Return the time by the database's clock, in seconds since 1970."""
 
     def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close it; nothing can be asked of it afterwards."""
 
-    def rows(self, query: str, *values: object) -> list[sqlite3.Row]:
-        """Return what a query finds.
+    def lock_shot(
+        self, fingerprint: str, on_waiting: Callable[[str], None]
+    ) -> AbstractAsyncContextManager[None]:
+        """Hold the lock of a shot over all processes that use this database.
 
-        Raises:
-            LedgerUnavailableError: The file cannot be read.
-        """
-        with self._guarded():
-            return self._db.execute(query, values).fetchall()
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Hold the file for writing; what was written is on disk when this ends.
+        Args:
+            fingerprint: The shot.
+            on_waiting: Called about once a second while another holds it, with its machine.
 
         Raises:
-            LedgerUnavailableError: The file cannot be written, and nothing was.
+            LedgerUnavailableError: The lock cannot be taken.
         """
-        with self._guarded():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.commit()
-            except BaseException:
-                self._db.rollback()
-                raise
 
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
-        with self._mutex, unavailable_when_broken(str(self._path)):
-            self._follow()
-            try:
-                yield
-            except sqlite3.Error as error:
-                if is_damage(error) and isinstance(self._path, Path):
-                    self._repair(self._path)
-                raise
-
-    def _connect(self) -> None:
-        self._db = open_database(self._path)
-        self._file = self._file_there()
-
-    def _follow(self) -> None:
-        # Another process that met damage has set the file aside: what is written to that is lost.
-        if self._file != self._file_there() and not self._db.in_transaction:
-            self._db.close()
-            self._connect()
-
-    def _file_there(self) -> tuple[int, int] | None:
-        if not isinstance(self._path, Path):
-            return None
-        try:
-            found = self._path.stat()
-        except FileNotFoundError:
-            return None
-        return found.st_dev, found.st_ino
-
-    def _repair(self, path: Path) -> NoReturn:
-        self._db.close()
-        self._db = repair(path)
-        self._file = self._file_there()
-        raise LedgerUnavailableError(
-            f"The ledger of paid clips at {path} was damaged: it is set aside, and what could be "
-            "read of it is in a new one.",
-            f'Compare `python -m vidu ledger --home "{path.parent}"` with '
-            "fal.ai/dashboard/requests, then run again.",
-        )
-
-
-@contextlib.contextmanager
-def unavailable_when_broken(place: str) -> Iterator[None]:
-    """Say in our own words that the file at `place` cannot be used."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise LedgerUnavailableError(
-            f"The ledger of paid clips at {place} cannot be used ({error}).",
-            "Check that its disk is not full and the folder can be written, then run again.",
-        ) from error
+    def check_lock(self, fingerprint: str) -> None:
+        """Raise `LedgerUnavailableError` when the lock of a shot was taken and has been lost."""

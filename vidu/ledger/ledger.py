@@ -2,88 +2,48 @@
 
 ::
 
-           intend          posting           submitted            finished          saved
-    (none) -----> RESERVED ------> SUBMITTING ----------> SUBMITTED --------> FINISHED ---> SAVED
-                     |                |                  |    ^ not heeded    ^            |
-                     |                | never            |    |               | file gone  |
-                     |                | arrived          v    |               +------------+
-                     |                |                CANCELLED
-                     v                v                  v
-                   FAILED <-------- FAILED <-------- FAILED, or cancelled indeed
+           reserve         mark_submitting      mark_submitted    mark_finished  mark_saved
+    (none) -------> RESERVED -------> SUBMITTING -------> SUBMITTED ------> FINISHED -----> SAVED
+                       |                  |                |   ^                ^             |
+                       |                  | never          |   | not heeded     | file gone   |
+                       | unsent           | arrived        v   |                +-------------+
+                       |                  |             CANCELLED
+                       v                  v                v
+                    FAILED <---------- FAILED <-------- FAILED
 
-RESERVED   wanted and within the budget; nothing has been sent
-SUBMITTING    the paid POST may or may not have arrived; written before it is made
-SUBMITTED  fal has it, under a request id
-CANCELLED  fal was asked to cancel it; what became of it is asked when the shot is run again
-FINISHED   fal has the clip
-SAVED       the clip is on disk
-FAILED     over; only a shot with nothing but FAILED rows may be intended again
+RESERVED    wanted and within the budget; nothing has been sent
+SUBMITTING  the paid POST may or may not have arrived; written before it is made
+SUBMITTED   fal has it, under a request id
+CANCELLED   fal was told to cancel it; the next run of the shot asks what became of it
+FINISHED    fal has the output
+SAVED       the file is on disk
+FAILED      over; only a shot whose rows have all FAILED may be reserved again
 
-A unique index holds the first promise: at most one row that is not FAILED for one fingerprint, so
-that neither a bug nor a race can pay twice. Each change names the state it expects, and fails
-when another process was faster. A row is on disk (WAL, synchronous=FULL) before the call returns.
+A unique index holds the first promise: at most one row that has not FAILED for one fingerprint, so
+that neither a bug nor a race can pay twice. Each change names the states it expects, and fails
+when another process was faster. A row is on disk before the call returns.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
-import time
-import zlib
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-from ..errors import LedgerUnavailableError
-from ..models import FILE_COLUMNS, MICRO, Entry, Output, RequestHandle, SavedFile, State, entry_of
+from ..models import Entry, Output, RequestHandle, SavedFile, State
 from ..request import Request
+from . import changes, queries
 from .budget import Budget, start_of_day, start_of_month
-from .database import Database, unavailable_when_broken
-from .lock import hold_lock
+from .database import Database
+from .queries import Page, Search
+from .rows import UnreadableEntry, file_columns, handle_columns, output_columns
 from .worker import Worker
-
-LEDGER_FILE = "ledger.sqlite"
-
-
-@contextlib.asynccontextmanager
-async def open_ledger(
-    data_dir: Path | None, *, now: Callable[[], float] = time.time
-) -> AsyncIterator[Ledger]:
-    """Open the ledger in the folder `data_dir`, making both when they are missing.
-
-    Args:
-        data_dir: The folder; None is a ledger in memory, which ends with this call.
-        now: The clock, in seconds since 1970.
-
-    Raises:
-        LedgerUnavailableError: It cannot be opened: locked, read-only, or made by a newer version.
-    """
-    worker = Worker()
-    opened = contextlib.ExitStack()
-    try:
-        # Entered in the thread: a task that is cancelled while it waits leaves nothing open.
-        database = await worker.run(
-            lambda: opened.enter_context(contextlib.closing(_open_database(data_dir)))
-        )
-        yield Ledger(database, worker, now=now)
-    finally:
-        await worker.run(opened.close)
-        worker.stop()
-
-
-def _open_database(data_dir: Path | None) -> Database:
-    if data_dir is None:
-        return Database(":memory:")
-    with unavailable_when_broken(str(data_dir)):
-        data_dir.mkdir(parents=True, exist_ok=True)
-    return Database(data_dir / LEDGER_FILE)
 
 
 class Ledger:
-    """Every paid request of one user, shared by all tasks and processes that open it.
+    """Every paid request of one user or one studio, shared by all who open it.
 
     Each method that reads or writes the database does so in a thread of the ledger's own, to its
     end even when the calling task is cancelled.
@@ -91,21 +51,32 @@ class Ledger:
     Args:
         database: The open database; whoever opened it closes it.
         worker: The thread that uses it.
-        now: The clock, in seconds since 1970.
     """
 
-    def __init__(self, database: Database, worker: Worker, *, now: Callable[[], float]) -> None:
+    def __init__(self, database: Database, worker: Worker) -> None:
         self._db = database
         self._worker = worker
-        self._now = now
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._reserved_usd: dict[int, Decimal] = {}  # by this object: one run
+
+    @property
+    def place(self) -> str:
+        """Where the ledger is, in words: a file, or a server without the password."""
+        return self._db.place
+
+    @property
+    def host(self) -> str:
+        """This machine's name in the ledger."""
+        return self._db.host
+
+    def now(self) -> float:
+        """Return the ledger's time, in seconds since 1970."""
+        return self._db.now()
 
     @contextlib.asynccontextmanager
     async def lock_shot(
         self, fingerprint: str, on_waiting: Callable[[str], None]
     ) -> AsyncIterator[None]:
-        """Hold the lock of a shot: one run at a time, over all processes of this machine.
+        """Hold the lock of a shot: one run at a time, over all who use this ledger.
 
         Args:
             fingerprint: The shot.
@@ -115,70 +86,78 @@ class Ledger:
         Raises:
             LedgerUnavailableError: The lock cannot be taken.
         """
-        path = self._db.path
-        if path is None:
-            async with self._locks[fingerprint]:
-                yield
-            return
-        async with contextlib.AsyncExitStack() as held:
-            with unavailable_when_broken(str(path)):
-                lock = path.parent / "locks" / fingerprint
-                await held.enter_async_context(hold_lock(lock, lambda: on_waiting("")))
+        async with self._db.lock_shot(fingerprint, on_waiting):
             yield
-
-    def now(self) -> float:
-        """Return the ledger's time, in seconds since 1970."""
-        return self._now()
 
     # -- reading ---------------------------------------------------------------------------------
 
     async def active(self, fingerprint: str) -> Entry | None:
-        """Return the one row of this shot that is not FAILED, if there is one."""
-        return await self._worker.run(self._active, fingerprint)
+        """Return the one row of this shot that has not FAILED, if there is one."""
+        return await self._worker.run(queries.find_active, self._db, fingerprint)
 
     async def get(self, entry_id: int) -> Entry | None:
         """Return the row with this id."""
-        rows = await self._select("WHERE id = ?", entry_id)
+        rows = await self._worker.run(queries.select, self._db, "id = ?", entry_id)
         return rows[0] if rows else None
 
-    async def get_by_prefix(self, name: str) -> list[Entry]:
+    async def get_by_prefix(self, name: str) -> list[Entry | UnreadableEntry]:
         """Return rows whose id or request id is `name`, or whose fingerprint begins with it."""
-        return await self._select(
-            "WHERE id = ? OR request_id = ? OR length(?) >= 8 AND instr(fingerprint, ?) = 1",
-            int(name) if name.isdecimal() and len(name) < 16 else -1,
-            name,
-            name,
-            name,
-        )
+        return await self._worker.run(queries.find_by_name, self._db, name)
 
-    async def has_request(self, request_id: str) -> bool:
-        """Return whether a row has this request id."""
-        return bool(await self._select("WHERE request_id = ?", request_id))
-
-    async def entries(self, *, limit: int = -1, offset: int = 0) -> list[Entry]:
+    async def entries(
+        self, *, limit: int | None = None, offset: int = 0
+    ) -> list[Entry | UnreadableEntry]:
         """Return rows, newest first."""
-        return await self._select("ORDER BY id DESC LIMIT ? OFFSET ?", limit, offset)
+        return (await self.search(Search(), offset=offset, limit=limit)).entries
+
+    async def search(self, wanted: Search, *, offset: int = 0, limit: int | None = None) -> Page:
+        """Return a page of rows, newest first, with the number of all that were found.
+
+        Args:
+            wanted: What is looked for.
+            offset: How many of the newest rows to pass over.
+            limit: The most rows to return.
+        """
+        return await self._worker.run(queries.search, self._db, wanted, offset, limit)
+
+    async def endpoints(self) -> list[str]:
+        """Return the endpoints of what is shown."""
+        return await self._worker.run(queries.find_endpoints, self._db)
+
+    async def hosts(self) -> list[str]:
+        """Return the names of the machines that made what is shown."""
+        return await self._worker.run(queries.find_hosts, self._db)
 
     async def unfinished(self) -> list[Entry]:
-        """Return the rows that fal may still owe a clip for, oldest first."""
-        # Word for word the index's own condition, or SQLite does not use it.
-        owed = "state NOT IN ('saved', 'failed') AND state != 'reserved'"
-        return await self._select(f"INDEXED BY unfinished WHERE {owed} ORDER BY id")
+        """Return the rows that fal may still owe a file for, oldest first."""
+        condition = f"{queries.OWED} ORDER BY id"
+        return await self._worker.run(queries.select, self._db, condition)
+
+    async def has_request(self, request_id: str) -> bool:
+        """Return whether any row, a deleted one included, is of this request of fal's."""
+        return await self._worker.run(queries.has_request, self._db, request_id)
 
     async def spent_since(self, moment: float) -> Decimal:
         """Return US dollars spent or reserved by rows reserved since `moment`.
 
-        A failed row counts unless it is known that fal did not bill it.
+        A failed row counts unless it is known that fal did not bill it; a deleted one counts.
         """
-        return await self._worker.run(self._spent_since, moment)
+        return await self._worker.run(queries.spent_since, self._db, moment)
 
     async def spent_today(self) -> Decimal:
         """Return US dollars spent or reserved since midnight UTC."""
-        return await self.spent_since(start_of_day(self._now()))
+        return await self.spent_since(start_of_day(self.now()))
 
     async def spent_this_month(self) -> Decimal:
         """Return US dollars spent or reserved since the first of the month, UTC."""
-        return await self.spent_since(start_of_month(self._now()))
+        return await self.spent_since(start_of_month(self.now()))
+
+    async def is_incomplete(self) -> bool:
+        """Return whether rows were lost that may have been paid for.
+
+        `reserve` refuses new shots until the user has called `accept_loss`.
+        """
+        return bool(await self._worker.run(queries.incomplete_since, self._db))
 
     # -- the way of a shot -----------------------------------------------------------------------
 
@@ -194,9 +173,14 @@ class Ledger:
 
         Raises:
             BudgetExceededError: The reservation would go over the budget.
+            LedgerIncompleteError: The ledger lost rows, so the shot may have been paid already.
             LedgerUnavailableError: It cannot be written down.
         """
-        return await self._worker.run(self._reserve, request, budget)
+        spent_by_run = sum(self._reserved_usd.values(), Decimal(0))
+        entry = await self._worker.run(changes.reserve, self._db, request, budget, spent_by_run)
+        if entry.state is State.RESERVED:
+            self._reserved_usd[entry.id] = entry.price_usd
+        return entry
 
     async def save_metadata(self, entry: Entry, metadata: Mapping[str, str]) -> None:
         """Write down the texts that the clip is to carry, for whoever resumes it.
@@ -205,13 +189,11 @@ class Ledger:
             entry: The row.
             metadata: Such as `workflow` and `prompt`; tens of kilobytes, and stored compressed.
         """
-        await self._worker.run(self._save_metadata, entry, metadata)
+        await self._worker.run(changes.save_metadata, self._db, entry.id, metadata)
 
     async def load_metadata(self, entry: Entry) -> Mapping[str, str]:
         """Return the texts that the clip is to carry."""
-        query = "SELECT metadata FROM carried WHERE shot = ?"
-        rows = await self._worker.run(self._db.rows, query, entry.id)
-        return dict(json.loads(zlib.decompress(rows[0]["metadata"]))) if rows else {}
+        return await self._worker.run(queries.load_metadata, self._db, entry.id)
 
     async def mark_submitting(
         self,
@@ -227,65 +209,47 @@ class Ledger:
         Args:
             entry: The row.
             arguments: The body of the paid POST.
-            max_lifetime_s: How long the request can live, in seconds, by today's settings.
+            max_lifetime_s: How long the request can live, in seconds, by the settings of now.
             account: Whose request it is.
             server_time: fal's own time now, in seconds since 1970; None when it is unknown.
+
+        Raises:
+            LedgerUnavailableError: It cannot be written down, or the shot's lock was lost.
         """
+        await self._worker.run(self._db.check_lock, entry.fingerprint)
+        columns = {
+            "arguments": json.dumps(dict(arguments)),
+            "max_lifetime_s": max_lifetime_s,
+            "account": account,
+            "submitting_server_time": server_time,
+        }
         return await self._move(
-            entry,
-            State.SUBMITTING,
-            expected=(State.RESERVED,),
-            arguments=json.dumps(dict(arguments)),
-            submitting_at=self._now(),
-            max_lifetime_s=max_lifetime_s,
-            account=account,
-            submitting_server_time=server_time,
+            entry, State.SUBMITTING, (State.RESERVED,), columns, "submitting_at"
         )
 
     async def mark_submitted(self, entry: Entry, handle: RequestHandle) -> Entry:
         """SUBMITTING to SUBMITTED: fal has it."""
+        columns = handle_columns(handle)
         return await self._move(
-            entry,
-            State.SUBMITTED,
-            expected=(State.SUBMITTING,),
-            request_id=handle.request_id,
-            status_url=handle.status_url,
-            response_url=handle.response_url,
-            cancel_url=handle.cancel_url,
-            submitted_at=self._now(),
+            entry, State.SUBMITTED, (State.SUBMITTING,), columns, "submitted_at"
         )
 
     async def mark_cancelled(self, entry: Entry) -> Entry:
-        """SUBMITTED to CANCELLED: fal is asked to cancel it."""
-        return await self._move(
-            entry,
-            State.CANCELLED,
-            expected=(State.SUBMITTED, State.CANCELLED),
-            cancelled_at=self._now(),
-        )
+        """SUBMITTED to CANCELLED: fal is told to cancel it."""
+        expected = (State.SUBMITTED, State.CANCELLED)
+        return await self._move(entry, State.CANCELLED, expected, {}, "cancelled_at")
 
     async def mark_finished(self, entry: Entry, output: Output) -> Entry:
-        """Any state with a handle to FINISHED: fal has the clip."""
-        return await self._move(
-            entry,
-            State.FINISHED,
-            expected=(State.SUBMITTED, State.CANCELLED, State.FINISHED, State.SAVED),
-            video_url=output.video_url,
-            video_size=output.video_size,
-            billable_units=output.billable_units,
-            finished_at=entry.finished_at or self._now(),
-        )
+        """Any state with a request to FINISHED: fal has the output."""
+        expected = (State.SUBMITTED, State.CANCELLED, State.FINISHED, State.SAVED)
+        columns = output_columns(output)
+        time_column = None if entry.finished_at else "finished_at"
+        return await self._move(entry, State.FINISHED, expected, columns, time_column)
 
     async def mark_saved(self, entry: Entry, file: SavedFile) -> Entry:
-        """FINISHED to SAVED: the clip is on disk."""
-        facts = {name: getattr(file, name) for name in FILE_COLUMNS}
-        return await self._move(
-            entry,
-            State.SAVED,
-            expected=(State.FINISHED,),
-            **{**facts, "path": str(file.path)},
-            saved_at=self._now(),
-        )
+        """FINISHED to SAVED: the file is on disk, on this machine."""
+        columns = {**file_columns(file), "host": self._db.host}
+        return await self._move(entry, State.SAVED, (State.FINISHED,), columns, "saved_at")
 
     async def mark_failed(self, entry: Entry, failure: str, *, billed: bool | None) -> Entry:
         """Any state to FAILED.
@@ -295,17 +259,7 @@ class Ledger:
             failure: The reason, in words.
             billed: Whether fal charged for it; `None` when that is not known.
         """
-        failed = await self._move(
-            entry,
-            State.FAILED,
-            expected=(entry.state,),
-            failure=failure,
-            billed=None if billed is None else int(billed),
-            failed_at=self._now(),
-        )
-        if billed is False:
-            self._reserved_usd.pop(entry.id, None)
-        return failed
+        return await self._fail(entry, (entry.state,), failure, billed)
 
     async def mark_unsent(self, entry: Entry, failure: str) -> Entry:
         """RESERVED or SUBMITTING to FAILED: the paid POST was not made, and never will be.
@@ -314,101 +268,42 @@ class Ledger:
             entry: The row, which a cancelled `mark_submitting` may have moved since.
             failure: The reason, in words.
         """
-        failed = await self._move(
-            entry,
-            State.FAILED,
-            expected=(State.RESERVED, State.SUBMITTING),
-            failure=failure,
-            billed=0,
-            failed_at=self._now(),
-        )
-        self._reserved_usd.pop(entry.id, None)
-        return failed
+        return await self._fail(entry, (State.RESERVED, State.SUBMITTING), failure, billed=False)
 
     def delete_command(self, entry: Entry) -> str:
-        """Return the shell command that removes this row, for the user's own decision."""
-        data_dir = self._db.path.parent if self._db.path else Path()
-        return f'python -m vidu forget {entry.id} --home "{data_dir}"'
+        """Return the shell command that deletes this row, for the user's own decision."""
+        return self._db.command("forget", entry.id)
 
-    async def delete(self, entry: Entry) -> None:
-        """Remove the row; the shot may then be paid for again."""
-        await self._worker.run(self._delete, entry)
+    async def delete(self, entry: Entry | UnreadableEntry) -> None:
+        """Show the row no more, so that its shot may be paid for again; its amount still counts."""
+        await self._worker.run(changes.delete, self._db, entry.id)
 
-    # -- in the thread ---------------------------------------------------------------------------
+    async def accept_loss(self) -> None:
+        """Take the ledger for complete again: the user has looked for the lost rows."""
+        await self._worker.run(changes.accept_loss, self._db)
 
-    def _reserve(self, request: Request, budget: Budget) -> Entry:
-        with self._db.transaction() as db:
-            active = self._active(request.fingerprint)
-            if active:
-                return active
-            now = self._now()
-            budget.check_run(request.price, sum(self._reserved_usd.values(), Decimal(0)))
-            budget.check_day(request.price, self._spent_since(start_of_day(now)))
-            row = {
-                "fingerprint": request.fingerprint,
-                "endpoint": request.endpoint.id,
-                "state": State.RESERVED.value,
-                "prompt": request.prompt,
-                "seed": request.seed,
-                "options": json.dumps(dict(request.options)),
-                "price_micro_usd": int(request.price * MICRO),
-                "reserved_at": now,
-            }
-            marks = ", ".join("?" for _ in row)
-            cursor = db.execute(
-                f"INSERT INTO shots ({', '.join(row)}) VALUES ({marks})", tuple(row.values())
-            )
-            entry = self._rows("WHERE id = ?", cursor.lastrowid)[0]
-        self._reserved_usd[entry.id] = entry.price_usd
-        return entry
+    # -- inside ----------------------------------------------------------------------------------
 
-    def _active(self, fingerprint: str) -> Entry | None:
-        rows = self._rows("WHERE fingerprint = ? AND state != 'failed'", fingerprint)
-        return rows[0] if rows else None
-
-    def _spent_since(self, moment: float) -> Decimal:
-        query = (
-            "SELECT coalesce(sum(price_micro_usd), 0) FROM shots WHERE reserved_at >= ? "
-            "AND NOT (state = 'failed' AND billed IS 0)"
-        )
-        return Decimal(self._db.rows(query, moment)[0][0]) / MICRO
-
-    def _save_metadata(self, entry: Entry, metadata: Mapping[str, str]) -> None:
-        packed = zlib.compress(json.dumps(dict(metadata)).encode())
-        with self._db.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO carried VALUES (?, ?)", (entry.id, packed))
+    async def _fail(
+        self, entry: Entry, expected: Sequence[State], failure: str, billed: bool | None
+    ) -> Entry:
+        columns = {
+            "failure": failure.replace("\0", " "),
+            "billed": None if billed is None else int(billed),
+        }
+        failed = await self._move(entry, State.FAILED, expected, columns, "failed_at")
+        if billed is False:
+            self._reserved_usd.pop(entry.id, None)
+        return failed
 
     async def _move(
-        self, entry: Entry, state: State, *, expected: tuple[State, ...], **columns: Any
+        self,
+        entry: Entry,
+        state: State,
+        expected: Sequence[State],
+        columns: Mapping[str, Any],
+        time_column: str | None,
     ) -> Entry:
         return await self._worker.run(
-            self._update, entry, expected, columns | {"state": state.value}
+            changes.update, self._db, entry, state, expected, columns, time_column
         )
-
-    def _update(
-        self, entry: Entry, expected: tuple[State, ...], columns: Mapping[str, Any]
-    ) -> Entry:
-        names = ", ".join(f"{name} = ?" for name in columns)
-        marks = ", ".join("?" for _ in expected)
-        with self._db.transaction() as db:
-            cursor = db.execute(
-                f"UPDATE shots SET {names} WHERE id = ? AND state IN ({marks})",
-                (*columns.values(), entry.id, *(each.value for each in expected)),
-            )
-            if cursor.rowcount != 1:
-                raise LedgerUnavailableError(
-                    f"Another process changed row {entry.id} of the ledger at the same moment.",
-                    "Run the same shot again.",
-                )
-            return self._rows("WHERE id = ?", entry.id)[0]
-
-    def _delete(self, entry: Entry) -> None:
-        with self._db.transaction() as db:
-            db.execute("DELETE FROM shots WHERE id = ?", (entry.id,))
-            db.execute("DELETE FROM carried WHERE shot = ?", (entry.id,))
-
-    async def _select(self, clause: str, *values: object) -> list[Entry]:
-        return await self._worker.run(self._rows, clause, *values)
-
-    def _rows(self, clause: str, *values: object) -> list[Entry]:
-        return [entry_of(row) for row in self._db.rows(f"SELECT * FROM shots {clause}", *values)]

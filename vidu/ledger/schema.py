@@ -1,253 +1,87 @@
-"""The ledger's file: its table and how it grew, and what is rescued from a damaged one."""
+"""The ledger's tables, the same in SQLite and in PostgreSQL."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import shutil
-import sqlite3
-from collections.abc import Iterator
-from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
+VERSION = 1
+"""The version of the tables; a database with a higher one was made by a newer version."""
 
-log = logging.getLogger(__name__)
-
-LOCK_LIMIT_S = 10.0
-"""How long another process may hold the file before this one gives up."""
-
-MIGRATIONS = (
-    """
-    CREATE TABLE shots (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        fingerprint TEXT NOT NULL,
-        endpoint TEXT NOT NULL,
-        state TEXT NOT NULL,
-        prompt TEXT NOT NULL,
-        seed INTEGER NOT NULL,
-        options TEXT NOT NULL,
-        price_micro_usd INTEGER NOT NULL,
-        reserved_at REAL NOT NULL,
-        arguments TEXT,
-        submitting_at REAL,
-        request_id TEXT,
-        status_url TEXT,
-        response_url TEXT,
-        cancel_url TEXT,
-        submitted_at REAL,
-        cancelled_at REAL,
-        video_url TEXT,
-        video_size INTEGER,
-        billable_units REAL,
-        finished_at REAL,
-        path TEXT,
-        size INTEGER,
-        sha256 TEXT,
-        width INTEGER,
-        height INTEGER,
-        fps REAL,
-        frame_count INTEGER,
-        duration_s REAL,
-        saved_at REAL,
-        failure TEXT,
-        billed INTEGER,
-        failed_at REAL
-    );
-    CREATE UNIQUE INDEX one_live_row ON shots (fingerprint) WHERE state != 'failed';
-    CREATE INDEX get_by_request_id ON shots (request_id);
-    CREATE INDEX by_day ON shots (reserved_at);
-    """,
-    """
-    CREATE INDEX unfinished ON shots (state) WHERE state NOT IN ('saved', 'failed');
-    """,
-    """
-    ALTER TABLE shots ADD COLUMN max_lifetime_s REAL;
-    ALTER TABLE shots ADD COLUMN account TEXT;
-    """,
-    """
-    CREATE TABLE carried (shot INTEGER PRIMARY KEY, metadata BLOB NOT NULL);
-    """,
-    """
-    ALTER TABLE shots ADD COLUMN submitting_server_time REAL;
-    ALTER TABLE shots ADD COLUMN content_sha256 TEXT;
-    """,
+TABLES = """
+CREATE TABLE entries (
+    id {id_type},
+    fingerprint TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    state TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    search_text TEXT NOT NULL,
+    seed BIGINT NOT NULL,
+    options TEXT NOT NULL,
+    likeness_key TEXT NOT NULL DEFAULT '',
+    price_micro_usd BIGINT NOT NULL,
+    host TEXT NOT NULL DEFAULT '',
+    revision BIGINT NOT NULL,
+    reserved_at DOUBLE PRECISION NOT NULL,
+    arguments TEXT,
+    max_lifetime_s DOUBLE PRECISION,
+    account TEXT,
+    submitting_at DOUBLE PRECISION,
+    submitting_server_time DOUBLE PRECISION,
+    request_id TEXT,
+    status_url TEXT,
+    response_url TEXT,
+    cancel_url TEXT,
+    submitted_at DOUBLE PRECISION,
+    cancelled_at DOUBLE PRECISION,
+    output_url TEXT,
+    output_size BIGINT,
+    output_kind TEXT,
+    billable_units DOUBLE PRECISION,
+    finished_at DOUBLE PRECISION,
+    path TEXT,
+    relative_path TEXT,
+    size BIGINT,
+    sha256 TEXT,
+    content_sha256 TEXT,
+    width BIGINT,
+    height BIGINT,
+    fps DOUBLE PRECISION,
+    frame_count BIGINT,
+    duration_s DOUBLE PRECISION,
+    saved_at DOUBLE PRECISION,
+    failure TEXT,
+    billed BIGINT,
+    failed_at DOUBLE PRECISION,
+    deleted_at DOUBLE PRECISION
+);
+CREATE UNIQUE INDEX one_active_entry ON entries (fingerprint)
+    WHERE state <> 'failed' AND deleted_at IS NULL;
+CREATE UNIQUE INDEX one_entry_per_request ON entries (request_id);
+CREATE INDEX entries_by_likeness ON entries (likeness_key)
+    WHERE state <> 'failed' AND deleted_at IS NULL;
+CREATE INDEX entries_by_time ON entries (reserved_at);
+CREATE INDEX unfinished_entries ON entries (id)
+    WHERE state IN ('submitting', 'submitted', 'cancelled', 'finished') AND deleted_at IS NULL;
+CREATE TABLE metadata (
+    entry_id BIGINT PRIMARY KEY,
+    packed BYTEA NOT NULL
+);
+CREATE TABLE likenesses (
+    entry_id BIGINT PRIMARY KEY,
+    packed BYTEA NOT NULL
+);
+CREATE TABLE facts (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
 )
-"""Each script takes the file from one version to the next; a landed one is never changed."""
+"""
+"""Times are seconds since 1970, money whole millionths of a dollar, `deleted_at` a tombstone: the
+row is shown no more, its amount stays in the sums. `revision` counts the changes of a row, so that
+of two copies the newer one is known whatever the clocks said."""
 
 
-def open_database(path: Path | str) -> sqlite3.Connection:
-    """Open the file, bring it to the newest version, and replace a damaged one by what it held.
+def create_statements(id_type: str) -> list[str]:
+    """Return the statements that make the tables.
 
     Args:
-        path: The file, or ":memory:".
-
-    Raises:
-        sqlite3.Error: It cannot be opened: locked, read-only, or made by a newer version.
-        OSError: The folder cannot be written.
+        id_type: What gives `entries.id` the next whole number: the one word that differs.
     """
-    if not isinstance(path, Path):
-        return _connect(path)
-    with _exclusive(path):
-        try:
-            return _connect(path)
-        except sqlite3.DatabaseError as error:
-            if not is_damage(error):
-                raise
-        return _rebuild(path)
-
-
-def repair(path: Path) -> sqlite3.Connection:
-    """Open a file in which damage was met, replaced unless another process has done so already.
-
-    Raises:
-        sqlite3.Error: It cannot be opened.
-        OSError: The folder cannot be written.
-    """
-    with _exclusive(path):
-        return _connect(path) if _is_whole(path) else _rebuild(path)
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether the file is damaged: CORRUPT and NOTADB alone are a bare DatabaseError."""
-    return type(error) is sqlite3.DatabaseError
-
-
-@contextlib.contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    # SQLite does not wait where two connections turn a new file to WAL at once, it refuses one;
-    # and of two that find it damaged, the second would set aside what the first has rescued.
-    from filelock import FileLock  # not before it is needed: importing it takes time
-
-    with FileLock(path.with_name(f"{path.name}.opening"), timeout=LOCK_LIMIT_S):
-        yield
-
-
-def _connect(path: Path | str) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=LOCK_LIMIT_S, isolation_level=None, check_same_thread=False)
-    try:
-        db.row_factory = sqlite3.Row
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA fullfsync = ON")  # macOS would leave it in the drive's cache
-        migrate(db)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def migrate(db: sqlite3.Connection) -> None:
-    """Bring the file to the newest version; `PRAGMA user_version` counts the scripts that ran.
-
-    Raises:
-        sqlite3.OperationalError: The file was made by a newer version of this pack.
-        sqlite3.DatabaseError: The file is no database, or damaged.
-    """
-    if _version(db) == len(MIGRATIONS):
-        return
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        # Read again: another process may have done it while this one waited for the lock.
-        version = _version(db)
-        if version > len(MIGRATIONS):
-            raise sqlite3.OperationalError("it was made by a newer version of this pack")
-        for script in MIGRATIONS[version:]:
-            for statement in script.split(";"):
-                db.execute(statement)
-        db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-    except BaseException:
-        db.rollback()
-        raise
-    db.commit()
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        with contextlib.closing(sqlite3.connect(path)) as db:
-            return [tuple(row) for row in db.execute("PRAGMA quick_check")] == [("ok",)]
-    except sqlite3.DatabaseError as error:
-        if not is_damage(error):
-            raise
-        return False
-
-
-def _rebuild(path: Path) -> sqlite3.Connection:
-    aside = _set_aside(path)
-    db = _connect(path)
-    rescued = salvage(aside, db)
-    log.warning("The ledger was damaged: saved as %s, %d rows rescued.", aside.name, rescued)
-    return db
-
-
-def _set_aside(path: Path) -> Path:
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
-    aside = path.with_name(f"{path.name}.damaged-{stamp}")
-    for suffix in ("-wal", "-shm", ""):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-    return aside
-
-
-def salvage(damaged: Path, db: sqlite3.Connection) -> int:
-    """Copy what can be read of a damaged ledger into a new one; the damaged one stays as it is.
-
-    A request forgotten is a clip paid twice, so each row is tried on its own, and where the first
-    page is lost, with all that says where things are, an empty ledger's takes its place.
-
-    Returns:
-        How many rows were copied.
-    """
-    with TemporaryDirectory(prefix="rescue-", dir=damaged.parent) as folder:
-        copy = Path(folder, "copy")
-        for suffix in ("-wal", ""):
-            with contextlib.suppress(FileNotFoundError):
-                shutil.copy(damaged.with_name(damaged.name + suffix), f"{copy}{suffix}")
-        rescued = _copy_rows(copy, db)
-        if not rescued:
-            _graft_first_page(copy)
-            rescued = _copy_rows(copy, db)
-    return rescued
-
-
-def _graft_first_page(copy: Path) -> None:
-    blank = copy.with_name("blank")
-    with contextlib.closing(sqlite3.connect(blank, isolation_level=None)) as db:
-        migrate(db)
-        (size,) = db.execute("PRAGMA page_size").fetchone()
-    page = bytearray(blank.read_bytes()[:size])
-    page[28:32] = bytes(4)  # how many pages the file has; 0 leaves it to the file's length
-    with copy.open("rb+") as file:
-        file.write(page)
-
-
-def _copy_rows(copy: Path, db: sqlite3.Connection) -> int:
-    rescued = 0
-    with contextlib.closing(sqlite3.connect(copy)) as source:
-        source.row_factory = sqlite3.Row
-        db.execute("BEGIN IMMEDIATE")
-        for row_id in range(1, _last_id(source) + 1):
-            with contextlib.suppress(sqlite3.DatabaseError):
-                rescued += _copy_row(source, db, row_id)
-        db.commit()
-    return rescued
-
-
-def _last_id(source: sqlite3.Connection) -> int:
-    last = 0
-    for query in ("SELECT max(id) FROM shots", "SELECT max(seq) FROM sqlite_sequence"):
-        with contextlib.suppress(sqlite3.DatabaseError):
-            last = max(last, source.execute(query).fetchone()[0] or 0)
-    return last
-
-
-def _copy_row(source: sqlite3.Connection, db: sqlite3.Connection, row_id: int) -> int:
-    row = source.execute("SELECT * FROM shots WHERE id = ?", (row_id,)).fetchone()
-    if row is None:
-        return 0
-    marks = ", ".join("?" for _ in row.keys())  # noqa: SIM118 (a Row iterates over values)
-    db.execute(f"INSERT INTO shots ({', '.join(row.keys())}) VALUES ({marks})", tuple(row))
-    return 1
-
-
-def _version(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA user_version").fetchone()[0])
+    return [statement.strip() for statement in TABLES.format(id_type=id_type).split(";")]

@@ -75,7 +75,7 @@ async def _download_wherever_it_is(
         return entry, await _download_and_check(context, entry.output, part, check)
     except ClipGoneError as gone:
         output = await find_in_history(context, entry, Charge.SPENT)
-        if output is None or output.video_url == entry.output.video_url:
+        if output is None or output.url == entry.output.url:
             raise _missing_clip(context, entry, gone) from gone
     entry = await context.ledger.mark_finished(entry, output)
     try:
@@ -110,7 +110,7 @@ def _reuse_partial_download(output: Output, part: Path, check: Check) -> Probe |
     has to show its end.
     """
     try:
-        confirmed = part.stat().st_size == output.video_size
+        confirmed = part.stat().st_size == output.size
         return check(part, require_end=not confirmed)
     except (OSError, CorruptClipError):
         return None

@@ -15,7 +15,7 @@ import pytest
 from blocking_ledger import BlockingLedger
 from PIL import Image
 
-from vidu.ledger.ledger import LEDGER_FILE
+from vidu.ledger.opening import LEDGER_FILE
 from vidu.media.video import check
 
 from ...support.shots import until
@@ -380,5 +380,5 @@ async def test_forgetting_waits_for_the_run_that_is_at_work(start, open_fal, ima
 
 def named_in_the_ledger(home: Path, path: Path) -> None:
     with closing(sqlite3.connect(home / LEDGER_FILE)) as db:
-        db.execute("UPDATE shots SET path = ?", (str(path),))
+        db.execute("UPDATE entries SET path = ?", (str(path),))
         db.commit()

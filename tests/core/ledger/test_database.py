@@ -16,9 +16,9 @@ import pytest
 from blocking_ledger import BlockingLedger as Ledger
 
 from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
-from vidu.errors import Charge, LedgerUnavailableError
-from vidu.ledger import Budget, schema
-from vidu.ledger.ledger import LEDGER_FILE
+from vidu.errors import Charge, LedgerIncompleteError, LedgerUnavailableError
+from vidu.ledger import Budget, sqlite
+from vidu.ledger.opening import LEDGER_FILE
 from vidu.media.image import EncodedImage
 from vidu.models import RequestHandle, State
 from vidu.request import Request
@@ -38,7 +38,7 @@ from vidu.models import RequestHandle
 from vidu.errors import LedgerUnavailableError
 from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from blocking_ledger import BlockingLedger as Ledger
-from vidu.ledger.ledger import LEDGER_FILE
+from vidu.ledger.opening import LEDGER_FILE
 from vidu.ledger import Budget
 from vidu.request import Request
 from vidu.media.image import EncodedImage
@@ -154,7 +154,7 @@ import sqlite3
 db = sqlite3.connect(home / LEDGER_FILE, isolation_level=None)
 db.execute("PRAGMA cache_size = 1")  # so that unfinished pages do reach the file
 db.execute("BEGIN IMMEDIATE")
-db.execute("UPDATE shots SET state = 'failed', prompt = prompt || hex(randomblob(2000))")
+db.execute("UPDATE entries SET state = 'failed', prompt = prompt || hex(randomblob(2000))")
 print("amid")
 sys.stdin.readline()
 """
@@ -199,7 +199,7 @@ def test_a_damaged_beginning_is_set_aside_and_every_row_rescued(
 
 
 @pytest.mark.parametrize("content", [NOISE, b"\0"], ids=["noise", "zeros"])
-def test_a_damaged_page_in_the_middle_is_met_once_and_most_rows_rescued(tmp_path, content):
+def test_a_damaged_page_in_the_middle_is_met_once_and_all_rows_rescued(tmp_path, content):
     path = filled(tmp_path)
     overwrite(path, *page_with(path, "shot 100"), content)
     damaged = path.read_bytes()
@@ -207,10 +207,9 @@ def test_a_damaged_page_in_the_middle_is_met_once_and_most_rows_rescued(tmp_path
         with pytest.raises(LedgerUnavailableError) as met:
             book.entries()
         assert "was damaged: it is set aside" in str(met.value)
-        assert "fal.ai/dashboard/requests" in str(met.value)
         assert met.value.charge is Charge.NOT_SPENT
         rescued = book.entries()
-        assert ROWS * 0.9 < len(rescued) < ROWS
+        assert len(rescued) == ROWS  # what the page held, the journal holds as well
         assert {row.state for row in rescued} == {State.SUBMITTED}
         assert all(row.handle == handle(row.id - 1) for row in rescued)
         book.reserve(shot(ROWS), Budget(FREE))
@@ -224,7 +223,7 @@ def test_damage_met_while_writing_changes_nothing_and_is_mended(tmp_path):
     with Ledger.open(tmp_path) as book:
         held = book.entries()
     with contextlib.closing(sqlite3.connect(path)) as db:
-        query = "SELECT rootpage FROM sqlite_schema WHERE name = 'one_live_row'"
+        query = "SELECT rootpage FROM sqlite_schema WHERE name = 'one_active_entry'"
         (root,) = db.execute(query).fetchone()
     overwrite(path, (root - 1) * PAGE, root * PAGE, NOISE)
     with Ledger.open(tmp_path) as book:
@@ -298,7 +297,10 @@ def test_a_file_that_was_never_a_ledger_is_kept_under_another_name(tmp_path, con
     (tmp_path / LEDGER_FILE).write_bytes(content)
     with Ledger.open(tmp_path) as book:
         assert book.entries() == []
-        book.reserve(shot(0), Budget(FREE))
+        with pytest.raises(LedgerIncompleteError, match="may have been paid for already"):
+            book.reserve(shot(0), Budget())
+        book.accept_loss()
+        book.reserve(shot(0), Budget())
     (aside,) = set_aside(tmp_path)
     assert aside.read_bytes() == content
 
@@ -376,7 +378,7 @@ db.execute("COMMIT")
 
 
 def test_a_locked_ledger_is_told_in_words_and_not_waited_for_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(schema, "LOCK_LIMIT_S", 0.3)
+    monkeypatch.setattr(sqlite, "LOCK_LIMIT_S", 0.3)
     with Ledger.open(tmp_path) as book:
         row = book.reserve(shot(0), Budget(FREE))
         with start(LOCKER, tmp_path, "BEGIN IMMEDIATE") as locker:
@@ -410,7 +412,7 @@ db.execute("COMMIT")
 
 
 def test_one_who_opens_it_for_ever_does_not_hold_up_the_others_for_ever(tmp_path, monkeypatch):
-    monkeypatch.setattr(schema, "LOCK_LIMIT_S", 0.3)
+    monkeypatch.setattr(sqlite, "LOCK_LIMIT_S", 0.3)
     Ledger.open(tmp_path).close()
     script = """
 from filelock import FileLock

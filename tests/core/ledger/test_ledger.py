@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -24,9 +25,9 @@ from blocking_ledger import BlockingLedger as Ledger
 from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from vidu.errors import BudgetExceededError, LedgerUnavailableError
 from vidu.ledger import Budget, open_ledger
-from vidu.ledger.database import Database
-from vidu.ledger.ledger import LEDGER_FILE
-from vidu.ledger.schema import MIGRATIONS
+from vidu.ledger.opening import LEDGER_FILE
+from vidu.ledger.schema import VERSION
+from vidu.ledger.sqlite import SqliteDatabase
 from vidu.media.image import EncodedImage
 from vidu.models import Entry, Output, RequestHandle, SavedFile, State
 from vidu.request import Request
@@ -37,8 +38,7 @@ FREE = Decimal(0)
 PRICE = Decimal("0.20")
 SLOW_COMMIT_S = 2.0
 
-RECEIPT = RequestHandle("r-1", "https://q/r-1/status", "https://q/r-1", "https://q/r-1/cancel")
-OUTPUT = Output("https://x/1.mp4", 1234, 1.0)
+OUTPUT = Output("https://x/1.mp4", 1234, 1.0, "video")
 FILE = SavedFile(Path("clips/Vidu_00001_.mp4"), 1234, "cd" * 32, 1280, 720, 24.0, 96, 4.0)
 
 CHILD = f"""
@@ -70,7 +70,7 @@ MOVES: dict[str, tuple[Callable[[Ledger, Entry], Entry], set[State]]] = {
         lambda book, row: book.mark_submitting(row, {"prompt": "waves"}),
         {State.RESERVED},
     ),
-    "submitted": (lambda book, row: book.mark_submitted(row, RECEIPT), {State.SUBMITTING}),
+    "submitted": (lambda book, row: book.mark_submitted(row, handle(row)), {State.SUBMITTING}),
     "cancelled": (lambda book, row: book.mark_cancelled(row), {State.SUBMITTED, State.CANCELLED}),
     "finished": (
         lambda book, row: book.mark_finished(row, OUTPUT),
@@ -79,6 +79,7 @@ MOVES: dict[str, tuple[Callable[[Ledger, Entry], Entry], set[State]]] = {
     "saved": (lambda book, row: book.mark_saved(row, FILE), {State.FINISHED}),
     "failed": (lambda book, row: book.mark_failed(row, "no", billed=False), set(State)),
 }
+MADE_ALREADY = {("submitted", State.SUBMITTED), ("saved", State.SAVED)}
 WAYS = {
     State.RESERVED: (),
     State.SUBMITTING: ("mark_submitting",),
@@ -88,6 +89,11 @@ WAYS = {
     State.SAVED: ("mark_submitting", "submitted", "finished", "saved"),
     State.FAILED: ("failed",),
 }
+
+
+def handle(row: Entry) -> RequestHandle:
+    url = f"https://q/r-{row.id}"
+    return RequestHandle(f"r-{row.id}", f"{url}/status", url, f"{url}/cancel")
 
 
 class Clock:
@@ -180,13 +186,15 @@ def test_each_step_is_written_down_with_its_time(home):
         reserved_at=100,
         arguments={"prompt": "waves"},
         submitting_at=200,
-        handle=RECEIPT,
+        handle=handle(row),
         submitted_at=300,
         cancelled_at=400,
         output=OUTPUT,
         finished_at=500,
         file=FILE,
         saved_at=600,
+        host=socket.gethostname(),
+        revision=5,
     )
     assert row == expected
     with Ledger.open(home) as again:
@@ -209,6 +217,9 @@ def test_a_failure_is_written_down_with_its_reason_and_bill(book, billed):
 def test_a_row_moves_only_along_the_picture(book, state, name):
     row = copy_into(state, book)
     move, legal = MOVES[name]
+    if (name, state) in MADE_ALREADY:  # its answer may have been lost: it is not made twice
+        assert move(book, row) == row
+        return
     if state in legal:
         assert move(book, row).state.value == {"mark_submitting": "submitting"}.get(name, name)
         return
@@ -251,7 +262,7 @@ def test_a_clip_with_a_new_address_is_finished_anew_at_its_old_time(book):
 def test_a_kept_row_gone_back_keeps_where_its_file_was(book):
     row = copy_into(State.SAVED, book)
     again = book.mark_finished(row, row.output)
-    assert again == replace(row, state=State.FINISHED)
+    assert again == replace(row, state=State.FINISHED, revision=row.revision + 1)
 
 
 # -- one live row --------------------------------------------------------------------------------
@@ -275,15 +286,18 @@ def test_a_shot_that_failed_is_intended_anew(book):
 def test_no_program_can_write_a_second_live_row(book, home):
     row = copy_into(State.SUBMITTED, book)
     with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
-        columns = "fingerprint, endpoint, prompt, seed, options, price_micro_usd, reserved_at"
+        columns = (
+            "fingerprint, endpoint, prompt, search_text, seed, options, price_micro_usd, "
+            "reserved_at, revision"
+        )
         for state, outcome in [
             ("reserved", pytest.raises(sqlite3.IntegrityError, match="UNIQUE")),
             ("failed", contextlib.nullcontext()),
         ]:
             with outcome:
                 db.execute(
-                    f"INSERT INTO shots (state, {columns}) "
-                    f"SELECT ?, {columns} FROM shots WHERE id = ?",
+                    f"INSERT INTO entries (state, {columns}) "
+                    f"SELECT ?, {columns} FROM entries WHERE id = ?",
                     (state, row.id),
                 )
 
@@ -474,7 +488,7 @@ def test_a_row_is_found_by_its_id_its_request_or_its_fingerprint(book):
         assert (
             book.get_by_prefix(row.fingerprint) == book.get_by_prefix(row.fingerprint[:8]) == [row]
         )
-    assert book.get_by_prefix("r-1") == rows
+    assert book.get_by_prefix(rows[0].request_id) == [rows[0]]
 
 
 @pytest.mark.parametrize(
@@ -548,54 +562,11 @@ async def test_a_turn_that_can_not_be_written_is_the_ledgers_fault(book, home):
 # -- versions ------------------------------------------------------------------------------------
 
 
-def as_version_1(home: Path) -> list[Entry]:
-    """Make a ledger as version 1 made it, with a row in each state; return what it holds."""
-    with Ledger.open(home / "newest") as book:
-        rows = [copy_into(state, book, shot(number)) for number, state in enumerate(State)]
-    with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
-        db.executescript(MIGRATIONS[0])
-        db.execute("PRAGMA user_version = 1")
-        db.execute("ATTACH ? AS newest", (str(home / "newest" / LEDGER_FILE),))
-        names = ", ".join(column[1] for column in db.execute("PRAGMA table_info(shots)"))
-        db.execute(f"INSERT INTO shots SELECT {names} FROM newest.shots")
-        db.commit()
-    return rows
-
-
-def version(home: Path) -> int:
-    with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
-        return db.execute("PRAGMA user_version").fetchone()[0]
-
-
-def test_a_ledger_of_version_1_is_brought_to_the_newest(home):
-    rows = as_version_1(home)
-    assert version(home) == 1
-    with Ledger.open(home) as book:
-        assert book.entries() == rows[::-1]
-        assert book.reserve(shot(0), Budget(FREE)) == rows[0]
-    assert version(home) == len(MIGRATIONS)
-    with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
-        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        made = db.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
-    with (
-        Ledger.open(home / "new"),
-        contextlib.closing(sqlite3.connect(home / "new" / LEDGER_FILE)) as db,
-    ):
-        assert db.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall() == made
-
-
-def test_eight_processes_bring_it_there_at_once(home):
-    rows = as_version_1(home)
-    script = "with Ledger.open(home) as book: print(len(book.entries()))"
-    assert all_at_once(8, script, home) == [str(len(rows))] * 8
-    assert version(home) == len(MIGRATIONS)
-
-
 def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(home, book):
     copy_into(State.SAVED, book)
     book.close()
     with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
-        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+        db.execute(f"PRAGMA user_version = {VERSION + 1}")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = (home / LEDGER_FILE).read_bytes()
     with pytest.raises(LedgerUnavailableError, match="newer version of this pack"):
@@ -612,7 +583,7 @@ def test_each_sees_at_once_what_another_wrote(home, book):
     with Ledger.open(home) as other:
         moved = other.mark_submitting(row, {"prompt": "waves"})
         assert book.get(row.id) == moved
-        assert other.mark_submitted(book.get(row.id), RECEIPT) == book.active(row.fingerprint)
+        assert other.mark_submitted(book.get(row.id), handle(row)) == book.active(row.fingerprint)
 
 
 def test_one_object_serves_many_threads(book):
@@ -663,7 +634,7 @@ async def test_a_commit_of_two_seconds_does_not_hold_up_other_tasks(home, monkey
 
     async with open_ledger(home) as book:
         row = await book.reserve(shot(), Budget())
-        monkeypatch.setattr(Database, "transaction", slowly(Database.transaction))
+        monkeypatch.setattr(SqliteDatabase, "transaction", slowly(SqliteDatabase.transaction))
         polling = asyncio.create_task(poll())
         began = time.monotonic()
         await book.mark_submitting(row, {})
@@ -677,7 +648,7 @@ async def test_a_commit_of_two_seconds_does_not_hold_up_other_tasks(home, monkey
 async def test_a_cancelled_write_is_waited_for_and_can_be_taken_back(home, monkeypatch):
     async with open_ledger(home) as book:
         row = await book.reserve(shot(), Budget())
-        monkeypatch.setattr(Database, "transaction", slowly(Database.transaction))
+        monkeypatch.setattr(SqliteDatabase, "transaction", slowly(SqliteDatabase.transaction))
         writing = asyncio.create_task(book.mark_submitting(row, {}))
         await asyncio.sleep(0.1)
         writing.cancel()

@@ -22,7 +22,7 @@ from vidu.errors import Charge
 from vidu.fal.client import Fal
 from vidu.generate import generate, resume
 from vidu.ledger import Budget, open_ledger
-from vidu.ledger.ledger import LEDGER_FILE
+from vidu.ledger.opening import LEDGER_FILE
 from vidu.library import get_by_request_id, load_or_resume, read_tags
 from vidu.models import RequestHandle, State
 from vidu.progress import Phase
@@ -73,7 +73,7 @@ async def test_a_free_look_for_a_clip_gone_everywhere_leaves_it_paid_for(fal, vi
 async def test_a_free_look_for_a_request_fal_has_forgotten_leaves_the_row(fal, vidu_home, clips):
     await interrupted(shot(), vidu_home, clips, Phase.DOWNLOADING, by_user=False, settings=BRIEF)
     with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
-        db.execute("UPDATE shots SET state = 'submitted', submitted_at = submitted_at - 9999")
+        db.execute("UPDATE entries SET state = 'submitted', submitted_at = submitted_at - 9999")
     fal.set_faults("status_expired,listing_without_payloads")
     with pytest.raises(errors.ClipGoneError, match="not known whether fal charged"):
         await looked_at(vidu_home, clips)
@@ -85,7 +85,7 @@ async def test_a_request_fal_has_forgotten_is_paid_for_anew_by_the_artists_word_
 ):
     await interrupted(shot(), vidu_home, clips, Phase.DOWNLOADING, by_user=False, settings=BRIEF)
     with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
-        db.execute("UPDATE shots SET state = 'submitted', submitted_at = submitted_at - 9999")
+        db.execute("UPDATE entries SET state = 'submitted', submitted_at = submitted_at - 9999")
     fal.set_faults("status_expired,listing_without_payloads")
     with pytest.raises(errors.ClipGoneError, match="vidu forget"):
         await run(shot(), vidu_home, clips)
@@ -100,12 +100,12 @@ async def test_a_row_is_not_answered_with_another_requests_clip(fal, vidu_home, 
     saved = await run(shot(), vidu_home, clips)
     own = shutil.copy(saved.path, clips / "own.mp4")
     with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
-        columns = [row[1] for row in db.execute("PRAGMA table_info(shots)")][1:]
+        columns = [row[1] for row in db.execute("PRAGMA table_info(entries)")][1:]
         names = ", ".join(columns)
         values = names.replace("state", "'failed'", 1)
-        db.execute(f"INSERT INTO shots ({names}) SELECT {values} FROM shots")
+        db.execute(f"INSERT INTO entries ({names}) SELECT {values} FROM entries")
         db.execute(
-            "UPDATE shots SET failure = 'paid for twice', request_id = 'other', path = ? "
+            "UPDATE entries SET failure = 'paid for twice', request_id = 'other', path = ? "
             "WHERE id = 2",
             (str(own),),
         )
@@ -220,7 +220,7 @@ async def test_a_listing_without_inputs_proves_nothing(fal, vidu_home, clips):
 async def test_a_receipt_is_written_down_as_soon_as_the_ledger_can_be(
     fal, vidu_home, clips, monkeypatch
 ):
-    monkeypatch.setattr("vidu.ledger.schema.LOCK_LIMIT_S", 0.2)
+    monkeypatch.setattr("vidu.ledger.sqlite.LOCK_LIMIT_S", 0.2)
     held_up = []
 
     class Busy(Fal):
@@ -330,7 +330,7 @@ async def test_a_request_that_another_account_does_not_know_is_not_gone(open_fal
     await interrupted(shot(), vidu_home, clips, Phase.GENERATING, **options)
     other = open_fal()
     with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
-        db.execute("UPDATE shots SET submitted_at = submitted_at - 9999")
+        db.execute("UPDATE entries SET submitted_at = submitted_at - 9999")
     with pytest.raises(errors.ClipGoneError, match=r"made with another.*Set the key"):
         await run(shot(), vidu_home, clips, settings=BRIEF)
     assert (jobs_of(other, shot()), row(vidu_home).state) == ([], State.SUBMITTED)

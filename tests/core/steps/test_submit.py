@@ -19,7 +19,7 @@ from vidu.destination import Destination
 from vidu.fal.client import Fal
 from vidu.generate import generate
 from vidu.ledger import open_ledger
-from vidu.ledger.ledger import LEDGER_FILE
+from vidu.ledger.opening import LEDGER_FILE
 from vidu.models import State
 from vidu.progress import Phase
 from vidu.steps.send_gate import LONGEST_PAUSE_S, SendGate, SleptError
@@ -254,7 +254,7 @@ async def test_search_without_media_is_not_answered_with_an_older_twin(
     fal = open_fal(concurrency=9)
     twin = await run(text_shot(seed), tmp_path / "home", clips / "twin")
     with closing(sqlite3.connect(tmp_path / "home" / LEDGER_FILE)) as db, db:
-        db.execute("UPDATE shots SET fingerprint = 'another', state = 'failed'")
+        db.execute("UPDATE entries SET fingerprint = 'another', state = 'failed'")
     fal.set_faults("accepted_then_dropped:1")
     clip = await run(text_shot(seed), tmp_path / "home", clips / "own")
     assert clip.request_id != twin.request_id

@@ -1,0 +1,230 @@
+"""What is written to the ledger; every function here blocks, and is one transaction."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from ..errors import LedgerIncompleteError, LedgerUnavailableError
+from ..models import Entry, State
+from ..request import Request
+from .budget import Budget, start_of_day
+from .database import Database, Row
+from .queries import SHOWN, entry_of, find_active, incomplete_since, spent_since
+from .rows import MICRO, entry_columns, search_text
+
+PATIENCE_S = 30.0
+"""How long a change waits for the database once money may have moved."""
+
+IMPATIENCE_S = 5.0
+"""How long it waits before."""
+
+
+def reserve(db: Database, request: Request, budget: Budget, spent_by_run: Decimal) -> Entry:
+    """Add a RESERVED row for a shot, or return its active one; see `Ledger.reserve`."""
+    with db.transaction(timeout_s=IMPATIENCE_S):
+        active = find_active(db, request.fingerprint)
+        if active:
+            return active
+        _check_completeness(db)
+        now = db.now()
+        budget.check_run(request.price, spent_by_run)
+        budget.check_day(request.price, spent_since(db, start_of_day(now)))
+        return _insert(
+            db,
+            {
+                "fingerprint": request.fingerprint,
+                "endpoint": request.endpoint.id,
+                "state": State.RESERVED.value,
+                "prompt": request.prompt,
+                "search_text": search_text(request.prompt),
+                "seed": request.seed,
+                "options": json.dumps(dict(request.options)),
+                "likeness_key": request.likeness_key,
+                "price_micro_usd": int(request.price * MICRO),
+                "host": db.host,
+                "revision": 0,
+                "reserved_at": now,
+            },
+        )
+
+
+def update(
+    db: Database,
+    entry: Entry,
+    state: State,
+    expected: Sequence[State],
+    columns: Mapping[str, Any],
+    time_column: str | None = None,
+) -> Entry:
+    """Move a row on.
+
+    Args:
+        db: The database.
+        entry: The row as it was last seen.
+        state: The state it comes to.
+        expected: The states it may be in now.
+        columns: What else changes.
+        time_column: The column that takes the present time.
+
+    Raises:
+        LedgerUnavailableError: It cannot be written, or another process was faster.
+    """
+    changes: dict[str, Any] = {**columns, "state": state.value}
+    if time_column:
+        changes[time_column] = db.now()
+    if state is State.SUBMITTING:
+        moved = _apply(db, entry, expected, changes, IMPATIENCE_S)
+        db.record(_journaled(db, moved))
+        return moved
+    with db.holding(_change_of(entry, changes)):
+        return _apply(db, entry, expected, changes, PATIENCE_S)
+
+
+def delete(db: Database, entry_id: int) -> None:
+    """Leave a tombstone in a row's place: shown no more, its amount stays in the sums."""
+    with db.transaction(timeout_s=IMPATIENCE_S):
+        now = db.now()
+        rows = db.rows(f"SELECT * FROM entries WHERE id = ? AND {SHOWN}", entry_id)
+        if not rows:
+            return
+        row = rows[0]
+        changes = {"deleted_at": now, "revision": row["revision"] + 1}
+        if row["state"] == State.RESERVED.value:  # nothing was sent for it
+            changes |= {"state": State.FAILED.value, "billed": 0, "failed_at": now}
+        _set(db, entry_id, changes)
+        db.execute("DELETE FROM metadata WHERE entry_id = ?", entry_id)
+    db.record({**changes, **_identity_of(row)})
+
+
+def save_metadata(db: Database, entry_id: int, metadata: Mapping[str, str]) -> None:
+    """Write down the texts that a clip is to carry."""
+    packed = zlib.compress(json.dumps(dict(metadata)).encode())
+    with db.transaction(timeout_s=IMPATIENCE_S):
+        db.execute(
+            "INSERT INTO metadata VALUES (?, ?) "
+            "ON CONFLICT (entry_id) DO UPDATE SET packed = excluded.packed",
+            entry_id,
+            packed,
+        )
+
+
+def accept_loss(db: Database) -> None:
+    """Take the ledger for complete again, as the user has decided."""
+    with db.transaction(timeout_s=IMPATIENCE_S):
+        db.execute("DELETE FROM facts WHERE name = 'incomplete_since'")
+
+
+def bring_in(db: Database) -> None:
+    """Write down what waits on this machine's disk since the database was away."""
+    for file, change in db.waiting():
+        with db.transaction(timeout_s=IMPATIENCE_S):
+            found = db.rows(
+                "SELECT id, revision FROM entries WHERE fingerprint = ? AND reserved_at = ?",
+                change["fingerprint"],
+                change["reserved_at"],
+            )
+            if found and found[0]["revision"] < change["revision"]:
+                _set(db, found[0]["id"], {name: change[name] for name in change if name != "id"})
+        file.unlink(missing_ok=True)
+
+
+def _check_completeness(db: Database) -> None:
+    since = incomplete_since(db)
+    if since:
+        raise LedgerIncompleteError(
+            f"The ledger at {db.place} was damaged ({since}) and may have lost rows, so this shot "
+            "may have been paid for already.",
+            "Look for it at fal.ai/dashboard/requests. To go on without the lost rows, run "
+            f"{db.command('ledger', 'accept-loss')}.",
+        )
+
+
+def _apply(
+    db: Database,
+    entry: Entry,
+    expected: Sequence[State],
+    changes: Mapping[str, Any],
+    timeout_s: float,
+) -> Entry:
+    names = ", ".join(f"{name} = ?" for name in changes)
+    marks = ", ".join("?" for _ in expected)
+    with db.transaction(timeout_s=timeout_s):
+        rows = db.rows(
+            f"UPDATE entries SET {names}, revision = revision + 1 WHERE id = ? "
+            f"AND fingerprint = ? AND state IN ({marks}) AND {SHOWN} RETURNING *",
+            *changes.values(),
+            entry.id,
+            entry.fingerprint,
+            *(each.value for each in expected),
+        )
+        return entry_of(db, rows[0]) if rows else _restore(db, entry, changes)
+
+
+def _restore(db: Database, entry: Entry, changes: Mapping[str, Any]) -> Entry:
+    """Put a row back that is missing or behind: the file was replaced by an older one."""
+    rows = db.rows(
+        "SELECT * FROM entries WHERE fingerprint = ? AND reserved_at = ?",
+        entry.fingerprint,
+        entry.reserved_at,
+    )
+    newest = {**entry_columns(entry), **changes, "revision": entry.revision + 1}
+    if not rows:
+        return _insert(db, newest | _free_id(db, entry.id))
+    if rows[0]["revision"] < entry.revision:
+        _set(db, rows[0]["id"], newest)
+    elif not _is_done(rows[0], changes):
+        raise LedgerUnavailableError(
+            f"Another process changed row {entry.id} of the ledger at the same moment.",
+            "Run the same shot again.",
+        )
+    return entry_of(db, db.rows("SELECT * FROM entries WHERE id = ?", rows[0]["id"])[0])
+
+
+def _is_done(row: Row, changes: Mapping[str, Any]) -> bool:
+    """Return whether a change was made already, by a try whose answer was lost.
+
+    Never so for the paid POST: of two who want to make it, one may.
+    """
+    if changes["state"] == State.SUBMITTING.value:
+        return False
+    return all(row[name] == changes[name] for name in changes if not name.endswith("_at"))
+
+
+def _free_id(db: Database, entry_id: int) -> dict[str, int]:
+    taken = db.rows("SELECT 1 AS taken FROM entries WHERE id = ?", entry_id)
+    return {} if taken else {"id": entry_id}
+
+
+def _insert(db: Database, columns: Mapping[str, Any]) -> Entry:
+    names, marks = ", ".join(columns), ", ".join("?" for _ in columns)
+    statement = f"INSERT INTO entries ({names}) VALUES ({marks}) RETURNING *"
+    return entry_of(db, db.rows(statement, *columns.values())[0])
+
+
+def _set(db: Database, entry_id: int, columns: Mapping[str, Any]) -> None:
+    names = ", ".join(f"{name} = ?" for name in columns)
+    db.execute(f"UPDATE entries SET {names} WHERE id = ?", *columns.values(), entry_id)
+
+
+def _journaled(db: Database, entry: Entry) -> Row:
+    rows = db.rows("SELECT * FROM entries WHERE id = ?", entry.id)
+    return {name: value for name, value in rows[0].items() if value is not None}
+
+
+def _change_of(entry: Entry, changes: Mapping[str, Any]) -> Row:
+    # A cancelled `mark_submitting` may have moved a RESERVED row once more than is known here.
+    steps = 2 if entry.state is State.RESERVED else 1
+    identity = {
+        "id": entry.id,
+        "fingerprint": entry.fingerprint,
+        "reserved_at": entry.reserved_at,
+    }
+    return {**identity, **changes, "revision": entry.revision + steps}
+
+
+def _identity_of(row: Row) -> Row:
+    return {name: row[name] for name in ("id", "fingerprint", "reserved_at")}

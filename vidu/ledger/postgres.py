@@ -1,0 +1,292 @@
+"""The ledger in a PostgreSQL database that several machines share."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..command_line import command_line
+from ..errors import InvalidSettingError, LedgerUnavailableError
+from .database import DatabaseUnreachableError, Row
+from .postgres_lock import PostgresLocks
+from .schema import VERSION, create_statements
+from .spool import Spool
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.Connection[dict[str, Any]]
+
+log = logging.getLogger(__name__)
+
+SCHEMA = "vidu"
+WRITERS = 0x76696475
+"""The advisory lock that every writing transaction holds: one budget is checked at a time."""
+
+CONNECT_LIMIT_S = 5.0
+TRY_AGAIN_AFTER_S = 0.3
+SESSION = f"""
+SET search_path = {SCHEMA};
+SET statement_timeout = '20s';
+SET lock_timeout = '15s';
+SET idle_in_transaction_session_timeout = '30s';
+SET tcp_keepalives_idle = 15;
+SET tcp_keepalives_interval = 5;
+SET tcp_keepalives_count = 3
+"""
+"""The keepalives let the server notice within half a minute that a machine has died."""
+
+KEEPALIVES = {
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+
+class PostgresDatabase:
+    """One connection for statements and one for locks; see `Database`.
+
+    Args:
+        url: `postgresql://user@host/database`, or another connection string of libpq's.
+        spool: The folder where fal's answers wait while the server is away.
+        host: This machine's name.
+
+    Raises:
+        LedgerUnavailableError: The server cannot be reached, or is not one that can be used.
+        InvalidSettingError: The driver is not installed, or the address cannot be read.
+    """
+
+    def __init__(self, url: str, spool: Path, host: str) -> None:
+        self.place = describe(url)
+        self.host = host
+        self._url = url
+        self._spool = Spool(spool)
+        self._db: Connection | None = None
+        self._clock = 0.0
+        self._locks = PostgresLocks(self._connect, self.place)
+        self.create_tables()
+
+    def close(self) -> None:
+        """Close both connections, and with the second let go of all locks."""
+        self._locks.close()
+        if self._db:
+            self._db.close()
+
+    def now(self) -> float:
+        """Return the server's time at the last transaction plus what has passed since."""
+        return self._clock + time.monotonic()
+
+    def rows(self, query: str, *values: object) -> list[Row]:
+        """Return the rows of a query; see `Database`."""
+        if self._is_in_transaction():
+            return self._run(query, values).fetchall()
+        with self.transaction(timeout_s=CONNECT_LIMIT_S, write=False):
+            return self._run(query, values).fetchall()
+
+    def execute(self, statement: str, *values: object) -> int:
+        """Run a statement inside a transaction; see `Database`."""
+        return self._run(statement, values).rowcount
+
+    @contextlib.contextmanager
+    def transaction(
+        self, *, timeout_s: float = CONNECT_LIMIT_S, write: bool = True
+    ) -> Iterator[None]:
+        """Hold off every other writer; see `Database`."""
+        self._begin(timeout_s, write)
+        try:
+            yield
+            self._run("COMMIT")
+        except BaseException:
+            with contextlib.suppress(LedgerUnavailableError):
+                self._run("ROLLBACK")
+            raise
+
+    @contextlib.contextmanager
+    def holding(self, change: Row) -> Iterator[None]:
+        """Keep a change on this machine's disk until the server has it; see `Database`."""
+        try:
+            held = self._spool.write(change)
+        except OSError as error:
+            log.warning("The ledger's spool cannot be written: %s", error)
+            held = None
+        yield
+        if held:
+            held.unlink(missing_ok=True)
+
+    def record(self, change: Row) -> None:
+        """Do nothing: the server keeps its own log, on a disk of its own."""
+
+    def waiting(self) -> Sequence[tuple[Path, Row]]:
+        """Return the changes that the server has not taken yet; see `Database`."""
+        return self._spool.waiting()
+
+    def command(self, *arguments: object) -> str:
+        """Return a shell command of this pack's; VIDU_LEDGER leads it to this server."""
+        return command_line(*arguments)
+
+    def lock_shot(
+        self, fingerprint: str, on_waiting: Callable[[str], None]
+    ) -> AbstractAsyncContextManager[None]:
+        """Hold the lock of a shot; see `Database`."""
+        return self._locks.hold(fingerprint, on_waiting)
+
+    def check_lock(self, fingerprint: str) -> None:
+        """Raise unless the lock of a shot is still held; see `Database`."""
+        self._locks.check(fingerprint)
+
+    def create_tables(self) -> None:
+        """Make the schema and its tables unless they are there.
+
+        Raises:
+            LedgerUnavailableError: The role may not, or a newer version of this pack made them.
+        """
+        with self.transaction():
+            if self.rows("SELECT to_regclass('facts') AS there")[0]["there"] is None:
+                self._run(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+                id_type = "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY"
+                for statement in create_statements(id_type):
+                    self._run(statement)
+                self._run("INSERT INTO facts VALUES ('version', ?)", (str(VERSION),))
+            version = self.rows("SELECT value FROM facts WHERE name = 'version'")[0]["value"]
+        if int(version) > VERSION:
+            raise LedgerUnavailableError(
+                f"The ledger at {self.place} was made by a newer version of this pack.",
+                "Update this machine's Vidu on fal, then run again.",
+            )
+
+    def _is_in_transaction(self) -> bool:
+        return bool(self._db and not self._db.closed and self._db.info.transaction_status)
+
+    def _run(self, statement: str, values: tuple[object, ...] = ()) -> psycopg.Cursor[Any]:
+        import psycopg
+
+        try:
+            if self._db is None:
+                raise psycopg.OperationalError("the connection is closed")
+            return self._db.execute(statement.replace("?", "%s"), values or None)
+        except psycopg.Error as error:
+            raise to_ledger_error(self.place, error) from error
+
+    def _begin(self, timeout_s: float, write: bool) -> None:
+        give_up_at = time.monotonic() + timeout_s
+        lock = f"pg_advisory_xact_lock({WRITERS})" if write else "1"
+        while True:
+            try:
+                if self._db is None or self._db.closed:
+                    self._db = self._connect()
+                self._run("BEGIN")
+                # The time is read after the lock is had, for it may be waited for.
+                query = f"SELECT {lock}, extract(epoch FROM clock_timestamp())::float8 AS now"
+                now = self._run(query).fetchone()
+                self._clock = now["now"] - time.monotonic() if now else self._clock
+                return
+            except DatabaseUnreachableError:
+                if self._db:
+                    self._db.close()
+                if time.monotonic() > give_up_at:
+                    raise
+            except LedgerUnavailableError:
+                if self._db:
+                    self._db.close()
+                raise
+            time.sleep(TRY_AGAIN_AFTER_S)
+
+    def _connect(self) -> Connection:
+        psycopg = import_driver()
+        from psycopg.rows import dict_row
+
+        try:
+            db: Connection = psycopg.connect(
+                self._url,
+                autocommit=True,
+                row_factory=dict_row,
+                application_name=f"vidu {self.host}"[:63],
+                connect_timeout=int(CONNECT_LIMIT_S),
+                prepare_threshold=None,
+                **KEEPALIVES,
+            )
+        except psycopg.Error as error:
+            raise to_ledger_error(self.place, error) from error
+        try:
+            backend = db.execute("SELECT pg_backend_pid() AS pid").fetchone()
+            if backend is None or backend["pid"] != db.info.backend_pid:
+                raise LedgerUnavailableError(
+                    f"The ledger at {self.place} is behind a connection pooler, through which the "
+                    "locks that keep two machines from paying for one shot do not work.",
+                    "Give VIDU_LEDGER the address of the PostgreSQL server itself.",
+                )
+            db.execute(SESSION)
+        except psycopg.Error as error:
+            db.close()
+            raise to_ledger_error(self.place, error) from error
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+def import_driver() -> Any:
+    """Return psycopg.
+
+    Raises:
+        InvalidSettingError: It is not installed.
+    """
+    try:
+        import psycopg
+    except ImportError as error:
+        raise InvalidSettingError(
+            f"VIDU_LEDGER names a PostgreSQL server, and the driver for it cannot be imported "
+            f"({error}).",
+            f'Install it: "{sys.executable}" -m pip install "psycopg[binary]>=3.1"',
+        ) from error
+    return psycopg
+
+
+def describe(url: str) -> str:
+    """Return where a connection string leads, without its password.
+
+    Raises:
+        InvalidSettingError: It cannot be read, or the driver is not installed.
+    """
+    psycopg = import_driver()
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error as error:  # its words may quote the password
+        raise InvalidSettingError(
+            "VIDU_LEDGER is no address of a PostgreSQL server.",
+            "Write postgresql://user@host/database; the password goes into PGPASSWORD or .pgpass.",
+        ) from error
+    if "service" in parts:
+        return f"PostgreSQL (service {parts['service']})"
+    user = f"{parts['user']}@" if "user" in parts else ""
+    port = f":{parts['port']}" if "port" in parts else ""
+    return f"postgresql://{user}{parts.get('host', '')}{port}/{parts.get('dbname', '')}"
+
+
+def to_ledger_error(place: str, error: psycopg.Error) -> LedgerUnavailableError:
+    """Return what went wrong at the server as an error of this pack's."""
+    import psycopg
+
+    words = str(error).strip().replace("\n", " ") or type(error).__name__
+    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+        return DatabaseUnreachableError(
+            f"The ledger of paid clips at {place} cannot be reached ({words}).",
+            "Check that the PostgreSQL server runs and this machine may use it, then run again.",
+        )
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return LedgerUnavailableError(
+            f"The ledger at {place} cannot be used: the role lacks a right ({words}).",
+            f"Let its owner run: CREATE SCHEMA {SCHEMA} AUTHORIZATION <role>;",
+        )
+    return LedgerUnavailableError(
+        f"The ledger of paid clips at {place} cannot be used ({words}).", "Run again."
+    )

@@ -1,0 +1,175 @@
+"""What is read from the ledger; every function here blocks."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ..errors import LedgerUnavailableError
+from ..models import Entry, State
+from .database import Database, Row
+from .rows import MICRO, UnreadableEntry, read_entry, read_row, search_text
+
+SHOWN = "deleted_at IS NULL"
+ACTIVE = f"state <> 'failed' AND {SHOWN}"
+OWED = f"state IN ('submitting', 'submitted', 'cancelled', 'finished') AND {SHOWN}"
+"""Conditions, word for word those of the indexes, or SQLite does not use them."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for; what is left empty finds all.
+
+    Args:
+        text: What the prompt or the file's path contains, whatever the case, or the whole request
+            id or seed.
+        states: The states.
+        endpoints: The endpoints.
+        text_endpoints: Endpoints that `text` finds as well, by the names they are shown with.
+        host: The machine that made it.
+    """
+
+    text: str = ""
+    states: Sequence[State] = ()
+    endpoints: Sequence[str] = ()
+    text_endpoints: Sequence[str] = ()
+    host: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A stretch of what was found, newest first, and how many rows were found in all."""
+
+    entries: list[Entry | UnreadableEntry]
+    total: int
+
+
+def select(db: Database, condition: str, *values: object) -> list[Entry]:
+    """Return the rows that meet a condition and are not deleted.
+
+    Raises:
+        LedgerUnavailableError: One of them cannot be read: what was paid for it is not known.
+    """
+    rows = db.rows(f"SELECT * FROM entries WHERE {SHOWN} AND {condition}", *values)
+    return [entry_of(db, row) for row in rows]
+
+
+def entry_of(db: Database, row: Row) -> Entry:
+    """Return the entry of a row.
+
+    Raises:
+        LedgerUnavailableError: It cannot be read.
+    """
+    try:
+        return read_entry(row)
+    except ValueError as error:
+        raise LedgerUnavailableError(
+            f"Row {row['id']} of the ledger at {db.place} cannot be read ({error}).",
+            "If fal.ai/dashboard/requests does not show its clip, delete the row in the library; "
+            "then run again.",
+        ) from error
+
+
+def find_active(db: Database, fingerprint: str) -> Entry | None:
+    """Return the one row of a shot that has not FAILED, if there is one."""
+    rows = db.rows(f"SELECT * FROM entries WHERE fingerprint = ? AND {ACTIVE}", fingerprint)
+    return entry_of(db, rows[0]) if rows else None
+
+
+def find_by_name(db: Database, name: str) -> list[Entry | UnreadableEntry]:
+    """Return rows whose id or request id is `name`, or whose fingerprint begins with it."""
+    conditions, values = ["request_id = ?"], [name]
+    if name.isdecimal() and len(name) < 16:
+        conditions.append("id = CAST(? AS BIGINT)")
+        values.append(name)
+    if len(name) >= 8:
+        conditions.append(f"substr(fingerprint, 1, {len(name)}) = ?")
+        values.append(name)
+    query = f"SELECT * FROM entries WHERE {SHOWN} AND ({' OR '.join(conditions)}) ORDER BY id"
+    return [read_row(row) for row in db.rows(query, *values)]
+
+
+def has_request(db: Database, request_id: str) -> bool:
+    """Return whether any row, a deleted one included, is of this request."""
+    return bool(db.rows("SELECT 1 AS found FROM entries WHERE request_id = ?", request_id))
+
+
+def spent_since(db: Database, moment: float) -> Decimal:
+    """Return US dollars spent or reserved by rows reserved since `moment`, deleted ones included.
+
+    A failed row counts unless it is known that fal did not bill it.
+    """
+    query = (
+        "SELECT CAST(coalesce(sum(price_micro_usd), 0) AS BIGINT) AS micro FROM entries "
+        "WHERE reserved_at >= ? AND (state <> 'failed' OR billed IS NULL OR billed <> 0)"
+    )
+    return Decimal(db.rows(query, moment)[0]["micro"]) / MICRO
+
+
+def search(db: Database, wanted: Search, offset: int, limit: int | None) -> Page:
+    """Return a page of rows; see `Ledger.search`."""
+    conditions, values = [SHOWN], list[object]()
+
+    def require(condition: str, *given: object) -> None:
+        conditions.append(condition)
+        values.extend(given)
+
+    if wanted.states:
+        states = [state.value for state in wanted.states]
+        require(f"state IN ({_marks(states)})", *states)
+    if wanted.endpoints:
+        require(f"endpoint IN ({_marks(wanted.endpoints)})", *wanted.endpoints)
+    if wanted.host:
+        require("host = ?", wanted.host)
+    if wanted.text:
+        pattern = f"%{_escaped(search_text(wanted.text))}%"
+        named = wanted.text_endpoints or ("",)
+        require(
+            "(search_text LIKE ? ESCAPE '!' OR lower(path) LIKE ? ESCAPE '!' OR request_id = ? "
+            f"OR CAST(seed AS TEXT) = ? OR endpoint IN ({_marks(named)}))",
+            *(pattern, pattern, wanted.text, wanted.text, *named),
+        )
+    where = " AND ".join(conditions)
+    total = db.rows(f"SELECT count(*) AS total FROM entries WHERE {where}", *values)[0]["total"]
+    stretch = f"LIMIT {limit} OFFSET {offset}" if limit is not None else ""
+    rows = db.rows(f"SELECT * FROM entries WHERE {where} ORDER BY id DESC {stretch}", *values)
+    return Page([read_row(row) for row in rows], int(total))
+
+
+def find_endpoints(db: Database) -> list[str]:
+    """Return the endpoints of what is shown, in alphabetical order."""
+    query = f"SELECT DISTINCT endpoint FROM entries WHERE {SHOWN} ORDER BY endpoint"
+    return [str(row["endpoint"]) for row in db.rows(query)]
+
+
+def find_hosts(db: Database) -> list[str]:
+    """Return the machines that made what is shown, in alphabetical order."""
+    query = f"SELECT DISTINCT host FROM entries WHERE {SHOWN} AND host <> '' ORDER BY host"
+    return [str(row["host"]) for row in db.rows(query)]
+
+
+def load_metadata(db: Database, entry_id: int) -> Mapping[str, str]:
+    """Return the texts that a clip is to carry; none when they cannot be read."""
+    rows = db.rows("SELECT packed FROM metadata WHERE entry_id = ?", entry_id)
+    try:
+        texts = json.loads(zlib.decompress(rows[0]["packed"])) if rows else {}
+    except (ValueError, zlib.error):
+        return {}
+    return {str(name): str(text) for name, text in texts.items()} if isinstance(texts, dict) else {}
+
+
+def incomplete_since(db: Database) -> str:
+    """Return when rows were lost that may have been paid for, or "" if none were."""
+    rows = db.rows("SELECT value FROM facts WHERE name = 'incomplete_since'")
+    return str(rows[0]["value"]) if rows else ""
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" for _ in values)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
