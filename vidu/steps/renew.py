@@ -11,6 +11,8 @@ RESERVED                                               PAY
 SUBMITTING  ABSENT       its longest life is over      PAY
 SUBMITTING  ABSENT       it may still be under way     WAIT
 SUBMITTING  ABSENT       asked with another key        ASK
+SUBMITTING  UNCLEAR      it may still be under way     WAIT
+SUBMITTING  UNCLEAR      its longest life is over      ASK
 SUBMITTING  UNREADABLE                                 ASK
 SUBMITTED   ABSENT                                     ASK
 SUBMITTED   UNREADABLE                                 ASK
@@ -27,7 +29,8 @@ SAVED       UNREADABLE                                 ASK
 FAILED      The row has ended for a reason that was told. Running the shot again is the user's word.
 RESERVED    The run died before it sent anything.
 SUBMITTING  The reply was lost. Only a whole, readable history of the same account that still lacks
-            the request after its longest life proves that it never arrived.
+            the request after its longest life proves that it never arrived. It may show the
+            request when that has ended, so that it is looked for again until then.
 SUBMITTED   fal accepted the request, so a clip that nobody has seen may exist and be paid for.
 CANCELLED   The user cancelled it. fal removes what was queued and forgets it.
 FINISHED    fal made the clip, and nobody has seen it.
@@ -47,7 +50,8 @@ class Evidence(Enum):
 
     ABSENT = "fal's whole history was read and lacks the request, or its clip"
     CANCELLED = "fal confirms that the request was cancelled"
-    UNREADABLE = "fal's history could not be read, or not all of it"
+    UNCLEAR = "fal's history has requests that cannot be told from this one"
+    UNREADABLE = "fal's history could not be read"
 
 
 class Decision(Enum):
@@ -77,6 +81,10 @@ def decide(
         return Decision.PAY
     if evidence in (None, Evidence.UNREADABLE) or not same_account:
         return Decision.ASK
+    if state is State.SUBMITTING and not lifetime_is_over:
+        return Decision.WAIT
+    if evidence is Evidence.UNCLEAR:
+        return Decision.ASK
     if state is State.SUBMITTING:
-        return Decision.PAY if lifetime_is_over else Decision.WAIT
+        return Decision.PAY
     return Decision.PAY if state is State.CANCELLED else Decision.ASK

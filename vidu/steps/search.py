@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ..errors import ServiceError, SubmissionUnknownError
+from ..errors import ServiceError, SubmissionUnknownError, UnreadableResponseError
 from ..models import Entry, RequestHandle
 from ..progress import Phase
 from ..stopwatch import Stopwatch
@@ -34,16 +34,19 @@ async def _search(context: Context, entry: Entry) -> Entry:
     while True:
         # Before fal is asked: only what it lacks after the longest life has never arrived.
         age_s = await _age_s(context, entry, watch)
-        handle = await _look(context, entry)
-        if handle:
+        found = await _look(context, entry)
+        if isinstance(found, RequestHandle):
             context.report(Phase.SEARCHING, "Found the request at fal: going on with it", 0.1)
-            return await context.ledger.mark_submitted(entry, handle)
+            return await context.ledger.mark_submitted(entry, found)
+        same_account = context.same_account(entry)
         decision = decide(
             entry.state,
-            Evidence.ABSENT,
-            same_account=context.same_account(entry),
+            Evidence.UNCLEAR if found else Evidence.ABSENT,
+            same_account=same_account,
             lifetime_is_over=age_s > max_lifetime_s,
         )
+        if decision is Decision.ASK and found and same_account:
+            raise _unreadable(context, entry, found) from found
         if decision is Decision.ASK:
             raise SubmissionUnknownError(
                 "The reply to the paid request was lost, it was made with another fal key, and "
@@ -72,7 +75,9 @@ async def _age_s(context: Context, entry: Entry, watch: Stopwatch) -> float:
     return now - entry.submitting_server_time
 
 
-async def _look(context: Context, entry: Entry) -> RequestHandle | None:
+async def _look(context: Context, entry: Entry) -> RequestHandle | UnreadableResponseError | None:
+    """Return the request; or why fal's history cannot tell; or None where it lacks the request."""
+
     async def is_known(request_id: str) -> bool:
         return await context.ledger.has_request(request_id)
 
@@ -83,13 +88,21 @@ async def _look(context: Context, entry: Entry) -> RequestHandle | None:
             entry.submitting_server_time,
             is_known=is_known,
         )
+    except UnreadableResponseError as problem:
+        if problem.retryable:
+            raise _unreadable(context, entry, problem) from problem
+        return problem
     except ServiceError as problem:
-        raise SubmissionUnknownError(
-            "The reply to the paid request was lost, and fal's history of requests cannot be "
-            f"read: {problem.message} The pack does not repeat the request.",
-            "Look at fal.ai/dashboard/requests and run the same shot again later. "
-            + context.regenerate_hint(entry),
-        ) from problem
+        raise _unreadable(context, entry, problem) from problem
+
+
+def _unreadable(context: Context, entry: Entry, problem: ServiceError) -> SubmissionUnknownError:
+    return SubmissionUnknownError(
+        "The reply to the paid request was lost, and fal's history of requests cannot be "
+        f"read: {problem.message} The pack does not repeat the request.",
+        "Look at fal.ai/dashboard/requests and run the same shot again later. "
+        + context.regenerate_hint(entry),
+    )
 
 
 def _search_words(elapsed_s: float, max_lifetime_s: float) -> str:

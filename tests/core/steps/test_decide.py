@@ -21,6 +21,8 @@ CASES = [
     (State.SUBMITTING, Evidence.ABSENT, OVER, Decision.PAY),
     (State.SUBMITTING, Evidence.ABSENT, {}, Decision.WAIT),
     (State.SUBMITTING, Evidence.ABSENT, {**OVER, **ANOTHER_KEY}, Decision.ASK),
+    (State.SUBMITTING, Evidence.UNCLEAR, {}, Decision.WAIT),
+    (State.SUBMITTING, Evidence.UNCLEAR, OVER, Decision.ASK),
     (State.SUBMITTING, Evidence.UNREADABLE, OVER, Decision.ASK),
     (State.SUBMITTED, Evidence.ABSENT, OVER, Decision.ASK),
     (State.SUBMITTED, Evidence.UNREADABLE, OVER, Decision.ASK),
@@ -42,7 +44,7 @@ def test_decide_each_case_of_the_table(state, evidence, facts, decision):
 
 def test_decide_table_of_the_docstring_has_these_cases():
     rows = re.findall(
-        r"^(no row|[A-Z]+) +(ABSENT|CANCELLED|UNREADABLE)? .* (PAY|WAIT|ASK)$",
+        r"^(no row|[A-Z]+) +(ABSENT|CANCELLED|UNCLEAR|UNREADABLE)? .* (PAY|WAIT|ASK)$",
         renew.__doc__,
         re.MULTILINE,
     )
@@ -56,6 +58,6 @@ def test_decide_table_of_the_docstring_has_these_cases():
 @pytest.mark.parametrize("state", [State.SUBMITTED, State.FINISHED, State.SAVED])
 def test_decide_request_that_fal_accepted_is_never_paid_again_unasked(state):
     for evidence, account, over in itertools.product(
-        (None, Evidence.ABSENT, Evidence.UNREADABLE), (True, False), (True, False)
+        (None, Evidence.ABSENT, Evidence.UNCLEAR, Evidence.UNREADABLE), (True, False), (True, False)
     ):
         assert decide(state, evidence, same_account=account, lifetime_is_over=over) is Decision.ASK

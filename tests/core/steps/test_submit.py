@@ -261,6 +261,22 @@ async def test_search_without_media_is_not_answered_with_an_older_twin(
     assert len(fal.ledger()["jobs"]) == 2
 
 
+async def test_search_beside_a_request_that_cannot_be_told_apart_waits_for_its_own(
+    open_fal, vidu_home, clips
+):
+    """A twin from another program, without a seed, says nothing while ours still runs."""
+    fal = open_fal(concurrency=9, generation_seconds=0.5)
+    request = text_shot(0)
+    async with Fal(find_key(vidu_home).secret, SHORT) as other:
+        await other.submit(request.endpoint, request.arguments({}))
+    await until(lambda: fal.ledger()["jobs"][0]["billed"])
+    fal.set_faults("accepted_then_dropped:1,slow:1")
+    clip = await run(request, vidu_home, clips)
+    twin, own = sorted(fal.ledger()["jobs"], key=lambda job: job["sent_at"])
+    assert "seed" not in twin["input"]
+    assert clip.request_id == own["request_id"]
+
+
 # By fal's clock.
 
 
