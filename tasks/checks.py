@@ -23,6 +23,18 @@ names = [name for name in listed if name and not pathlib.Path(name).read_bytes()
 sys.exit("not ASCII: " + ", ".join(names) if names else 0)
 """
 
+CHECK_NODES = """
+import os, pathlib, subprocess, sys, tempfile
+root = pathlib.Path.cwd()
+with tempfile.TemporaryDirectory() as folder:  # the pack is a package only under another name
+    pathlib.Path(folder, "vidu_on_fal").symlink_to(root, target_is_directory=True)
+    fakes = str(root / "tests" / "support" / "comfyui")
+    environment = os.environ | {"MYPYPATH": os.pathsep.join([folder, fakes])}
+    command = [sys.executable, "-m", "mypy", "--strict", "--explicit-package-bases"]
+    command += ["-p", "vidu_on_fal.nodes"]
+    sys.exit(subprocess.run(command, cwd=folder, env=environment).returncode)
+"""
+
 
 def check_steps(python: Path) -> list[Step]:
     """Return the checks of the whole tree, with the tools of an interpreter."""
@@ -32,4 +44,9 @@ def check_steps(python: Path) -> list[Step]:
         for command in CHECKS
     ]
     ascii_only = (python, "-c", FIND_NON_ASCII)
-    return [*steps, Step("Python files are ASCII", ascii_only, variables)]
+    nodes = (python, "-c", CHECK_NODES)
+    return [
+        *steps,
+        Step("mypy over nodes", nodes, variables),
+        Step("Python files are ASCII", ascii_only, variables),
+    ]

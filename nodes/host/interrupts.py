@@ -44,7 +44,7 @@ async def _named(request: web.Request, press: re.Match[str]) -> list[str]:
         return [press["job_id"]]
     body = await _object(request)
     if press["interrupt"]:
-        prompt_ids = [body.get("prompt_id") or CURRENT_PROMPT]
+        prompt_ids: object = [body.get("prompt_id") or CURRENT_PROMPT]
     else:
         prompt_ids = body.get("job_ids")
     if not isinstance(prompt_ids, list):

@@ -81,8 +81,9 @@ class AccountRoutes:
     async def store_budget(self, request: web.Request) -> web.Response:
         """Set the daily budget in US dollars; 0 lifts it."""
         usd = (await read_json(request)).get("daily_usd")
-        is_number = isinstance(usd, int | float) and not isinstance(usd, bool)
-        if not is_number or not 0 <= usd <= MAX_BUDGET_USD:
+        if isinstance(usd, bool) or not isinstance(usd, int | float):
+            usd = -1
+        if not 0 <= usd <= MAX_BUDGET_USD:
             raise bad_request("The daily budget must be an amount from $0 to $1,000,000.")
         await self._threads.run(store_daily_budget, self._data_dir, Decimal(str(usd)))
         return json_response(await self._state())

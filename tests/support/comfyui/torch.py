@@ -21,6 +21,9 @@ class Tensor(np.ndarray[Any, Any]):
     def to(self, dtype: Any = None, device: str = "cpu") -> Tensor:
         return self.astype(dtype or self.dtype).view(Tensor)
 
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(key)
+
     def numpy(self) -> np.ndarray[Any, Any]:
         return np.asarray(self)
 
