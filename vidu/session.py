@@ -12,6 +12,7 @@ from .ledger import Ledger, open_ledger
 from .preflight import check_packages
 from .provider import Provider
 from .settings import Settings
+from .synced_folder import warn_of_synced_folder
 
 
 @asynccontextmanager
@@ -38,6 +39,7 @@ async def open_session(
         async with open_ledger(None) as ledger:
             yield Draft(), ledger
         return
+    warn_of_synced_folder(data_dir)
     from .fal.client import Fal  # brings fal-client and httpx, which nobody waits for at start-up
 
     async with Fal(find_key(data_dir).secret, settings) as fal, open_ledger(data_dir) as ledger:

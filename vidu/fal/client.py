@@ -271,9 +271,7 @@ class Fal:
 
     async def download(self, output: Output, part: Path, on_progress: ProgressCallback) -> bool:
         """Download the output to the file `part`; see `download.download`."""
-        return await download(
-            self._cdn, output.url, part, output.size, self._settings, on_progress
-        )
+        return await download(self._cdn, output.url, part, output.size, self._settings, on_progress)
 
     async def server_time(self) -> float | None:
         """Return fal's own time in seconds since 1970, or None when fal does not tell it.
