@@ -14,7 +14,7 @@ import httpx
 
 from ..errors import ResponseTooLargeError, UnreadableResponseError
 from ..models import Output
-from .matching import Match, compare
+from .matching import Match, compare, has_upload
 from .request_handles import REQUEST_ID
 from .responses import error_from_response
 from .results import error_from_listing, parse_output
@@ -22,6 +22,12 @@ from .results import error_from_listing, parse_output
 URL = "https://api.fal.ai/v1/models/requests/by-endpoint"
 CLOCK_MARGIN_S = 3600.0
 """fal's servers agree on the time much better than this."""
+
+DATE_RESOLUTION_S = 1.0
+"""A Date header has whole seconds."""
+
+CLOCKS_DISAGREE_S = 60.0
+"""More than lies between two of fal's clocks, in seconds."""
 
 LONGEST_LOOK_BACK_S = 30 * 86_400.0
 """Where fal's time of the request is not known; fal keeps payloads for 30 days."""
@@ -66,7 +72,7 @@ class RequestHistory:
         likely: list[str] = []
         unclear = 0
         async for item in self._items({"endpoint_id": endpoint_id, **self._start(since)}):
-            match = compare(item, arguments)
+            match = _in_time(compare(item, arguments), item, arguments, since)
             request_id = _request_id(item)
             if match is Match.DIFFERENT or (request_id and await is_known(request_id)):
                 continue
@@ -142,6 +148,32 @@ class RequestHistory:
         raise UnreadableResponseError(
             "fal's listing of requests is too long to be read.", retryable=False
         )
+
+
+def _in_time(
+    match: Match, item: Mapping[str, Any], arguments: Mapping[str, Any], since: float | None
+) -> Match:
+    """Return the match, doubted where the item was sent before the request was made.
+
+    Without an upload nothing is unique but the seed, which the user may have fixed: a twin from
+    another machine may have the same words. An upload decides by itself.
+    """
+    sent_at = _time_of(item.get("sent_at"))
+    if match is not Match.SAME or since is None or sent_at is None or has_upload(arguments):
+        return match
+    if sent_at < since - CLOCKS_DISAGREE_S:
+        return Match.DIFFERENT
+    return Match.UNCLEAR if sent_at < since - DATE_RESOLUTION_S else match
+
+
+def _time_of(value: object) -> float | None:
+    """Return an ISO time in seconds since 1970, or None when it is not one."""
+    try:
+        # Python 3.10 does not read the Z.
+        moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp()
 
 
 def _parse_page(response: httpx.Response) -> dict[str, Any]:

@@ -55,6 +55,11 @@ def compare(item: Mapping[str, Any], arguments: Mapping[str, Any]) -> Match:
     return Match.SAME
 
 
+def has_upload(arguments: Mapping[str, Any]) -> bool:
+    """Return whether the body of a POST names an upload, which is unique."""
+    return any(_urls(value) for value in arguments.values())
+
+
 def _with_upload(matches: Mapping[str, Match], plain: Mapping[str, Any]) -> Match:
     if all(match is Match.SAME for match in matches.values()):
         return Match.SAME

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from typing import Any
 
 import httpx
@@ -352,6 +353,34 @@ async def test_find_one_item_of_megabytes_raises():
     with pytest.raises(ResponseTooLargeError):
         await listing.find()
     assert [query["limit"] for query in listing.queries] == ["100", "10", "1"]
+
+
+def iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat()
+
+
+@pytest.mark.parametrize("sent_at", [iso(NOW), iso(NOW + 600), iso(NOW - 0.9), None, "soon", 7])
+async def test_find_text_request_sent_then_is_the_lost_one(sent_at):
+    assert await Listing(page(item(TEXT, sent_at=sent_at))).find(TEXT) == "r-1"
+
+
+async def test_find_twin_that_was_sent_before_is_not_the_lost_one():
+    twin = item(TEXT, "r-twin", sent_at=iso(NOW - 61).replace("+00:00", "Z"))
+    assert await Listing(page(twin)).find(TEXT) is None
+    assert await Listing(page(twin, item(TEXT, sent_at=iso(NOW + 1)))).find(TEXT) == "r-1"
+
+
+async def test_find_twin_that_was_sent_just_before_is_unclear():
+    twin = item(TEXT, "r-twin", sent_at=iso(NOW - 5))
+    with pytest.raises(UnreadableResponseError):
+        await Listing(page(twin)).find(TEXT)
+    assert await Listing(page(twin, item(TEXT, sent_at=iso(NOW + 1)))).find(TEXT) == "r-1"
+
+
+async def test_find_upload_is_the_lost_one_whatever_its_time():
+    assert await Listing(page(item(IMAGE, sent_at=iso(NOW - 900)))).find(IMAGE) == "r-1"
+    twin = item(TEXT, sent_at=iso(NOW - 900))
+    assert await Listing(page(twin)).find(TEXT, since=None) == "r-1"
 
 
 # -- output --------------------------------------------------------------------------------------
