@@ -71,7 +71,7 @@ class ClipRoutes:
         """List clips, newest first: ?text=&state=&model=&offset=&limit=."""
         query = request.query
         state = query.get("state", "all")
-        if state not in STATE_FILTERS or len(request.query_string) > 4 * MAX_TEXT_LENGTH:
+        if state not in STATE_FILTERS or len(query.get("text", "")) > MAX_TEXT_LENGTH:
             raise bad_request("The library has no such filter.")
         page = await search_entries(
             self._data_dir,

@@ -115,6 +115,7 @@ def test_while_decoding(comfy, shot):
         prompt[node] = {"class_type": "EmptyImage", "inputs": {**size, "color": color}}
     both = {"image1": ["red", 0], "image2": ["blue", 0]}
     prompt["both"] = {"class_type": "ImageBatch", "inputs": both}
+    prompt["shown"] = {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}}
     prompt_id = comfy.queue(prompt)
     comfy.wait_for("progress_text", "Decoding")
     comfy.interrupt()

@@ -20,7 +20,7 @@ def object_info(comfy) -> dict:
 
 def test_the_node_is_there(object_info):
     node = object_info["FalViduImageToVideo"]
-    assert node["display_name"] == "Vidu Image to Video"
+    assert node["display_name"] == "Vidu Image to Video (fal)"
     assert node["category"] == "video/Vidu"
     assert node["python_module"] == "custom_nodes.vidu-on-fal"
 

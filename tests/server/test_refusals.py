@@ -57,18 +57,22 @@ def test_a_strange_aspect_is_refused_before_it_is_uploaded(comfy, fal, shot, wid
 def test_a_prefix_that_leads_out_is_refused_before_it_is_paid(comfy, fal, shot, prefix):
     told = failure(comfy.run(shot(filename_prefix=prefix)))
     assert told["exception_type"] == "vidu.InvalidSettingError"
-    assert "Use a prefix such as video/Vidu." in told["exception_message"]
+    assert "such as video/Vidu." in told["exception_message"]
     assert fal.ledger()["requests"] == []
     assert not list(comfy.base.glob("outside*"))
 
 
 def test_a_batch_wired_in_by_mistake_is_refused_with_its_sum(comfy, fal, shot):
-    prompt = shot()
-    frames = {"width": 64, "height": 64, "batch_size": 81, "color": 0}
-    prompt["1"] = {"class_type": "EmptyImage", "inputs": frames}
+    """Pictures that are the same are one shot, so that these are two."""
+    prompt = shot(image=["both", 0], max_cost=0.3)
+    for node, color in (("one", 0), ("other", 255)):
+        size = {"width": 64, "height": 64, "batch_size": 40, "color": color}
+        prompt[node] = {"class_type": "EmptyImage", "inputs": size}
+    both = {"image1": ["one", 0], "image2": ["other", 0]}
+    prompt["both"] = {"class_type": "ImageBatch", "inputs": both}
     told = failure(comfy.run(prompt))
     assert told["exception_type"] == "vidu.CostLimitError"
-    assert "$16.20 for 81 shots" in told["exception_message"]
+    assert "$0.40" in told["exception_message"]
     assert fal.ledger()["requests"] == []
 
 

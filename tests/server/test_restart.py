@@ -44,6 +44,7 @@ def fal() -> Iterator:
 def shot(**asked) -> dict:
     size = {"width": 96, "height": 64, "batch_size": 1, "color": 255}
     inputs = {"image": ["1", 0], "prompt": "The tide.", "seed": 1, "model": "Vidu"}
+    inputs |= {"model.movement_amplitude": "auto"}
     inputs |= {"mode": "live", "filename_prefix": "video/Vidu", "max_cost": 5.0}
     return {
         "1": {"class_type": "EmptyImage", "inputs": size},

@@ -12,7 +12,7 @@ def storyboard():
     """A prompt: an image, a shot list, and the clips of it."""
 
     def build(shots: str, *, images: int = 1, **asked) -> dict:
-        shots_inputs = {"shots": shots, "base_seed": 1, "image": ["1", 0]}
+        shots_inputs = {"shots": shots, "base_seed": 1, "duration": 4, "image": ["1", 0]}
         if not images:
             del shots_inputs["image"]
         return {
@@ -166,7 +166,7 @@ def test_a_bad_shot_of_a_list_is_named_and_none_is_paid(comfy, fal, storyboard):
 def test_lists_that_do_not_fit_together_are_refused(comfy, fal, storyboard):
     before = fal.ledger()
     prompt = storyboard("J one.\nJ two.\nJ three.")
-    other = {"shots": "K one.\nK two.", "base_seed": 1}
+    other = {"shots": "K one.\nK two.", "base_seed": 1, "duration": 4}
     prompt["4"] = {"class_type": "FalViduShots", "inputs": other}
     prompt["3"]["inputs"]["seed"] = ["4", 2]
     assert "seed holds 2 values for 3 shots." in error_of(comfy.run(prompt))
