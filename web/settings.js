@@ -170,6 +170,13 @@ export function moneyLine(t) {
   const month = createElement("b");
   const budget = budgetField(t, (state) => show(state));
   const problem = createElement("p", { class: "vidu-problem", role: "alert" });
+  const loss = createElement(
+    "p",
+    { class: "vidu-problem", role: "alert", hidden: true },
+    t("ledgerIncomplete"),
+    " ",
+    createElement("button", { type: "button", class: "vidu-quick", onclick: acceptLoss }, t("acceptLoss")),
+  );
   const amount = ({ usd, open_usd: open }) => money(usd) + (open ? ` + ${money(open)}?` : "");
 
   function show(state) {
@@ -177,7 +184,12 @@ export function moneyLine(t) {
     month.textContent = amount(state.month);
     today.parentElement.title = month.parentElement.title = t("spentHint");
     budget.show(state);
+    loss.hidden = !state.ledger_is_incomplete;
     problem.textContent = "";
+  }
+  async function acceptLoss() {
+    if (!(await confirm(t("acceptLoss"), t("acceptLossHint")))) return;
+    request("accept-loss", { method: "POST" }).then(show, (error) => (problem.textContent = error.message));
   }
   const refresh = () => request("state").then(show, (error) => (problem.textContent = error.message));
 
@@ -189,6 +201,7 @@ export function moneyLine(t) {
     cell(t("month"), month),
     cell(t("budgetShort"), createElement("span", { class: "vidu-budget" }, "$", budget.input)),
     budget.problem,
+    loss,
     problem,
   );
   refresh();

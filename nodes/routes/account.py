@@ -41,6 +41,7 @@ class AccountRoutes:
         table.delete("/vidu/key")(api_handler(self.remove_key))
         table.post("/vidu/key/check")(api_handler(self.check_key))
         table.post("/vidu/budget")(api_handler(self.store_budget))
+        table.post("/vidu/accept-loss")(api_handler(self.accept_loss))
 
     async def get_state(self, _: web.Request) -> web.Response:
         """Return whether there is a key and from where, what is spent, and the budget."""
@@ -88,6 +89,13 @@ class AccountRoutes:
         await self._threads.run(store_daily_budget, self._data_dir, Decimal(str(usd)))
         return json_response(await self._state())
 
+    async def accept_loss(self, request: web.Request) -> web.Response:
+        """Take a ledger that lost rows for complete again: the user has looked for them."""
+        await read_json(request)
+        async with open_ledger(self._data_dir) as ledger:
+            await ledger.accept_loss()
+        return json_response(await self._state())
+
     async def _check(self, secret: Secret) -> None:
         from ...vidu.fal.client import Fal  # not before it is needed: importing it takes time
 
@@ -99,6 +107,7 @@ class AccountRoutes:
         async with open_ledger(self._data_dir) as ledger:
             today, month = await ledger.spent_today(), await ledger.spent_this_month()
             unfinished, now = await ledger.unfinished(), ledger.now()
+            incomplete = await ledger.is_incomplete()
         settings = await self._threads.run(Settings.load, self._data_dir)
         key = await self._threads.run(self._key_state)
         return {
@@ -106,6 +115,7 @@ class AccountRoutes:
             "today": _spent(today, unfinished, start_of_day(now)),
             "month": _spent(month, unfinished, start_of_month(now)),
             "daily_budget_usd": float(settings.daily_budget_usd),
+            "ledger_is_incomplete": incomplete,
             "budget_is_fixed": bool(os.environ.get("VIDU_DAILY_BUDGET_USD", "").strip()),
         }
 

@@ -39,6 +39,7 @@ def entry_to_json(entry: Entry, *, is_running: bool, has_workflow: bool) -> dict
         "model": endpoint_title(entry.endpoint),
         "options": [str(value) for value in entry.options.values()],
         "cost": cost_to_json(entry),
+        "machine": entry.host,
         "created_at": _finite(entry.reserved_at),
         "failure": entry.failure,
         "actions": _actions(entry, is_running=is_running, exists=exists, workflow=has_workflow),

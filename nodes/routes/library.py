@@ -68,7 +68,7 @@ class ClipRoutes:
         table.get(f"{CLIP}/rerun")(api_handler(self.get_rerun))
 
     async def list_clips(self, request: web.Request) -> web.Response:
-        """List clips, newest first: ?text=&state=&model=&offset=&limit=."""
+        """List clips, newest first: ?text=&state=&model=&machine=&offset=&limit=."""
         query = request.query
         state = query.get("state", "all")
         if state not in STATE_FILTERS or len(query.get("text", "")) > MAX_TEXT_LENGTH:
@@ -78,13 +78,20 @@ class ClipRoutes:
             text=query.get("text", "").strip(),
             state=state,
             model=query.get("model", ""),
+            host=query.get("machine", ""),
             offset=whole_number(query.get("offset", "0"), 10**9),
             limit=whole_number(query.get("limit", "60"), MAX_PAGE),
         )
         running = self._running()
         cards = await self._threads.run(lambda: [_card(entry, running) for entry in page.entries])
         models = await known_models(self._data_dir)
-        return json_response({"total": page.total, "clips": cards, "models": models})
+        async with open_ledger(self._data_dir) as ledger:
+            machines = await ledger.hosts()
+        for card in cards:
+            if len(machines) < 2:
+                card.pop("machine", None)
+        answer = {"total": page.total, "clips": cards, "models": models, "machines": machines}
+        return json_response(answer)
 
     async def forget(self, request: web.Request) -> web.Response:
         """Remove a row from the library; its file stays, and its amount stays in the sums."""

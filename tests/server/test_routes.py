@@ -44,6 +44,7 @@ WRITES = (
     ("POST", "key/check"),
     ("POST", "budget"),
     ("POST", "prices"),
+    ("POST", "accept-loss"),
     ("POST", "clips/1/collect"),
     ("DELETE", "clips/1"),
 )

@@ -1,0 +1,131 @@
+"""The routes over a fake ComfyUI: who may ask, and that the host never waits for them."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+READS = ("state", "jobs", "texts", "outcome", "clips", "clips/1/workflow", "clips/1/rerun")
+VIDU = {
+    "class_type": "FalViduImageToVideo",
+    "inputs": {"image": ["1", 0], "model": "Vidu", "mode": "live", "prompt": "A wave.", "seed": 1},
+}
+LOAD = {"class_type": "LoadImage", "inputs": {"image": "lighthouse.png"}}
+
+
+@pytest.fixture
+def data_dir(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("VIDU_HOME", str(tmp_path))
+    return tmp_path / "__fal_vidu"
+
+
+@pytest.fixture
+async def client(data_dir, server) -> TestClient:
+    """Asks the routes as the editor does."""
+    app = web.Application()
+    app.add_routes(server.routes)
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+async def test_routes_run_no_sql_in_the_event_loop(client, monkeypatch):
+    """A statement behind another process's lock would hold up the whole host."""
+    loop_thread = threading.get_ident()
+    threads = []
+    connect = sqlite3.connect
+
+    def recorded(*args, **kwargs):
+        threads.append(threading.get_ident())
+        return connect(*args, **kwargs)
+
+    monkeypatch.setattr(sqlite3, "connect", recorded)
+    for path in READS:
+        await client.get(f"/vidu/{path}")
+    await client.post("/vidu/prices", json={"prompt": {"1": LOAD, "2": VIDU}})
+    assert threads
+    assert loop_thread not in threads
+
+
+async def test_incomplete_ledger_is_told_until_the_loss_is_accepted(client, data_dir):
+    assert (await (await client.get("/vidu/state")).json())["ledger_is_incomplete"] is False
+    answer = await client.post("/vidu/accept-loss", json={})
+    assert (await answer.json())["ledger_is_incomplete"] is False
+
+
+async def test_prices_of_a_graph(client):
+    shots = {"class_type": "FalViduShots", "inputs": {"shots": "A.\nB.\nC.\nD.", "base_seed": 1}}
+    listed = {**VIDU, "inputs": {**VIDU["inputs"], "prompt": ["3", 1]}}
+    draft = {**VIDU, "inputs": {**VIDU["inputs"], "mode": "draft"}}
+    prompt = {"1": LOAD, "2": VIDU, "3": shots, "4": listed, "5:6": draft}
+    answer = await client.post("/vidu/prices", json={"prompt": prompt})
+    assert await answer.json() == {
+        "prices": {
+            "2": {"kind": "exact", "usd": 0.2, "count": 1},
+            "4": {"kind": "exact", "usd": 0.2, "count": 4},
+            "5:6": {"kind": "draft", "usd": 0.0, "count": None},
+        }
+    }
+
+
+@pytest.mark.parametrize("prompt", [None, [], "x", 7])
+async def test_prices_of_what_is_no_graph_are_refused(client, prompt):
+    assert (await client.post("/vidu/prices", json={"prompt": prompt})).status == 400
+
+
+async def test_texts_are_the_english_ones(client):
+    texts = await (await client.get("/vidu/texts")).json()
+    assert texts["today"] == "Today"
+
+
+async def test_outcome_of_an_unknown_prompt_is_empty(client):
+    answer = await client.get("/vidu/outcome", params={"prompt_id": "nobody"})
+    assert await answer.json() == {"nodes": {}}
+
+
+@pytest.mark.parametrize(
+    ("host", "is_known"),
+    [
+        ("127.0.0.1:8188", True),
+        ("[::1]:8188", True),
+        ("renderbox", True),
+        ("studio.local", True),
+        ("comfy.example.org", True),
+        ("COMFY.example.org:443", True),
+        ("evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("[::1", False),
+    ],
+)
+def test_known_host(pack, host, is_known):
+    environ = {"VIDU_ALLOWED_HOSTS": "other.example, comfy.example.org"}
+    assert pack.nodes.routes.same_site.is_known_host(host, environ) is is_known
+
+
+def test_polls_are_left_out_of_the_log(pack, caplog):
+    import logging
+
+    pack.nodes.host.poll_log.silence_polls()
+    pack.nodes.host.poll_log.silence_polls()
+    logger = logging.getLogger("httpx")
+    line = 'HTTP Request: %s %s "%s %d %s"'
+    base = "https://queue.fal.run/fal-ai/vidu/requests/some-id"
+    with caplog.at_level(logging.INFO, "httpx"):
+        logger.info(line, "GET", f"{base}/status?logs=false", "HTTP/1.1", 202, "Accepted")
+        logger.info(line, "GET", base, "HTTP/1.1", 200, "OK")
+        logger.info(line, "POST", "https://queue.fal.run/fal-ai/vidu", "HTTP/1.1", 200, "OK")
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize("text", ["*stars*", "<b onload=x>", "[[a|http://x]]", "_", "![i](u)", "`"])
+def test_foreign_text_is_entities(pack, text):
+    import html
+    import re
+
+    escaped = pack.nodes.host.progress.escape(text)
+    assert html.unescape(escaped) == text
+    assert not re.search(r"[<>*_\[\]!`|]", escaped)
