@@ -18,7 +18,7 @@ from .steps import Step, run_steps
 WITHOUT_COMFYUI = ("core", "pack")
 WITH_COMFYUI = ("host", "server", "browser")
 
-SHORT = ("tests/core/draft", "tests/core/media", "tests/core/test_generate.py")
+SHORT = ("tests/core/draft", "tests/core/media", "tests/core/test_python_api.py")
 """What depends on the Python and the libraries: drafts, decoding, saving, and a live shot."""
 
 # Most of a core test is waiting, and of one with a server; a browser fills two cores.

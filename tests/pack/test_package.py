@@ -106,6 +106,28 @@ def test_the_files_it_names_are_there(project):
         assert (ROOT / name).read_text(encoding="utf-8").strip()
 
 
+def documentation() -> list[Path]:
+    return [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+
+@pytest.mark.parametrize("page", documentation(), ids=lambda path: path.name)
+def test_documentation_links_lead_to_files(page):
+    targets = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    files = [target for target in targets if not target.startswith("http")]
+    assert [target for target in files if not (page.parent / target).exists()] == []
+
+
+def test_readme_is_for_artists_and_short():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 130
+
+
+def test_platforms_names_tests_and_files_that_exist():
+    table = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
+    named = re.findall(r"\b(?:tests|vidu)/[\w/]+\.py", table)
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 @pytest.mark.parametrize("name", ["install.py", "prestartup_script.py", "setup.py"])
 def test_nothing_runs_on_installation(name):
     assert not (ROOT / name).exists()
