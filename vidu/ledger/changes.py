@@ -13,6 +13,7 @@ from ..models import Entry, State
 from ..request import Request
 from .budget import Budget, start_of_day
 from .database import Database, Row
+from .likenesses import find_alike, keep
 from .queries import SHOWN, entry_of, find_active, incomplete_since, spent_since
 from .rows import MICRO, entry_columns, search_text
 
@@ -26,14 +27,14 @@ IMPATIENCE_S = 5.0
 def reserve(db: Database, request: Request, budget: Budget, spent_by_run: Decimal) -> Entry:
     """Add a RESERVED row for a shot, or return its active one; see `Ledger.reserve`."""
     with db.transaction(timeout_s=IMPATIENCE_S):
-        active = find_active(db, request.fingerprint)
+        active = find_active(db, request.fingerprint) or find_alike(db, request)
         if active:
             return active
         _check_completeness(db)
         now = db.now()
         budget.check_run(request.price, spent_by_run)
         budget.check_day(request.price, spent_since(db, start_of_day(now)))
-        return _insert(
+        entry = _insert(
             db,
             {
                 "fingerprint": request.fingerprint,
@@ -50,6 +51,8 @@ def reserve(db: Database, request: Request, budget: Budget, spent_by_run: Decima
                 "reserved_at": now,
             },
         )
+        keep(db, entry.id, request.likenesses)
+        return entry
 
 
 def update(

@@ -169,7 +169,8 @@ class Ledger:
             budget: What the day, and all that this object reserves, may cost.
 
         Returns:
-            The new row, or the active one that another process wrote first.
+            The new row, or the active one of this shot, or that of the same shot with the same
+            picture read by another decoder: then its fingerprint is another one.
 
         Raises:
             BudgetExceededError: The reservation would go over the budget.

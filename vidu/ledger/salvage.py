@@ -9,6 +9,7 @@ from typing import Any
 
 from ..models import State
 from .journal import History, latest
+from .likenesses import unpack
 from .pages import Record, read_records
 from .rows import read_entry
 
@@ -29,20 +30,23 @@ def salvage(damaged: Path, history: History, db: sqlite3.Connection) -> tuple[in
     """
     columns = [name for _, name, *_ in db.execute("PRAGMA table_info(entries)")]
     rows: dict[int, dict[str, Any]] = {}
-    metadata: dict[int, bytes] = {}
+    texts: dict[int, bytes] = {}
+    pictures: dict[int, bytes] = {}
     for record in read_records(damaged):
         row = _entry_row(record, columns)
         if row and row["revision"] >= rows.get(record.row_id, row)["revision"]:
             rows[record.row_id] = row
         elif len(record.values) == 2 and isinstance(record.values[1], bytes):
-            metadata[record.row_id] = record.values[1]
+            kept = pictures if unpack(record.values[1]) else texts
+            kept[record.row_id] = record.values[1]
     for row_id in sorted(rows):
         insert(db, rows[row_id])
     replay(history, db)
-    db.executemany(
-        "INSERT INTO metadata VALUES (?, ?) ON CONFLICT DO NOTHING",
-        [(row_id, packed) for row_id, packed in metadata.items() if row_id in rows],
-    )
+    for table, values in (("metadata", texts), ("likenesses", pictures)):
+        db.executemany(
+            f"INSERT INTO {table} VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [(row_id, packed) for row_id, packed in values.items() if row_id in rows],
+        )
     found = {row_id for (row_id,) in db.execute("SELECT id FROM entries")}
     return len(found), _may_miss_rows(damaged, found, history)
 

@@ -99,9 +99,11 @@ def is_same_picture(first: bytes, second: bytes) -> bool:
     a, b = (np.frombuffer(each, LAYOUT)[0] for each in (first, second))
     if (a["width"], a["height"]) != (b["width"], b["height"]):
         return False
+    luma = (a["luma"].astype(np.float64) - b["luma"]) / 128
+    if np.abs(luma).max() > LUMA_BOUND.widest:
+        return False  # another picture, which is seen without the rest of the work
     roughness = np.maximum(a["roughness"], b["roughness"]) / 32
     chroma = np.abs(a["chroma"].astype(np.float64) - b["chroma"]).max(axis=2) / 64
-    luma = (a["luma"].astype(np.float64) - b["luma"]) / 128
     fine = roughness.repeat(2, axis=0).repeat(2, axis=1)
     spots = _windows(luma - _surroundings(luma), 2).sum(axis=(2, 3))
     return (
