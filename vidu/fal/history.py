@@ -86,8 +86,8 @@ class RequestHistory:
             return likely[0]
         if likely or unclear:
             raise UnreadableResponseError(
-                f"It has {len(likely) + unclear} requests whose inputs cannot be read, and any "
-                "may be the lost one.",
+                f"It has {len(likely) + unclear} requests whose inputs cannot be read, or are the "
+                "same, and any may be the lost one.",
                 retryable=False,
             )
         return None

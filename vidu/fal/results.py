@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import Literal
 
 import httpx
 
@@ -118,11 +119,16 @@ def parse_output(body: object, units: float | None = None) -> Output | None:
         return None
     images = body.get("images")
     stills = [body.get("image"), *(images if isinstance(images, list) else [])]
-    for file in (body.get("video"), *stills):
-        url = file.get("url") if isinstance(file, dict) else None
-        if isinstance(file, dict) and isinstance(url, str) and url and url.isprintable():
-            return Output(url, _whole(file.get("file_size"), 1), units)
-    return None
+    return _output(body.get("video"), "video", units) or next(
+        (found for still in stills if (found := _output(still, "image", units))), None
+    )
+
+
+def _output(file: object, kind: Literal["video", "image"], units: float | None) -> Output | None:
+    url = file.get("url") if isinstance(file, dict) else None
+    if not isinstance(file, dict) or not isinstance(url, str) or not url or not url.isprintable():
+        return None
+    return Output(url, _whole(file.get("file_size"), 1), units, kind)
 
 
 def billable_units(response: httpx.Response) -> float | None:

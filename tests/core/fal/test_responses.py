@@ -474,6 +474,26 @@ def test_an_output_is_read_with_what_fal_bills():
     )
 
 
+@pytest.mark.parametrize(
+    ("body", "output"),
+    [
+        ({"image": {"url": "https://x/1.png"}}, Output("https://x/1.png", kind="image")),
+        ({"images": [{"url": "https://x/1.png"}]}, Output("https://x/1.png", kind="image")),
+        ({"images": [None, {"url": "u"}, {"url": "v"}]}, Output("u", kind="image")),
+        ({"image": {"url": "u", "file_size": 9}}, Output("u", 9, kind="image")),
+        ({"video": {"url": "u"}, "cover_image": {"url": "c"}, "seed": 7}, Output("u")),
+        ({"video": {"url": "u"}, "image": {"url": "i"}}, Output("u")),
+    ],
+)
+def test_parse_output_is_a_clip_or_a_still(body, output):
+    assert parse_output(body) == output
+
+
+@pytest.mark.parametrize("images", [None, [], {}, "u", [None], [{"url": 7}]])
+def test_parse_output_without_a_still_is_none(images):
+    assert parse_output({"images": images, "image": images}) is None
+
+
 @pytest.mark.parametrize("size", [None, 0, -1, True, "1234", 12.5, {}, 2**63])
 def test_a_size_that_is_none_is_not_believed(size):
     assert parse_output({"video": {"url": "u", "file_size": size}}) == Output("u")
