@@ -4,6 +4,7 @@ A history is a list of steps, such as
 ["fal accepted_then_dropped:1", "kill before:mark_submitted", "cancel searching 0.3", "run & run"]:
 
 shot ENDPOINT         the shot is one of this endpoint; first of all, else image-to-video
+seed N                the shot has this seed; 0 lets Vidu choose
 fal FAULTS            from here on fal fails so
 fal well              from here on it does not fail
 fal_clock S           from here on fal's clock is S seconds ahead of the true time

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-PENDING = {"prores", "webm"}
+PENDING: frozenset[str] = frozenset()

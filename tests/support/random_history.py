@@ -26,6 +26,7 @@ from .pending_faults import PENDING
 from .shots import STEPS
 
 LONGEST = 4
+DAY_S = 86_400
 PHASES = [phase.value for phase in Phase if phase not in (Phase.DECODING, Phase.DONE)]
 
 
@@ -47,17 +48,13 @@ GROUPS = [sorted(set(group) - PENDING) for group in FAULT_GROUPS]
 """A group is drawn first and a fault from it then, so that a small group counts as much."""
 
 
-ENDPOINT_NAMES = sorted(
-    name.removeprefix(f"{APP}/")
-    for name, endpoint in ENDPOINTS.items()
-    if endpoint.output == "video" and endpoint.media
-)
+ENDPOINT_NAMES = sorted(name.removeprefix(f"{APP}/") for name in ENDPOINTS)
 
 
 def draw_history(rng: random.Random) -> list[str]:
     """Draw an endpoint and one to four steps; see history.py for what they mean."""
     steps = [_draw_step(rng) for _ in range(rng.randint(1, LONGEST))]
-    return [f"shot {rng.choice(ENDPOINT_NAMES)}", *steps]
+    return [f"shot {rng.choice(ENDPOINT_NAMES)}", f"seed {rng.randint(0, 1)}", *steps]
 
 
 def _draw_step(rng: random.Random) -> str:
@@ -83,10 +80,12 @@ RUN_KINDS: list[Callable[[random.Random], str]] = [
     lambda rng: f"kill {rng.choice(['before', 'after'])}:{rng.choice(STEPS)}",
     lambda rng: f"kill {rng.choice([1.0, 1.5, 2.0, 3.0])}",
 ]
+CLOCK_JUMPS = [0, 2, 3600, -3600, 2 * DAY_S, -3 * DAY_S]
 STEP_KINDS: list[Callable[[random.Random], str]] = [
     _draw_run,
     lambda rng: f"{_draw_run(rng)} & {_draw_run(rng)}",
-    lambda rng: rng.choice(["remove", "damage", "retitle"]),
+    lambda rng: rng.choice(["remove", "damage", "retitle", "replace", "hide", "show"]),
+    lambda rng: f"{rng.choice(['clock', 'fal_clock'])} {rng.choice(CLOCK_JUMPS)}",
     lambda rng: f"fal {_draw_fault(rng)}:{rng.randint(1, 2)}",
     lambda rng: f"fal {_draw_fault(rng)}:1,{_draw_fault(rng)}:1",
 ]

@@ -74,6 +74,9 @@ class Scenario:
             case ["shot", endpoint]:
                 self.spec.endpoint_id = f"fal-ai/vidu/{endpoint}"
                 self.first = self.spec.request()
+            case ["seed", number]:
+                self.spec.seed = int(number)
+                self.first = self.spec.request()
             case ["fal", faults]:
                 self.fal.set_faults("" if faults == "well" else faults)
             case ["fal_clock", seconds]:

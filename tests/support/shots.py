@@ -23,6 +23,7 @@ from vidu.destination import Destination
 from vidu.fal.client import Fal
 from vidu.generate import generate
 from vidu.ledger import open_ledger
+from vidu.media.probe import Probe
 from vidu.media.video import check
 from vidu.models import Clip, State
 from vidu.progress import Phase, Progress
@@ -134,9 +135,17 @@ async def interrupted(*shot_and_place: Any, **options: Any) -> None:
     assert task.cancelled(), f"it ended otherwise: {task}"
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Waits for something that only fal's own ledger can tell."""
-    while not condition():  # noqa: ASYNC110 (it happens in another thread)
+async def until(condition: Callable[[], object], *, limit_s: float = 60.0) -> None:
+    """Wait for something that only fal's own ledger can tell.
+
+    Raises:
+        TimeoutError: It did not come about within `limit_s`.
+    """
+    end = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > end:
+            where = f"{condition.__code__.co_filename}:{condition.__code__.co_firstlineno}"
+            raise TimeoutError(f"the condition at {where} is not met after {limit_s:g} s")
         await asyncio.sleep(0.02)
 
 
@@ -230,13 +239,20 @@ def packet_problems(fal: LocalFal, path: Path, job: dict[str, Any]) -> Iterator[
         if packets(path) != packets(served):
             yield "its packets are not fal's"
         ours, theirs = check(path), check(served)
-        # A remux may round the length to another time base.
-        if abs(ours.duration_s - theirs.duration_s) > 0.001 or ours != replace(
-            theirs, duration_s=ours.duration_s
-        ):
+        # Another container may round times to another base.
+        if rounded(ours) != rounded(theirs):
             yield f"it is not what fal made: {ours}, {theirs}"
     finally:
         served.unlink()
+
+
+def rounded(probe: Probe) -> Probe:
+    return replace(
+        probe,
+        fps=round(probe.fps),
+        duration_s=round(probe.duration_s, 1),
+        last_frame_ends_s=round(probe.last_frame_ends_s, 1),
+    )
 
 
 def pixels_sha256(path: Path) -> str:
