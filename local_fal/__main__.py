@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="local_fal",
         description="A faithful local fal: an unmodified fal-client reaches it with HTTPS_PROXY,"
-        " SSL_CERT_FILE and FAL_KEY alone. Without --exec they are printed as export lines.",
+        " SSL_CERT_FILE and FAL_KEY alone. Without --exec they are printed as lines for a shell.",
         epilog=f"faults:\n{_table()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -73,13 +73,18 @@ def _table() -> str:
 def _serve(fal: LocalFal) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     for name, value in fal.environment.items():
-        print(f"export {name}={shlex.quote(value)}", flush=True)
+        print(_assignment(name, value, windows=os.name == "nt"), flush=True)
     print(f"# the ledger: {fal.url}/__ledger; Ctrl-C ends it", flush=True)
     try:
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
         return 0
+
+
+def _assignment(name: str, value: str, *, windows: bool) -> str:
+    """Return the line that sets a variable in a shell, or at the prompt of Windows."""
+    return f"set {name}={value}" if windows else f"export {name}={shlex.quote(value)}"
 
 
 def _execute(fal: LocalFal, command: list[str]) -> int:
