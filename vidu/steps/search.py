@@ -13,6 +13,8 @@ from .context import Context
 from .renew import Decision, Evidence, decide
 
 SEARCH_EVERY_S = 5.0
+DATE_RESOLUTION_S = 1.0
+"""fal tells its time in whole seconds."""
 
 
 async def search(context: Context, entry: Entry) -> Entry:
@@ -72,7 +74,7 @@ async def _age_s(context: Context, entry: Entry, watch: Stopwatch) -> float:
     now = await context.provider.server_time()
     if now is None or entry.submitting_server_time is None:
         return watch.elapsed_s()
-    return now - entry.submitting_server_time
+    return now - entry.submitting_server_time - DATE_RESOLUTION_S
 
 
 async def _look(context: Context, entry: Entry) -> RequestHandle | UnreadableResponseError | None:

@@ -102,11 +102,11 @@ async def test_a_row_is_not_answered_with_another_requests_clip(fal, vidu_home, 
     with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
         columns = [row[1] for row in db.execute("PRAGMA table_info(entries)")][1:]
         names = ", ".join(columns)
-        values = names.replace("state", "'failed'", 1)
+        changed = {"state": "'failed'", "request_id": "'other'"}
+        values = ", ".join(changed.get(column, column) for column in columns)
         db.execute(f"INSERT INTO entries ({names}) SELECT {values} FROM entries")
         db.execute(
-            "UPDATE entries SET failure = 'paid for twice', request_id = 'other', path = ? "
-            "WHERE id = 2",
+            "UPDATE entries SET failure = 'paid for twice', path = ? WHERE id = 2",
             (str(own),),
         )
     destination = Destination(clips, "clip")
@@ -224,12 +224,14 @@ async def test_a_receipt_is_written_down_as_soon_as_the_ledger_can_be(
     held_up = []
 
     class Busy(Fal):
-        async def submit(self, endpoint, arguments):
-            handle = await super().submit(endpoint, arguments)
-            db = sqlite3.connect(vidu_home / LEDGER_FILE, isolation_level=None)
+        async def submit(self, endpoint, arguments, **options):
+            handle = await super().submit(endpoint, arguments, **options)
+            db = sqlite3.connect(
+                vidu_home / LEDGER_FILE, isolation_level=None, check_same_thread=False
+            )
             db.execute("BEGIN IMMEDIATE")
             held_up.append(db)
-            asyncio.get_running_loop().call_later(0.5, db.close)
+            threading.Timer(0.5, db.close).start()
             return handle
 
     async with (
@@ -245,8 +247,8 @@ async def test_a_receipt_is_written_down_as_soon_as_the_ledger_can_be(
 
 async def test_a_second_cancel_leaves_no_reply_to_nobody(fal, vidu_home, clips):
     class Late(Fal):
-        async def submit(self, endpoint, arguments):
-            handle = await super().submit(endpoint, arguments)
+        async def submit(self, endpoint, arguments, **options):
+            handle = await super().submit(endpoint, arguments, **options)
             await asyncio.sleep(0.2)
             return handle
 
