@@ -28,9 +28,9 @@ def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
     """
     from platformdirs import user_data_path  # not before it is needed: importing it takes time
 
-    data_dir = Path(environ.get("VIDU_HOME") or user_data_path("vidu-on-fal", appauthor=False))
     try:
-        return data_dir.expanduser()
+        named = environ.get("VIDU_HOME") or user_data_path("vidu-on-fal", appauthor=False)
+        return Path(named).expanduser()
     except RuntimeError as error:
         raise InvalidSettingError(
             "This user has no home folder, so there is no place for the ledger.",

@@ -156,6 +156,7 @@ def start(swift_fal, vidu_home) -> Iterator[Callable[..., subprocess.Popen[str]]
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
+            errors="backslashreplace",
         )
         started.append(process)
         return process
