@@ -26,6 +26,19 @@ def command_line(*arguments: object) -> str:
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
+def pip_command(name: str, minimum: str) -> str:
+    """Return the shell command that installs a package into the running Python.
+
+    Args:
+        name: What pip calls the package.
+        minimum: The oldest version that will do.
+    """
+    options = ["-s"] if sys.flags.no_user_site else []  # as portable ComfyUI starts it
+    words = [sys.executable, *options, "-m", "pip", "install", "-U"]
+    command = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return f'{command} "{name}>={minimum}"'
+
+
 def _program() -> tuple[str, ...]:
     if not _is_installed():
         return sys.executable, str(PACKAGE)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import importlib
 import re
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 
+from .command_line import pip_command
 from .errors import DependencyError
 
 
@@ -59,15 +57,6 @@ def check_packages(packages: Iterable[Package] = PACKAGES, *, draft: bool = Fals
             _check(package)
 
 
-def pip_command(package: Package) -> str:
-    """Return the shell command that installs the package into the running Python."""
-    options = ["-s"] if sys.flags.no_user_site else []  # as portable ComfyUI starts it
-    command = [sys.executable, *options, "-m", "pip", "install", "-U"]
-    wanted = f'"{package.name}>={package.minimum}"'
-    quoted = subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
-    return f"{quoted} {wanted}"
-
-
 def _check(package: Package) -> None:
     try:
         module = importlib.import_module(package.module)
@@ -102,6 +91,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _problem(package: Package, message: str) -> DependencyError:
+    command = pip_command(package.name, package.minimum)
     return DependencyError(
-        f"{message}.", f"Install it with: {pip_command(package)}\nThen restart and run again."
+        f"{message}.", f"Install it with: {command}\nThen restart and run again."
     )

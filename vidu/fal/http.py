@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 from fal_client.client import INGRESS_ERROR_CODES, RETRY_CODES, AsyncBackupDomainTransport
 
+from ..command_line import pip_command
 from ..credentials import Secret
 from ..errors import (
     CertificateError,
@@ -116,7 +117,7 @@ class ProxyTransport(httpx.AsyncBaseTransport):
             except ImportError as error:
                 raise InvalidProxyError(
                     "The proxy is a SOCKS one, for which the package socksio is missing.",
-                    "Install it with this Python: python -m pip install socksio",
+                    f"Install it with: {pip_command('socksio', '1.0')}\nThen restart.",
                 ) from error
         return self._transports[proxy]
 

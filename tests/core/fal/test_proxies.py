@@ -125,7 +125,7 @@ async def test_client_with_unusable_proxy_is_refused_before_anything_is_sent(
 async def test_client_without_socksio_says_how_to_install_it(monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy:1080")
     monkeypatch.setitem(__import__("sys").modules, "socksio", None)
-    with pytest.raises(InvalidProxyError, match="pip install socksio"):
+    with pytest.raises(InvalidProxyError, match=r"pip install -U .socksio>=1\.0"):
         Fal(Secret(KEY))
 
 
