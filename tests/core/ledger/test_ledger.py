@@ -36,6 +36,10 @@ ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 60  # for what must come, however slow the machine; nothing here is measured
 FREE = Decimal(0)
 PRICE = Decimal("0.20")
+
+FILE_ONLY = pytest.mark.parametrize("home", ["sqlite"], indirect=True)
+"""For what only a file has: a clock given by hand, a version, a folder."""
+
 SLOW_COMMIT_S = 2.0
 
 OUTPUT = Output("https://x/1.mp4", 1234, 1.0, "video")
@@ -150,11 +154,6 @@ def all_at_once(count: int, script: str, home: Path) -> list[str]:
 
 
 @pytest.fixture
-def home(tmp_path) -> Path:
-    return tmp_path / "home"
-
-
-@pytest.fixture
 def book(home):
     with Ledger.open(home) as ledger:
         yield ledger
@@ -163,6 +162,7 @@ def book(home):
 # -- the way of a shot ---------------------------------------------------------------------------
 
 
+@FILE_ONLY
 def test_each_step_is_written_down_with_its_time(home):
     moments = iter(range(100, 900, 100))
     home.mkdir()
@@ -283,6 +283,7 @@ def test_a_shot_that_failed_is_intended_anew(book):
     assert book.entries() == [second, first]
 
 
+@FILE_ONLY
 def test_no_program_can_write_a_second_live_row(book, home):
     row = copy_into(State.SUBMITTED, book)
     with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
@@ -322,6 +323,7 @@ def test_only_one_of_many_threads_may_post(book):
         assert sum(pool.map(post, range(32))) == 1
 
 
+@FILE_ONLY
 def test_eight_processes_open_new_ledgers_and_write_one_row_each(home):
     script = """
 for number in range(8):
@@ -446,6 +448,7 @@ def test_the_budget_is_fresh_at_midnight(tmp_path):
         book.reserve(shot(1), Budget(PRICE))
 
 
+@FILE_ONLY
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system has no tzset")
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kathmandu", "UTC"])
 def test_a_day_is_the_same_in_every_time_zone(home, monkeypatch, zone):
@@ -506,6 +509,7 @@ def test_a_few_digits_of_a_fingerprint_are_not_enough(book, length):
     assert book.get_by_prefix(row.fingerprint[:length]) == []
 
 
+@FILE_ONLY
 def test_the_command_to_forget_a_row_names_it_and_its_home(book, home):
     row = copy_into(State.SUBMITTING, book)
     command = book.delete_command(row)
@@ -552,6 +556,7 @@ async def test_what_fails_inside_a_turn_is_not_the_ledgers_fault(book, error):
     assert raised.value is error
 
 
+@FILE_ONLY
 async def test_a_turn_that_can_not_be_written_is_the_ledgers_fault(book, home):
     (home / "locks").write_text("no folder")
     with pytest.raises(LedgerUnavailableError, match="cannot be used"):
@@ -562,6 +567,7 @@ async def test_a_turn_that_can_not_be_written_is_the_ledgers_fault(book, home):
 # -- versions ------------------------------------------------------------------------------------
 
 
+@FILE_ONLY
 def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(home, book):
     copy_into(State.SAVED, book)
     book.close()
@@ -623,6 +629,7 @@ def test_the_folder_is_made_with_the_ledger(tmp_path):
 # -- off the event loop --------------------------------------------------------------------------
 
 
+@FILE_ONLY
 async def test_a_commit_of_two_seconds_does_not_hold_up_other_tasks(home, monkeypatch):
     """One slow disk must not stall the polls of sibling shots."""
     ticks = []
@@ -645,6 +652,7 @@ async def test_a_commit_of_two_seconds_does_not_hold_up_other_tasks(home, monkey
     assert max(gaps) < SLOW_COMMIT_S / 2
 
 
+@FILE_ONLY
 async def test_a_cancelled_write_is_waited_for_and_can_be_taken_back(home, monkeypatch):
     async with open_ledger(home) as book:
         row = await book.reserve(shot(), Budget())

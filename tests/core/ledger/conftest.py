@@ -1,0 +1,31 @@
+"""The ledger's suite runs on both databases, SQLite and a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from postgres_server import PostgresServer, running_postgres
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def shared_ledger(postgres, monkeypatch) -> PostgresServer:
+    """An empty server, to which VIDU_LEDGER leads this process and its children."""
+    postgres.clear()
+    monkeypatch.setenv("VIDU_LEDGER", postgres.url)
+    return postgres
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def home(request, tmp_path) -> Path:
+    """The folder of a ledger that does not exist yet, in a file or on a server."""
+    if request.param == "postgres":
+        request.getfixturevalue("shared_ledger")
+    return tmp_path / "home"
