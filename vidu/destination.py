@@ -49,13 +49,17 @@ class Destination:
         folder: The folder; it is made when the first file is saved.
         stem: The name without number and suffix. Characters that cannot stand in a file name
             become `_`, and what is longer than 200 bytes is cut.
+        root: The folder that moves as a whole, and that each machine may have elsewhere: ComfyUI's
+            output folder. `folder` is in it; None is `folder` itself.
     """
 
     folder: Path
     stem: str
+    root: Path
 
-    def __init__(self, folder: Path | str, stem: str) -> None:
+    def __init__(self, folder: Path | str, stem: str, root: Path | None = None) -> None:
         object.__setattr__(self, "folder", Path(folder).absolute())
+        object.__setattr__(self, "root", root.absolute() if root else self.folder)
         object.__setattr__(self, "stem", clean_name(stem) or "clip")
 
     @classmethod
@@ -84,7 +88,7 @@ class Destination:
         names = [
             clean_folder_name(name, windows=windows) for name in folders if name not in ("", ".")
         ]
-        return cls(root.joinpath(*names), clean_name(stem, windows=windows))
+        return cls(root.joinpath(*names), clean_name(stem, windows=windows), root)
 
     def for_size(self, width: int, height: int) -> Destination:
         """Return the destination of a clip of this size, in pixels."""
@@ -92,7 +96,12 @@ class Destination:
         def fill(text: str) -> str:
             return text.replace("%width%", str(width)).replace("%height%", str(height))
 
-        return replace(self, folder=Path(fill(str(self.folder))), stem=fill(self.stem))
+        folder, root = Path(fill(str(self.folder))), Path(fill(str(self.root)))
+        return replace(self, folder=folder, stem=fill(self.stem), root=root)
+
+    def relative_path(self, path: Path) -> str:
+        """Return where a file lies below the root, with `/` between folders; "" if elsewhere."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else ""
 
     def check(self) -> None:
         """Make the folder and write a file of such a name there, for real.

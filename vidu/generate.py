@@ -59,14 +59,13 @@ async def generate(
     Raises:
         ViduError: See the tree in `errors.py`.
     """
-    async with ledger.lock_shot(request.fingerprint, report_waiting(on_progress)) as lock:
+    async with ledger.lock_shot(request.fingerprint, report_waiting(on_progress)):
         context = Context(
             provider=provider,
             ledger=ledger,
             destination=destination,
             metadata=metadata or {},
             settings=settings,
-            lock=lock,
             request=request,
             on_progress=on_progress,
             cancelled_by_user=cancelled_by_user,
@@ -102,14 +101,13 @@ async def resume(
         GenerationError: There is no clip to collect.
         ViduError: See the tree in `errors.py`.
     """
-    async with ledger.lock_shot(entry.fingerprint, report_waiting(on_progress)) as lock:
+    async with ledger.lock_shot(entry.fingerprint, report_waiting(on_progress)):
         context = Context(
             provider=provider,
             ledger=ledger,
             destination=destination,
             metadata=await ledger.load_metadata(entry),
             settings=settings,
-            lock=lock,
             request=None,
             on_progress=on_progress,
             check=check,

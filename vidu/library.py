@@ -22,7 +22,7 @@ from .models import Clip, Entry, SavedFile, State
 from .progress import ProgressCallback
 from .session import open_session
 from .settings import Settings
-from .steps.verify import find_saved_file
+from .steps.verify import find_saved_file, has_moved_here
 
 STATE_FILTERS: Mapping[str, tuple[State, ...]] = MappingProxyType(
     {
@@ -145,7 +145,7 @@ async def load_or_resume(
         GenerationError: There is no clip to be had.
         ViduError: See the tree in `errors.py`.
     """
-    file = await asyncio.to_thread(find_saved_file, entry, destination.folder)
+    file = await asyncio.to_thread(find_saved_file, entry, destination)
     if file:
         await _note_file(entry, file, data_dir)
         return Clip.from_entry(replace(entry, file=file))
@@ -158,7 +158,9 @@ async def load_or_resume(
 
 async def _note_file(entry: Entry, file: SavedFile, data_dir: Path) -> None:
     """Move a row to SAVED whose file had been missing or has moved, and is found."""
-    if entry.state is State.FAILED or (entry.state is State.SAVED and entry.file == file):
+    if entry.state is State.FAILED:
+        return
+    if entry.state is State.SAVED and not has_moved_here(entry, file):
         return
     async with (
         open_ledger(data_dir) as ledger,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from ..destination import Destination
 from ..ledger import Ledger
@@ -15,13 +14,6 @@ from ..progress import Phase, Progress, ProgressCallback
 from ..provider import Provider
 from ..request import SEED_MAX, Request
 from ..settings import Settings
-
-
-class ShotLock(Protocol):
-    """The lock of a shot, which one run holds at a time."""
-
-    async def is_held(self) -> bool:
-        """Return whether it is still held."""
 
 
 def draw_seed() -> int:
@@ -51,7 +43,6 @@ class Context:
         destination: Where the clip is saved.
         metadata: Texts to carry inside the file.
         settings: Limits.
-        lock: The lock of the shot; None where nothing can take it away.
         request: The shot; None when only what was paid for is collected, and nothing may be paid.
         on_progress: Called with each moment of progress.
         cancelled_by_user: Asked when the task is cancelled; None means that nobody cancels at fal.
@@ -64,7 +55,6 @@ class Context:
     destination: Destination
     metadata: Mapping[str, str]
     settings: Settings
-    lock: ShotLock | None
     request: Request | None
     on_progress: ProgressCallback | None = None
     cancelled_by_user: Callable[[], bool] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,7 +42,7 @@ async def retrieve(context: Context, entry: Entry) -> Entry:
         SaveError: It could not be written; the row stays, and so does the downloaded file.
     """
     assert entry.output is not None
-    file = await asyncio.to_thread(find_saved_file, entry, context.destination.folder)
+    file = await asyncio.to_thread(find_saved_file, entry, context.destination)
     if file:
         return await context.ledger.mark_saved(entry, file)
     if entry.file:
@@ -95,8 +96,9 @@ def _missing_clip(context: Context, entry: Entry, gone: ClipGoneError) -> ClipGo
             f"{context.regenerate_hint(entry)}",
             charge=Charge.CHARGED,
         )
+    where = "" if entry.host in ("", socket.gethostname()) else f" of the machine {entry.host}"
     return ClipGoneError(
-        f"{what}, and its file {entry.file.path} is gone, changed or cannot be read.",
+        f"{what}, and its file {entry.file.path}{where} is gone, changed or cannot be read.",
         "Connect the drive or put the file back, and run the same shot again, free. "
         f"{context.regenerate_hint(entry)}",
         charge=Charge.CHARGED,
@@ -180,6 +182,7 @@ def _save(context: Context, part: Path, probe: Probe, write: Write) -> SavedFile
         frame_count=probe.frame_count,
         duration_s=probe.duration_s,
         content_sha256=content_sha256,
+        relative_path=destination.relative_path(path),
     )
 
 

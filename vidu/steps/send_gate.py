@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import LedgerUnavailableError
 from ..models import Entry
 from ..request import Request
 from .context import Context
@@ -74,12 +73,6 @@ class SendGate:
             account=self._context.provider.account,
             server_time=self._now_at_server(),
         )
-        lock = self._context.lock
-        if lock and not await lock.is_held():
-            raise LedgerUnavailableError(
-                "The lock of this shot was lost before the request was sent.",
-                "Run the same shot again; another machine may be making it.",
-            )
         self._check()
 
     def _check(self) -> None:

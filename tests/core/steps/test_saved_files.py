@@ -18,7 +18,7 @@ from vidu.library import load_or_resume
 from vidu.media.video import check
 from vidu.models import State
 
-from ...support.shots import run, shot
+from ...support.shots import run, shot, until
 
 
 def row(home):
@@ -138,10 +138,10 @@ async def test_generate_in_a_hot_folder_that_takes_clips_away_downloads_once(
     with ThreadPoolExecutor() as pool:
         taking = pool.submit(take_away)
         clip = await run(shot(), vidu_home, clips)
+        await until(lambda: not clip.path.exists())
         over.set()
         taking.result()
     assert clip.request_id
-    assert not clip.path.exists()
     assert check(tmp_path / clip.path.name).frame_count == 8
     assert fal.ledger()["counts"]["downloads"] == 1
 
@@ -174,3 +174,31 @@ async def test_generate_another_shots_clip_in_its_place_is_not_taken_for_it(fal,
     with pytest.raises(errors.ClipGoneError, match="gone, changed or cannot be read"):
         await run(shot(1), vidu_home, clips)
     assert (await run(shot(2), vidu_home, clips)).path == other.path
+
+
+async def test_generate_on_another_machine_finds_the_file_below_its_own_output_folder(
+    fal, vidu_home, tmp_path, monkeypatch
+):
+    first = await run(
+        shot(), vidu_home, tmp_path, destination=Destination.inside(tmp_path / "a", "video/Vidu")
+    )
+    (tmp_path / "a").rename(tmp_path / "b")  # the same share, mounted elsewhere
+    monkeypatch.setattr("socket.gethostname", lambda: "another-machine")
+    fal.set_faults("clip_gone")
+    mine = Destination.inside(tmp_path / "b", "elsewhere/Other")
+    again = await run(shot(), vidu_home, tmp_path, destination=mine)
+    assert again.path == tmp_path / "b" / "video" / first.path.name
+    assert (again.reused, again.cost_usd, row(vidu_home).file.path) == (True, 0, first.path)
+    (tmp_path / "b").rename(tmp_path / "not mounted")
+    with pytest.raises(errors.ClipGoneError, match="of the machine "):
+        await run(shot(), vidu_home, tmp_path, destination=mine)
+    assert fal.ledger()["counts"]["jobs"] == 1
+
+
+def test_relative_path_is_below_the_root_with_slashes(tmp_path):
+    destination = Destination.inside(tmp_path, "a/b/Vidu")
+    assert destination.relative_path(destination.folder / "Vidu_00001.mp4") == (
+        "a/b/Vidu_00001.mp4"
+    )
+    assert destination.relative_path(tmp_path.parent / "Vidu_00001.mp4") == ""
+    assert Destination(tmp_path, "x").relative_path(tmp_path / "x_00001.mp4") == "x_00001.mp4"

@@ -187,22 +187,13 @@ class Book:
         return entry
 
 
-class Lock:
-    def __init__(self, *, held: bool):
-        self.held = held
-
-    async def is_held(self) -> bool:
-        return self.held
-
-
-def gate(clocks, *, lock=None, server_time=None) -> SendGate:
+def gate(clocks, *, server_time=None) -> SendGate:
     class Provider:
         account = "mine"
 
     class Context:
         ledger, provider, settings = Book(), Provider(), SHORT
 
-    Context.lock = lock
     return SendGate(Context(), shot(), "the row", {}, server_time, clocks)
 
 
@@ -224,11 +215,19 @@ async def test_send_gate_writes_fals_time_of_the_very_moment():
     assert open_gate._context.ledger.written[0]["server_time"] == 7e8 + 5
 
 
-async def test_send_gate_without_the_lock_of_the_shot_lets_nothing_through():
-    lost = gate((lambda: 0.0, lambda: 0.0), lock=Lock(held=False))
-    with pytest.raises(errors.LedgerUnavailableError, match="lock of this shot was lost"):
-        await lost.pass_through()
-    await gate((lambda: 0.0, lambda: 0.0), lock=Lock(held=True)).pass_through()
+async def test_send_gate_without_the_lock_of_the_shot_lets_nothing_through(
+    fal, vidu_home, clips, monkeypatch
+):
+    """As on PostgreSQL, where a lost connection is a lost lock."""
+
+    async def lose_lock(*_given, **_facts):
+        raise errors.LedgerUnavailableError("The lock of this shot was lost.")
+
+    monkeypatch.setattr("vidu.ledger.Ledger.mark_submitting", lose_lock)
+    with pytest.raises(errors.LedgerUnavailableError, match=r"lost\. Nothing was charged"):
+        await run(shot(), vidu_home, clips)
+    assert fal.ledger()["counts"]["submits"] == {}
+    assert [(row.state, row.billed) for row in rows(vidu_home)] == [(State.FAILED, False)]
 
 
 # Requests without media.
