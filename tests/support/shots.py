@@ -55,6 +55,8 @@ STEPS = (
         "mark_finished",
         "mark_saved",
         "mark_failed",
+        "mark_unsent",
+        "has_request",
     ),
     *(
         "upload",
@@ -65,6 +67,7 @@ STEPS = (
         "find_lost_request",
         "find_output",
         "download",
+        "server_time",
     ),
 )
 """Each step of the ledger and each call of the provider: beside one a run may be killed."""

@@ -30,7 +30,9 @@ WORKERS = 8  # most of a cell is waiting
 LEADING_TO = {
     "find_lost_request": "fal accepted_then_502:1",
     "find_output": "fal result_expired:1",
+    "has_request": "fal accepted_then_502:1",
     "mark_failed": "fal content_policy_violation:1",
+    "mark_unsent": "fal submit_429:1",
 }
 # The user interrupts these; killed before it is cancelled the job goes on, killed after, not.
 CANCELLING = ("mark_cancelled", "cancel")
@@ -45,10 +47,6 @@ def history(step: str, when: str) -> list[str]:
 
 assert {*LEADING_TO, *CANCELLING} <= {*STEPS}
 CELLS = {f"{when} {step}": history(step, when) for step in STEPS for when in ("before", "after")}
-CELLS |= {
-    f"{when} mark_failed, not accepted": ["fal submit_429:1", f"kill {when}:mark_failed"]
-    for when in ("before", "after")
-}
 CELLS["again and again"] = [
     f"kill after:{step}"
     for step in ("reserve", "submit", "find_lost_request", "result", "download")
