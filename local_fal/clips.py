@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vidu.draft.client import clip_size, render_clip
+from vidu.draft.render import clip_size, render_clip
 
 from .containers import CHANGES, add_tone
 

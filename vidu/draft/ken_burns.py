@@ -12,6 +12,9 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 ZOOM = {"auto": 1.16, "small": 1.06, "medium": 1.16, "large": 1.36}
 """How far the camera has moved in at the end, by movement amplitude."""
 
+FADE_FROM = 0.6
+"""The place in the clip, 0..1, from which it fades into its last frame."""
+
 
 @dataclass(frozen=True)
 class Move:
@@ -56,7 +59,13 @@ class Move:
 
 
 def render_frames(
-    image: Image.Image, move: Move, size: tuple[int, int], count: int, watermark: str
+    image: Image.Image,
+    move: Move,
+    size: tuple[int, int],
+    count: int,
+    watermark: str,
+    *,
+    last: Image.Image | None = None,
 ) -> Iterator[Image.Image]:
     """Yield what the camera sees, frame by frame.
 
@@ -66,16 +75,27 @@ def render_frames(
         size: Width and height of the frames in pixels.
         count: How many frames, at least 1.
         watermark: Drawn into the lower right corner of each; nothing when empty.
+        last: RGB, cropped in the same way; what is seen fades into it, if there is one.
     """
     first = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+    last = last and ImageOps.fit(last, size, Image.Resampling.LANCZOS)
     stamp = _stamp(watermark, size)
     corner = (size[0] - stamp.width, size[1] - stamp.height)
     for index in range(count):
-        scale, left, top = move.window(index / max(1, count - 1), size)
+        time = index / max(1, count - 1)
+        scale, left, top = move.window(time, size)
         window = (left, top, left + scale * size[0], top + scale * size[1])
         picture = first.resize(size, Image.Resampling.BILINEAR, box=window)
+        if last and time > FADE_FROM:
+            picture = Image.blend(picture, last, (time - FADE_FROM) / (1 - FADE_FROM))
         picture.paste(stamp, corner, stamp)
         yield picture
+
+
+def stamped(image: Image.Image, size: tuple[int, int], watermark: str) -> Image.Image:
+    """Return a picture cropped to a size, with the watermark in its lower right corner."""
+    still = Move(zoom=1, towards=(0, 0), sways=0)
+    return next(render_frames(image, still, size, 1, watermark))
 
 
 def _stamp(text: str, size: tuple[int, int]) -> Image.Image:

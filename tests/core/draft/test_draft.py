@@ -7,17 +7,26 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
-from vidu.builders import image_to_video
+from vidu.builders import extend_video, image_to_video, text_to_video
 from vidu.destination import Destination
-from vidu.draft.client import clip_size, render_clip
+from vidu.draft.card import render_card
+from vidu.draft.render import clip_size, render_clip
+from vidu.endpoint import SHORT_SIDES
+from vidu.endpoints import ENDPOINTS
 from vidu.generate import generate
-from vidu.media.video import DecodeCancelledError, check, decode
+from vidu.media.audio import decode_audio
+from vidu.media.still_file import check_still
+from vidu.media.video import DecodeCancelledError, check, decode, decode_last_frame
+from vidu.media.video_file import read_video
 from vidu.models import Clip
-from vidu.progress import Phase, Progress, silent
+from vidu.progress import Phase, Progress
+from vidu.request import Request
 from vidu.session import open_session
 from vidu.settings import Settings
 
+from ...support.least_requests import least_request
 from ...support.shots import until
 
 PICTURE = np.kron(
@@ -140,10 +149,90 @@ def test_by_default_the_clip_has_vidus_size(draw):
     assert (clip.width, clip.height) == (1280, 720)
 
 
+def test_render_clip_fades_into_the_last_frame(draw):
+    end = np.full((90, 160, 3), 30, np.uint8)
+    clip = decode(draw(last_frame=end, watermark=""))
+    assert difference(clip[-1], end[:1, :1] / 255) < 5 / 255
+    assert difference(clip[0], PICTURE / 255) < 5 / 255
+
+
+def test_render_clip_has_sound_as_long_as_the_picture(draw):
+    path = draw(has_sound=True, frame_count=24)
+    audio = decode_audio(path, 1)
+    assert audio.duration_s == pytest.approx(1, abs=0.05)
+    assert audio.samples.any()
+    assert not check(draw("silent")).has_audio
+
+
+# Every endpoint.
+
+
+async def draft_of(request: Request, home: Path, folder: Path) -> Clip:
+    async with open_session(home, Settings(), draft=True) as (provider, ledger):
+        return await generate(request, provider, ledger, Destination(folder, "a"))
+
+
+@pytest.mark.parametrize("endpoint_id", ENDPOINTS)
+async def test_draft_of_each_endpoint_is_as_long_and_loud_as_chosen(
+    endpoint_id, vidu_home, clips, monkeypatch
+):
+    small = {name: side // 8 for name, side in SHORT_SIDES.items()}
+    monkeypatch.setattr("vidu.draft.drawing.SHORT_SIDES", small)  # a tenth of the time
+    request = least_request(endpoint_id)
+    endpoint = request.endpoint
+    clip = await draft_of(request, vidu_home, clips)
+    if endpoint.output == "image":
+        assert (clip.path.suffix, clip.fps) == (".png", 0)
+        assert check_still(clip.path).width == clip.width
+        return
+    assert clip.duration_s == pytest.approx(endpoint.output_seconds(request.options))
+    assert check(clip.path).has_audio == endpoint.has_sound(request.options)
+
+
+@pytest.mark.parametrize(
+    ("options", "size", "seconds", "has_audio"),
+    [
+        ({"duration": 2, "resolution": "360p", "aspect_ratio": "9:16"}, (352, 640), 2, True),
+        ({"duration": 1, "resolution": "720p", "aspect_ratio": "1:1"}, (960, 960), 1, True),
+        ({"duration": 1, "resolution": "1080p", "audio": False}, (1920, 1080), 1, False),
+    ],
+)
+async def test_draft_of_text_honors_its_options(
+    options, size, seconds, has_audio, vidu_home, clips
+):
+    request = text_to_video("A wave breaks.", model="Q3", **options)
+    clip = await draft_of(request, vidu_home, clips)
+    assert (clip.width, clip.height, clip.duration_s) == (*size, seconds)
+    assert check(clip.path).has_audio == has_audio
+
+
+async def test_draft_of_an_extension_goes_on_from_the_last_frame(vidu_home, clips, draw):
+    source = draw("source", watermark="", size=(640, 360), frame_count=100)
+    request = extend_video(read_video(source), duration=2)
+    clip = await draft_of(request, vidu_home, clips)
+    first, last = decode(clip.path, max_frames=1)[0], decode_last_frame(source)[0]
+    shrunk = Image.fromarray((last * 255).astype(np.uint8)).resize((clip.width, clip.height))
+    upper_half = slice(0, clip.height // 2)  # the mark is below
+    assert difference(first[upper_half], np.asarray(shrunk)[upper_half] / 255) < 8 / 255
+
+
+def test_render_card_shows_the_prompt():
+    card = render_card("Waves roll in.", (320, 180), 1)
+    assert card.shape == (180, 320, 3)
+    assert (card.max(axis=2) > 240).sum() > 200
+    assert np.array_equal(card, render_card("Waves roll in.", (320, 180), 1))
+    assert not np.array_equal(card, render_card("Birds rise.", (320, 180), 1))
+
+
+@pytest.mark.parametrize("prompt", ["", " ", "x" * 5000, "word " * 1000, "a\n\nb"])
+def test_render_card_any_prompt_fits_somehow(prompt):
+    assert render_card(prompt, (320, 180), 1).shape == (180, 320, 3)
+
+
 # The stand-in at work.
 
 
-def draft_run(home: Path, folder: Path, on_progress=silent) -> asyncio.Task[Clip]:
+def draft_run(home: Path, folder: Path, on_progress=None) -> asyncio.Task[Clip]:
     async def run() -> Clip:
         async with open_session(home, Settings(), draft=True) as (provider, ledger):
             request = image_to_video(PICTURE, "A wave.", seed=3)
@@ -185,7 +274,7 @@ def at_work() -> list[str]:
     names = []
     while frames:
         frame = frames.pop()
-        if frame.f_code.co_filename.endswith(("draft.py", "camera.py")):
+        if frame.f_code.co_filename.endswith(("drawing.py", "render.py", "ken_burns.py")):
             names.append(frame.f_code.co_name)
         frames += [frame.f_back] if frame.f_back else []
     return names

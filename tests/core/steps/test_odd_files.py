@@ -1,0 +1,66 @@
+"""Files of every kind from fal: what decodes is handed on, and half a clip is not."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from vidu.errors import CorruptClipError
+from vidu.media.video import check
+
+from ...support.least_requests import least_request
+from ...support.shots import run, shot
+
+WHOLE = 8
+"""Frames of every clip of the `fal` fixture."""
+
+SUFFIXES = {
+    "fragmented": ".mp4",
+    "hybrid_fragmented": ".mp4",
+    "with_audio": ".mp4",
+    "variable_frame_rate": ".mp4",
+    "prores": ".mov",
+    "webm": ".mp4",
+    "file_size_off_by_one": ".mp4",
+    "gzipped_clip": ".mp4",
+    "size_changes": ".mp4",
+}
+
+
+@pytest.mark.parametrize("fault", SUFFIXES)
+async def test_retrieve_odd_file_is_handed_on(fault, fal, vidu_home, tmp_path):
+    fal.set_faults(f"{fault}:1")
+    clip = await run(shot(), vidu_home, tmp_path / "clips")
+    whole = check(clip.path)
+    assert (clip.path.suffix, clip.frame_count) == (SUFFIXES[fault], whole.frame_count)
+    again = await run(shot(), vidu_home, tmp_path / "clips")
+    assert (again.path, again.reused) == (clip.path, True)
+    assert len(fal.ledger()["jobs"]) == 1
+
+
+@pytest.mark.parametrize("layout", ["indexed", "fragmented"])
+async def test_retrieve_half_a_clip_of_no_told_size_is_fetched_again(
+    layout, fal, vidu_home, tmp_path
+):
+    fal.set_faults("unsized_half:1" + (",fragmented:1" if layout == "fragmented" else ""))
+    clip = await run(shot(), vidu_home, tmp_path / "clips")
+    assert clip.frame_count == check(clip.path).frame_count == WHOLE
+    assert len(fal.ledger()["jobs"]) == 1
+
+
+async def test_retrieve_still_in_place_of_a_clip_is_refused(fal, vidu_home, tmp_path):
+    fal.set_faults("still_instead")
+    with pytest.raises(CorruptClipError, match="not a video"):
+        await run(shot(), vidu_home, tmp_path / "clips")
+
+
+async def test_retrieve_still_is_saved_with_its_workflow(fal, vidu_home, tmp_path):
+    request = least_request("fal-ai/vidu/q2/text-to-image")
+    metadata = {"workflow": '{"nodes": []}'}
+    still = await run(request, vidu_home, tmp_path / "clips", metadata=metadata)
+    assert (still.fps, still.frame_count, still.duration_s) == (0, 1, 0)
+    with Image.open(still.path) as image:
+        assert image.size == (still.width, still.height)
+        assert image.info["workflow"] == metadata["workflow"]
+    again = await run(request, vidu_home, tmp_path / "clips")
+    assert (again.path, again.reused) == (still.path, True)
