@@ -159,6 +159,7 @@ async def _share_clip(context: Context, entry: Entry) -> Clip:
         context.destination,
         settings=context.settings,
         on_progress=context.on_progress,
+        check=context.check,
     )
 
 
