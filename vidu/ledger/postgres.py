@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..command_line import command_line
 from ..errors import InvalidSettingError, LedgerUnavailableError
 from .database import DatabaseUnreachableError, Row
+from .postgres_errors import to_ledger_error
 from .postgres_lock import PostgresLocks
 from .schema import VERSION, create_statements
 from .spool import Spool
@@ -271,23 +272,3 @@ def describe(url: str) -> str:
     user = f"{parts['user']}@" if "user" in parts else ""
     port = f":{parts['port']}" if "port" in parts else ""
     return f"postgresql://{user}{parts.get('host', '')}{port}/{parts.get('dbname', '')}"
-
-
-def to_ledger_error(place: str, error: psycopg.Error) -> LedgerUnavailableError:
-    """Return what went wrong at the server as an error of this pack's."""
-    import psycopg
-
-    words = str(error).strip().replace("\n", " ") or type(error).__name__
-    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
-        return DatabaseUnreachableError(
-            f"The ledger of paid clips at {place} cannot be reached ({words}).",
-            "Check that the PostgreSQL server runs and this machine may use it, then run again.",
-        )
-    if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return LedgerUnavailableError(
-            f"The ledger at {place} cannot be used: the role lacks a right ({words}).",
-            f"Let its owner run: CREATE SCHEMA {SCHEMA} AUTHORIZATION <role>;",
-        )
-    return LedgerUnavailableError(
-        f"The ledger of paid clips at {place} cannot be used ({words}).", "Run again."
-    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from ..errors import LedgerUnavailableError
+from .postgres_errors import to_ledger_error
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -106,8 +107,6 @@ class PostgresLocks:
 
     def _ask(self, query: str, key: int, *, reconnect: bool) -> list[dict[str, Any]]:
         import psycopg
-
-        from .postgres import to_ledger_error
 
         with self._mutex:
             try:
