@@ -6,7 +6,6 @@ repeats a POST up to ten times when the response is lost, and each that had arri
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -14,42 +13,34 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import fal_client
-
 from ..credentials import Secret
 from ..endpoint import Endpoint
 from ..errors import (
     ApiStatusError,
     Charge,
-    ConnectionFailedError,
-    DownloadError,
     GenerationError,
-    RateLimitedError,
     ServiceError,
-    SubmissionUnknownError,
-    UnreadableResponseError,
     UnsafeUrlError,
     ViduError,
 )
 from ..media.medium import Medium
 from ..models import Output, RequestHandle
 from ..progress import ProgressCallback
-from ..provider import CancelReply, Completed, JobStatus, Queued, Running
+from ..provider import CancelReply, Completed, JobStatus
 from ..retry import is_retryable, retry
 from ..settings import Settings
 from .cancel import cancel_request
 from .download import download
 from .history import RequestHistory
-from .http import FRESH, NoRetryClient, SendTrace, ServerClock, create_cdn_client
-from .request_handles import has_fal_urls, parse_request_handle, require_fal_urls
-from .responses import error_from_response, json_body
-from .results import billable_units, error_from_result, is_final, parse_output
+from .http import FRESH, NoRetryClient, create_cdn_client
+from .polling import read_result, read_status
+from .request_handles import QUEUE, handle_by_id
+from .responses import error_from_response
 from .safe_url import check_url
+from .server_clock import ServerClock
+from .submission import post_request
 from .trust import create_tls_context
 from .uploads import Uploads
-
-QUEUE = "https://queue.fal.run"
-"""A constant: fal-client's FAL_QUEUE_RUN_HOST would lead the key, and the POST, elsewhere."""
 
 CDN = "https://v3b.fal.media"
 UPLOAD_TIMEOUT_S = 30.0
@@ -133,43 +124,16 @@ class Fal:
             ViduError: Any other: it certainly did not.
         """
         await self._check_cdn()
-        trace = SendTrace(before_sending)
         client = NoRetryClient(
             self._tls_context, self._clock, self._settings.read_timeout_s, self._key, FRESH
         )
         try:
-            response = await client.post(
-                f"{QUEUE}/{endpoint.id}",
-                json=dict(arguments),
-                # fal ends the request, unbilled, when no runner took it within this time.
-                headers={"X-Fal-Request-Timeout": f"{self._settings.queue_limit_s:f}"},
-                extensions={"trace": trace},
+            return await post_request(
+                client, endpoint.id, arguments, self._settings.queue_limit_s, before_sending
             )
-        except asyncio.CancelledError:
-            if trace.may_have_left:
-                raise
-            raise ConnectionFailedError("The request was stopped before it was sent.") from None
-        except RateLimitedError:
-            raise
-        except ServiceError as error:
-            if not trace.may_have_left:
-                raise
-            raise SubmissionUnknownError(
-                f"The paid request got no clear response: {error.message}"
-            ) from error
         finally:
             with suppress(Exception):  # nothing is worth losing the response for
                 await client.aclose()
-        if response.is_server_error:
-            raise SubmissionUnknownError(
-                f"The paid request got no clear response: {error_from_response(response).message}"
-            )
-        if not response.is_success:
-            raise error_from_response(response)
-        handle = parse_request_handle(response)
-        if handle is None:
-            raise SubmissionUnknownError("fal's response to the paid request cannot be read.")
-        return handle if has_fal_urls(handle) else _handle_by_id(endpoint.id, handle.request_id)
 
     async def status(self, handle: RequestHandle) -> JobStatus:
         """Return what the request is doing.
@@ -181,7 +145,7 @@ class Fal:
         """
         self._first_asked_at.setdefault(handle.request_id, time.monotonic())
         return await retry(
-            lambda: self._status_once(handle),
+            lambda: read_status(self._http, handle),
             timeout_s=self._retry_timeout_s,
             retry_if=lambda error: (
                 is_retryable(error) or (error.status_code == 404 and self._may_be_young(handle))
@@ -208,7 +172,7 @@ class Fal:
         never_ran = not was_running and completed.inference_time_s is None
         try:
             return await retry(
-                lambda: self._result_once(handle, failed, never_ran),
+                lambda: read_result(self._http, handle, failed=failed, never_ran=never_ran),
                 timeout_s=FAILED_RESULT_TIMEOUT_S if failed else self._retry_timeout_s,
             )
         except ApiStatusError as error:
@@ -252,7 +216,7 @@ class Fal:
             lambda: self._history.find(endpoint_id, arguments, since, is_known),
             timeout_s=self._retry_timeout_s,
         )
-        return _handle_by_id(endpoint_id, request_id) if request_id else None
+        return handle_by_id(endpoint_id, request_id) if request_id else None
 
     async def find_output(self, endpoint_id: str, handle: RequestHandle) -> Output | None:
         """Look for the output of a request whose result is no longer served.
@@ -294,35 +258,6 @@ class Fal:
         if response.status_code != 404:
             raise error_from_response(response)
 
-    async def _status_once(self, handle: RequestHandle) -> JobStatus:
-        try:
-            status = await self._fal_handle(handle).status()
-        except fal_client.FalClientHTTPError as error:
-            raise error_from_response(error.response) from error
-        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-            raise UnreadableResponseError("fal's status cannot be read.") from error
-        if isinstance(status, fal_client.Queued):
-            return Queued(status.position if isinstance(status.position, int) else None)
-        if isinstance(status, fal_client.Completed):
-            return Completed(bool(status.error), _inference_time_s(status.metrics))
-        return Running()
-
-    async def _result_once(self, handle: RequestHandle, failed: bool, never_ran: bool) -> Output:
-        response = await self._http.get(require_fal_urls(handle).response_url)
-        if response.is_success:
-            output = parse_output(json_body(response), billable_units(response))
-            if output is None:
-                raise DownloadError(
-                    "fal says that the request is finished but names no file.",
-                    "Run the same shot again to ask once more, free; if that does not help, "
-                    f"ask fal's support about request {handle.request_id}.",
-                    request_id=handle.request_id,
-                )
-            return output
-        if is_final(response, failed=failed):
-            raise error_from_result(response, handle.request_id, never_ran=never_ran)
-        raise error_from_response(response)
-
     async def _check_cdn(self) -> None:
         """Find out before the money moves whether downloads would be refused here."""
         if self._is_cdn_checked:
@@ -343,30 +278,6 @@ class Fal:
         first_at = self._first_asked_at.setdefault(handle.request_id, time.monotonic())
         return time.monotonic() - first_at < YOUNG_S
 
-    def _fal_handle(self, handle: RequestHandle) -> fal_client.AsyncRequestHandle:
-        require_fal_urls(handle)
-        return fal_client.AsyncRequestHandle(
-            request_id=handle.request_id,
-            response_url=handle.response_url,
-            status_url=handle.status_url,
-            cancel_url=handle.cancel_url,
-            client=self._http,
-        )
-
-
-def _handle_by_id(endpoint_id: str, request_id: str) -> RequestHandle:
-    # Only owner and app: with the rest of the endpoint's path fal answers 405.
-    app = "/".join(endpoint_id.split("/")[:2])
-    base = f"{QUEUE}/{app}/requests/{request_id}"
-    return RequestHandle(request_id, f"{base}/status", base, f"{base}/cancel")
-
 
 def _unknown_request() -> str:
     return f"{QUEUE}/fal-ai/vidu/requests/{uuid4()}/status"
-
-
-def _inference_time_s(metrics: object) -> float | None:
-    value = metrics.get("inference_time") if isinstance(metrics, dict) else None
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return None
-    return float(value) if value > 0 else None

@@ -9,117 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Any
 
 import httpx
 from fal_client.client import INGRESS_ERROR_CODES, RETRY_CODES, AsyncBackupDomainTransport
 
-from ..command_line import pip_command
 from ..credentials import Secret
 from ..errors import (
     CertificateError,
     ConnectionFailedError,
-    InvalidProxyError,
     ResponseTooLargeError,
 )
 from .bodies import BodyTooLargeError, read_body
-from .proxies import find_proxy
+from .proxies import ProxyTransport
 from .responses import error_from_response
+from .server_clock import ServerClock
 from .trust import find_certificate_problem
 
 CONNECT_TIMEOUT_S = 10.0
-CLOCKS_AGREE_S = 5.0
 FRESH = httpx.Limits(max_keepalive_connections=0)
 """A new connection for each request: fal may close a kept one just as a request goes out on it."""
-
-
-class ServerClock:
-    """fal's own time, from the Date header of its latest response and a clock nobody sets.
-
-    Args:
-        monotonic: Seconds since any moment.
-        wall: Seconds since 1970 by this machine, which may be wrong; it shows that time passed
-            which the other clock did not count, in sleep.
-    """
-
-    def __init__(
-        self,
-        monotonic: Callable[[], float] = time.monotonic,
-        wall: Callable[[], float] = time.time,
-    ) -> None:
-        self._monotonic = monotonic
-        self._wall = wall
-        self._read: tuple[float, float, float] | None = None
-
-    def read(self, response: httpx.Response) -> None:
-        """Set the clock by a response, unless a cache may have kept it."""
-        if response.headers.get("age", "0").strip() != "0":
-            return
-        try:
-            date = parsedate_to_datetime(response.headers["date"]).timestamp()
-        except (KeyError, OverflowError, TypeError, ValueError):
-            return
-        self._read = (date, self._monotonic(), self._wall())
-
-    def now(self) -> float | None:
-        """Return seconds since 1970, or None before fal has told the time."""
-        if self._read is None:
-            return None
-        date, read_at, _ = self._read
-        return date + self._monotonic() - read_at
-
-    def is_doubtful(self) -> bool:
-        """Return whether fal has not told the time, or this machine's clocks disagree since."""
-        if self._read is None:
-            return True
-        _, read_at, wall_at = self._read
-        passed_s = self._monotonic() - read_at
-        return abs(self._wall() - wall_at - passed_s) > CLOCKS_AGREE_S
-
-
-class ProxyTransport(httpx.AsyncBaseTransport):
-    """Sends each request directly or through the proxy of its host.
-
-    Args:
-        context: Which certificates are trusted.
-        limits: How many connections are kept.
-
-    Raises:
-        InvalidProxyError: The proxy for fal cannot be used.
-    """
-
-    def __init__(self, context: ssl.SSLContext, limits: httpx.Limits = httpx.Limits()) -> None:  # noqa: B008 (never changed)
-        self._context = context
-        self._limits = limits
-        self._transports: dict[str | None, httpx.AsyncHTTPTransport] = {}
-        self._transport_for("queue.fal.run")
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request."""
-        return await self._transport_for(request.url.host).handle_async_request(request)
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        for transport in self._transports.values():
-            await transport.aclose()
-
-    def _transport_for(self, host: str) -> httpx.AsyncHTTPTransport:
-        proxy = find_proxy(host)
-        if proxy not in self._transports:
-            try:
-                self._transports[proxy] = httpx.AsyncHTTPTransport(
-                    verify=self._context, limits=self._limits, proxy=proxy
-                )
-            except ImportError as error:
-                raise InvalidProxyError(
-                    "The proxy is a SOCKS one, for which the package socksio is missing.",
-                    f"Install it with: {pip_command('socksio', '1.0')}\nThen restart.",
-                ) from error
-        return self._transports[proxy]
 
 
 class NoRetryClient(httpx.AsyncClient):

@@ -8,10 +8,12 @@ and knows nothing of the exceptions in Windows' registry. One look-up here serve
 from __future__ import annotations
 
 import os
+import ssl
 import urllib.request
 
 import httpx
 
+from ..command_line import pip_command
 from ..errors import InvalidProxyError
 
 SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
@@ -35,6 +37,47 @@ def find_proxy(host: str) -> str | None:
     if name is None or urllib.request.proxy_bypass(host):
         return None
     return _parse(proxies[name].strip(), _source(name))
+
+
+class ProxyTransport(httpx.AsyncBaseTransport):
+    """Sends each request directly or through the proxy of its host.
+
+    Args:
+        context: Which certificates are trusted.
+        limits: How many connections are kept.
+
+    Raises:
+        InvalidProxyError: The proxy for fal cannot be used.
+    """
+
+    def __init__(self, context: ssl.SSLContext, limits: httpx.Limits = httpx.Limits()) -> None:  # noqa: B008 (never changed)
+        self._context = context
+        self._limits = limits
+        self._transports: dict[str | None, httpx.AsyncHTTPTransport] = {}
+        self._transport_for("queue.fal.run")
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request."""
+        return await self._transport_for(request.url.host).handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for transport in self._transports.values():
+            await transport.aclose()
+
+    def _transport_for(self, host: str) -> httpx.AsyncHTTPTransport:
+        proxy = find_proxy(host)
+        if proxy not in self._transports:
+            try:
+                self._transports[proxy] = httpx.AsyncHTTPTransport(
+                    verify=self._context, limits=self._limits, proxy=proxy
+                )
+            except ImportError as error:
+                raise InvalidProxyError(
+                    "The proxy is a SOCKS one, for which the package socksio is missing.",
+                    f"Install it with: {pip_command('socksio', '1.0')}\nThen restart.",
+                ) from error
+        return self._transports[proxy]
 
 
 def _parse(value: str, source: str) -> str:

@@ -11,6 +11,9 @@ from ..errors import ServiceError
 from ..models import RequestHandle
 from .responses import json_body
 
+QUEUE = "https://queue.fal.run"
+"""A constant: fal-client's FAL_QUEUE_RUN_HOST would lead the key, and the POST, elsewhere."""
+
 QUEUE_HOSTS = frozenset({"queue.fal.run", "queue.falrun.com"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -24,6 +27,14 @@ def parse_request_handle(response: httpx.Response) -> RequestHandle | None:
     values = (body.get(field.name) for field in fields(RequestHandle))
     handle = RequestHandle(*(value if isinstance(value, str) else "" for value in values))
     return handle if REQUEST_ID.fullmatch(handle.request_id) else None
+
+
+def handle_by_id(endpoint_id: str, request_id: str) -> RequestHandle:
+    """Return the handle of a request of which only the id is known."""
+    # Only owner and app: with the rest of the endpoint's path fal answers 405.
+    app = "/".join(endpoint_id.split("/")[:2])
+    base = f"{QUEUE}/{app}/requests/{request_id}"
+    return RequestHandle(request_id, f"{base}/status", base, f"{base}/cancel")
 
 
 def require_fal_urls(handle: RequestHandle) -> RequestHandle:

@@ -1,0 +1,72 @@
+"""The paid POST."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from ..errors import (
+    ConnectionFailedError,
+    RateLimitedError,
+    ServiceError,
+    SubmissionUnknownError,
+    ViduError,
+)
+from ..models import RequestHandle
+from .http import NoRetryClient, SendTrace
+from .request_handles import QUEUE, handle_by_id, has_fal_urls, parse_request_handle
+from .responses import error_from_response
+
+
+async def post_request(
+    http: NoRetryClient,
+    endpoint_id: str,
+    arguments: Mapping[str, Any],
+    queue_limit_s: float,
+    before_sending: Callable[[], Awaitable[None]] | None,
+) -> RequestHandle:
+    """Make the paid POST, once.
+
+    Args:
+        http: A client that keeps no connection.
+        endpoint_id: fal's id of the endpoint.
+        arguments: The body.
+        queue_limit_s: After so many seconds in the queue fal ends the request, unbilled.
+        before_sending: Awaited right before the first byte leaves; what it raises stops the POST
+            and is raised here unchanged.
+
+    Raises:
+        SubmissionUnknownError: It may or may not have arrived.
+        ViduError: Any other: it certainly did not.
+    """
+    trace = SendTrace(before_sending)
+    try:
+        response = await http.post(
+            f"{QUEUE}/{endpoint_id}",
+            json=dict(arguments),
+            headers={"X-Fal-Request-Timeout": f"{queue_limit_s:f}"},
+            extensions={"trace": trace},
+        )
+    except asyncio.CancelledError:
+        if trace.may_have_left:
+            raise
+        raise ConnectionFailedError("The request was stopped before it was sent.") from None
+    except RateLimitedError:
+        raise
+    except ServiceError as error:
+        if not trace.may_have_left:
+            raise
+        raise _unclear(error) from error
+    if response.is_server_error:
+        raise _unclear(error_from_response(response))
+    if not response.is_success:
+        raise error_from_response(response)
+    handle = parse_request_handle(response)
+    if handle is None:
+        raise SubmissionUnknownError("fal's response to the paid request cannot be read.")
+    return handle if has_fal_urls(handle) else handle_by_id(endpoint_id, handle.request_id)
+
+
+def _unclear(error: ViduError) -> SubmissionUnknownError:
+    return SubmissionUnknownError(f"The paid request got no clear response: {error.message}")
