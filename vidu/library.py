@@ -14,10 +14,11 @@ from typing import Any
 from .catalog import endpoint_title
 from .destination import Destination
 from .endpoints import ENDPOINTS
-from .errors import InvalidSettingError
+from .errors import CorruptClipError, InvalidSettingError
 from .generate import resume
 from .ledger import Page, Search, open_ledger
 from .media.container import open_clip
+from .media.still_file import read_still_metadata
 from .models import Clip, Entry, SavedFile, State
 from .progress import ProgressCallback
 from .session import open_session
@@ -193,7 +194,7 @@ def read_metadata(entry: Entry, texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def read_tags(path: Path) -> dict[str, str]:
-    """Return the texts inside a video file, such as `workflow`; empty for a file without any."""
+    """Return the texts inside a clip or a still, such as `workflow`; none where there are none."""
     import av
 
     try:
@@ -201,3 +202,5 @@ def read_tags(path: Path) -> dict[str, str]:
             return dict(container.metadata)
     except (av.FFmpegError, OSError):
         return {}
+    except CorruptClipError:
+        return read_still_metadata(path)

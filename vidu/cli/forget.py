@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import InvalidSettingError, SaveError
 from ..ledger import Ledger, UnreadableEntry, open_ledger
+from ..media.container import CLIP_SUFFIXES
+from ..media.still_file import SUFFIXES
 from ..models import Entry, SavedFile
 from ..steps.verify import is_intact
 from .ledger import line
@@ -80,7 +82,8 @@ async def _forget_all(
 
 async def _remove(entry: Entry, file: SavedFile) -> None:
     # A row may come from another machine's ledger, and its path may name anything here.
-    if file.path.suffix.lower() != ".mp4" or not await is_intact(entry):
+    suffixes = (*CLIP_SUFFIXES, *SUFFIXES.values())
+    if file.path.suffix.lower() not in suffixes or not await is_intact(entry):
         _say(f"left alone: {file.path} is not there, or is not the clip that was saved")
         return
     try:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # av is imported where it is used: it takes a good part of a second that ComfyUI's start has not.
 
 MP4_BOXES = (b"ftyp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"styp")
+CLIP_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv", ".avi")
+"""The endings of saved clips; see `clip_suffix`."""
+
 EBML = b"\x1a\x45\xdf\xa3"
 EBML_DURATION = b"\x44\x89"
 EBML_HEADER_BYTES = 4096

@@ -20,6 +20,7 @@ EXIF_TAGS = {"prompt": 0x0110, "workflow": 0x010F}
 """Where ComfyUI keeps its JSON in WebP and JPEG: as `prompt:...` and `workflow:...`."""
 
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
+"""The endings of saved stills by Pillow's names for their formats."""
 
 
 def check_still(path: Path, *, require_end: bool = False) -> Probe:
@@ -71,6 +72,23 @@ def write_still(source: Path, target: Path, metadata: Mapping[str, str]) -> str:
             f"The image could not be written to {target.parent} ({error.strerror})."
         ) from error
     return still_suffix(data)
+
+
+def read_still_metadata(path: Path) -> dict[str, str]:
+    """Return the `workflow` and `prompt` that a still carries; none where it is no image."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=tuple(SUFFIXES)) as image:
+            texts = [*image.getexif().values()]
+            found = {name: image.info[name] for name in EXIF_TAGS if name in image.info}
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return {}
+    for text in texts:
+        name, separator, value = str(text).partition(":")
+        if separator and name in EXIF_TAGS:
+            found[name] = value
+    return found
 
 
 def still_suffix(data: bytes) -> str:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from vidu.errors import CorruptClipError, SaveError
+from vidu.library import read_tags
 from vidu.media.still_file import check_still, write_still
 
 WORKFLOW = {"workflow": '{"nodes": [1, 2]}', "prompt": '{"3": "sea"}'}
@@ -99,3 +100,16 @@ def test_write_still_workflow_too_long_for_a_jpeg_is_left_out(still):
 def test_write_still_unwritable_place_is_told(still, tmp_path):
     with pytest.raises(SaveError):
         write_still(still("PNG"), tmp_path / "missing" / "saved", {})
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_read_tags_still_has_its_workflow(format, still):
+    source = still(format)
+    write_still(source, source.with_name("saved"), WORKFLOW)
+    assert read_tags(source.with_name("saved")) == WORKFLOW
+
+
+def test_read_tags_file_that_is_neither_has_none(tmp_path):
+    (tmp_path / "part").write_bytes(b"words")
+    assert read_tags(tmp_path / "part") == {}
+    assert read_tags(tmp_path / "missing") == {}
