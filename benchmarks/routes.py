@@ -42,8 +42,10 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     "prices": ("POST", "prices", {"prompt": PROMPT}),
     "poster of no clip": ("GET", "clips/1/poster", None),
 }
-ROW = """INSERT INTO shots (fingerprint, endpoint, state, prompt, seed, options, price_micro_usd,
-    reserved_at) VALUES (?, 'fal-ai/vidu/image-to-video', 'failed', ?, ?, '{}', 200000, ?)"""
+ROW = """INSERT INTO entries (fingerprint, endpoint, state, prompt, search_text, seed, options,
+    price_micro_usd, revision, reserved_at)
+    VALUES (?, 'fal-ai/vidu/image-to-video', 'failed', ?, ?, ?, '{}', 200000, 1, ?)"""
+PROMPT_TEXT = "waves roll in, number {}, towards the horizon."
 
 
 @contextlib.asynccontextmanager
@@ -75,7 +77,7 @@ def fill(path: Path, rows: int) -> None:
         db.executemany(
             ROW,
             (
-                (f"{n:064x}", f"Waves roll in, number {n}, towards the horizon.", n, 1.7e9 + n)
+                (f"{n:064x}", PROMPT_TEXT.format(n), PROMPT_TEXT.format(n), n, 1.7e9 + n)
                 for n in range(rows)
             ),
         )

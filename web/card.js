@@ -52,7 +52,7 @@ export function clipCard(clip, context) {
       "div",
       { class: "vidu-text" },
       createElement("p", { class: "vidu-prompt", title: clip.prompt }, clip.prompt || t("noPrompt")),
-      createElement("p", { class: "vidu-facts" }, dotted(asked(clip, t))),
+      createElement("p", { class: "vidu-facts" }, dotted(asked(clip, t, context.machines()))),
       createElement("p", { class: "vidu-facts" }, dotted(made(clip, t))),
       createElement(
         "p",
@@ -79,11 +79,11 @@ export function clipCard(clip, context) {
 
 const dotted = (facts) => facts.filter(Boolean).join(" \u00b7 ");
 
-const asked = ({ model, seed, options, machine }, t) => [
+const asked = ({ model, seed, options, machine }, t, machines) => [
   model,
   seed != null && (seed ? t("seedIs", { seed: String(seed) }) : t("seedChosen")),
   ...options,
-  machine,
+  machines > 1 && machine,
 ];
 
 const made = ({ file, created_at: at }, t) => [file && `${file.width}\u00d7${file.height}`, moment(at)];

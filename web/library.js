@@ -25,7 +25,7 @@ function fill(root, jobs, t, signal) {
   const note = createElement("div", { class: "vidu-note" });
   const money = moneyLine(t);
   const filters = filterLine(t, () => list.restart());
-  const context = { t, root, changed, say: (text) => (status.textContent = text) };
+  const context = { t, root, changed, machines: () => filters.machines(), say: (text) => (status.textContent = text) };
 
   const list = new ClipList({
     label: t("clips"),
@@ -35,6 +35,7 @@ function fill(root, jobs, t, signal) {
     remove: (_, card) => card.remove_?.(),
     load: async (offset, limit, abort) => {
       const query = new URLSearchParams({ ...filters.values(), offset, limit });
+      if (!filters.known()) query.set("choices", "1");
       const page = await request(`clips?${query}`, { signal: abort });
       filters.offer(page);
       const text = t("found", { count: page.total });
@@ -49,6 +50,7 @@ function fill(root, jobs, t, signal) {
   });
 
   function changed() {
+    filters.forget();
     list.refresh();
     money.refresh();
   }
@@ -68,6 +70,7 @@ function fill(root, jobs, t, signal) {
 
 function filterLine(t, changed) {
   let pause;
+  let known = false;
   const later = () => {
     clearTimeout(pause);
     pause = setTimeout(changed, TYPING_PAUSE_MS);
@@ -96,10 +99,15 @@ function filterLine(t, changed) {
     element: createElement("div", { class: "vidu-filters", role: "search" }, text, state, more.model, more.machine),
     values,
     // A filter is there when it has something to tell apart.
-    offer: ({ models = [], machines = [] }) => {
+    known: () => known,
+    forget: () => (known = false),
+    machines: () => more.machine.options.length - 1,
+    offer: ({ models, machines = [] }) => {
+      if (!models) return;
+      known = true;
       for (const [name, options] of Object.entries({ model: models, machine: machines })) {
-        const known = new Set([...more[name].options].map(({ value }) => value));
-        for (const option of options) if (!known.has(option)) more[name].append(createElement("option", { value: option }, option));
+        const there = new Set([...more[name].options].map(({ value }) => value));
+        for (const option of options) if (!there.has(option)) more[name].append(createElement("option", { value: option }, option));
         more[name].hidden = more[name].options.length < 3;
       }
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from aiohttp import web
@@ -11,7 +12,8 @@ from .http import Threads
 from .library import ClipRoutes
 from .runs import RunRoutes
 
-THREADS = 4
+THREADS = 2
+AT_ONCE = 2
 
 
 def register_routes(table: web.RouteTableDef, data_dir: Path) -> None:
@@ -22,6 +24,7 @@ def register_routes(table: web.RouteTableDef, data_dir: Path) -> None:
         data_dir: The private folder of ledger, settings and key.
     """
     threads = Threads(THREADS, "vidu-routes")
-    AccountRoutes(data_dir, threads).register(table)
-    ClipRoutes(data_dir, threads).register(table)
-    RunRoutes(data_dir, threads).register(table)
+    slots = asyncio.Semaphore(AT_ONCE)
+    AccountRoutes(data_dir, threads).register(table, slots)
+    ClipRoutes(data_dir, threads).register(table, slots)
+    RunRoutes(data_dir, threads).register(table, slots)

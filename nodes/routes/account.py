@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from decimal import Decimal
@@ -34,9 +35,9 @@ class AccountRoutes:
         self._data_dir = data_dir
         self._threads = threads
 
-    def register(self, table: web.RouteTableDef) -> None:
-        """Add every route to the table."""
-        table.get("/vidu/state")(api_handler(self.get_state))
+    def register(self, table: web.RouteTableDef, slots: asyncio.Semaphore) -> None:
+        """Add every route to the table; `slots` are shared by those that read the ledger."""
+        table.get("/vidu/state")(api_handler(self.get_state, slots))
         table.post("/vidu/key")(api_handler(self.store_key))
         table.delete("/vidu/key")(api_handler(self.remove_key))
         table.post("/vidu/key/check")(api_handler(self.check_key))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -39,15 +40,22 @@ class Threads:
         return await loop.run_in_executor(self._executor, call)
 
 
-def api_handler(handler: Handler) -> Handler:
-    """Wrap a handler: refused to other sites, and with errors as JSON sentences."""
+def api_handler(handler: Handler, slots: asyncio.Semaphore | None = None) -> Handler:
+    """Wrap a handler: refused to other sites, and with errors as JSON sentences.
+
+    Args:
+        handler: The handler.
+        slots: How many of those that share them work at the same time. Each thread that is at
+            work may keep the host's event loop waiting for 5 ms, Python's switch interval.
+    """
 
     @functools.wraps(handler)
     async def guarded(request: web.Request) -> web.StreamResponse:
         require_known_host(request)
         require_same_site(request)
         try:
-            return await handler(request)
+            async with slots or contextlib.nullcontext():
+                return await handler(request)
         except (InvalidInputError, CredentialError) as error:
             return json_response({"error": str(error)}, status=400)
         except ViduError as error:

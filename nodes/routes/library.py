@@ -57,18 +57,21 @@ class ClipRoutes:
         self._poster_slots = asyncio.Semaphore(POSTERS_AT_ONCE)
         self._poster_threads = Threads(POSTERS_AT_ONCE, "vidu-posters")
 
-    def register(self, table: web.RouteTableDef) -> None:
-        """Add every route to the table."""
-        table.get("/vidu/clips")(api_handler(self.list_clips))
-        table.delete(CLIP)(api_handler(self.forget))
+    def register(self, table: web.RouteTableDef, slots: asyncio.Semaphore) -> None:
+        """Add every route to the table; `slots` are shared by those that read the ledger."""
+        table.get("/vidu/clips")(api_handler(self.list_clips, slots))
+        table.delete(CLIP)(api_handler(self.forget, slots))
         table.post(f"{CLIP}/collect")(api_handler(self.collect))
-        table.get(f"{CLIP}/poster")(api_handler(self.get_poster))
-        table.get(f"{CLIP}/file")(api_handler(self.get_file))
-        table.get(f"{CLIP}/workflow")(api_handler(self.get_workflow))
-        table.get(f"{CLIP}/rerun")(api_handler(self.get_rerun))
+        table.get(f"{CLIP}/poster")(api_handler(self.get_poster, slots))
+        table.get(f"{CLIP}/file")(api_handler(self.get_file, slots))
+        table.get(f"{CLIP}/workflow")(api_handler(self.get_workflow, slots))
+        table.get(f"{CLIP}/rerun")(api_handler(self.get_rerun, slots))
 
     async def list_clips(self, request: web.Request) -> web.Response:
-        """List clips, newest first: ?text=&state=&model=&machine=&offset=&limit=."""
+        """List clips, newest first: ?text=&state=&model=&machine=&offset=&limit=&choices=1.
+
+        With `choices` it also returns the models and machines there are to choose from.
+        """
         query = request.query
         state = query.get("state", "all")
         if state not in STATE_FILTERS or len(query.get("text", "")) > MAX_TEXT_LENGTH:
@@ -84,13 +87,11 @@ class ClipRoutes:
         )
         running = self._running()
         cards = await self._threads.run(lambda: [_card(entry, running) for entry in page.entries])
-        models = await known_models(self._data_dir)
-        async with open_ledger(self._data_dir) as ledger:
-            machines = await ledger.hosts()
-        for card in cards:
-            if len(machines) < 2:
-                card.pop("machine", None)
-        answer = {"total": page.total, "clips": cards, "models": models, "machines": machines}
+        answer = {"total": page.total, "clips": cards}
+        if query.get("choices"):
+            answer["models"] = await known_models(self._data_dir)
+            async with open_ledger(self._data_dir) as ledger:
+                answer["machines"] = await ledger.hosts()
         return json_response(answer)
 
     async def forget(self, request: web.Request) -> web.Response:

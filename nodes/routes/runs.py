@@ -42,12 +42,12 @@ class RunRoutes:
         self._data_dir = data_dir
         self._threads = threads
 
-    def register(self, table: web.RouteTableDef) -> None:
-        """Add every route to the table."""
+    def register(self, table: web.RouteTableDef, slots: asyncio.Semaphore) -> None:
+        """Add every route to the table; `slots` are shared by those that read the ledger."""
         table.get("/vidu/jobs")(api_handler(self.get_jobs))
         table.get("/vidu/outcome")(api_handler(self.get_outcome))
         table.get("/vidu/texts")(api_handler(self.get_texts))
-        table.post("/vidu/prices")(api_handler(self.get_prices))
+        table.post("/vidu/prices")(api_handler(self.get_prices, slots))
 
     async def get_jobs(self, _: web.Request) -> web.Response:
         """Return what is in progress; `vidu.jobs` on the socket tells of each change."""
