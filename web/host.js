@@ -16,6 +16,7 @@ export const toast = (severity, detail, life = 10_000) =>
 export const confirm = (title, message) =>
   app.extensionManager.dialog.confirm({ title, message: message ?? "" });
 
+// `key` begins with "extension-", or the editor does not find the dialog again to close it.
 // Opens the editor's dialog with an element of ours in it, and returns what closes it. A dialog
 // takes a Vue component; this one draws nothing and puts the element where it would be drawn.
 // Replaced by: dialogs that take an element, as sidebar tabs do.
@@ -167,6 +168,23 @@ export function pictureBefore(node) {
     if (image?.naturalWidth) return { width: image.naturalWidth, height: image.naturalHeight };
   }
   return undefined;
+}
+
+// Whether a graph that is about to be opened loads a picture that the server has no file of.
+export function lacksPicture(graph, picture) {
+  const definition = window.LiteGraph.registered_node_types.LoadImage?.nodeData;
+  const [choices, options] = definition?.input?.required?.image ?? [];
+  const known = Array.isArray(choices) ? choices : (options?.options ?? []);
+  const isUsed = graph.nodes?.some(({ widgets_values: values }) => values?.[0] === picture);
+  return Boolean(isUsed) && !known.includes(picture);
+}
+
+// Puts a picture into the server's input folder, where Load Image then finds it.
+export async function uploadPicture(picture, url) {
+  const body = new FormData();
+  body.append("image", await (await fetch(url)).blob(), picture);
+  await api.fetchApi("/upload/image", { method: "POST", body });
+  await app.extensionManager.command.execute("Comfy.RefreshNodeDefinitions");
 }
 
 // -- runs -------------------------------------------------------------------------------------

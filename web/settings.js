@@ -43,7 +43,7 @@ export async function askForKey(problem) {
   const field = createElement("div", { class: "vidu-field" });
   asking = createElement("div", { class: "vidu-key-dialog" }, stylesheet(), createElement("p", {}, problem ?? t("keyNeeded")), field);
   keepKeys(asking);
-  const close = openDialog("viduonfal-key", t("key"), asking);
+  const close = openDialog("extension-viduonfal-key", t("key"), asking);
   keyField(field, t, { onSaved: () => setTimeout(close, 1500) });
 }
 

@@ -83,10 +83,11 @@ export const icon = (name) => createElement("i", { class: `pi pi-${name}`, "aria
 export const stylesheet = () =>
   createElement("link", { rel: "stylesheet", href: new URL("./vidu.css", import.meta.url).href });
 
-// Keys pressed in `element` stay there: the editor would delete nodes with Delete.
+// Keys pressed in `element` stay there: the editor would delete nodes with Delete. Escape goes on,
+// for it closes the editor's dialogs.
 export function keepKeys(element) {
   for (const kind of ["keydown", "keyup", "keypress", "copy", "cut", "paste"])
-    element.addEventListener(kind, (event) => event.stopPropagation());
+    element.addEventListener(kind, (event) => event.key !== "Escape" && event.stopPropagation());
 }
 
 // -- a menu over everything else, through the Popover API -------------------------------------

@@ -2,10 +2,12 @@
 import { app } from "../../scripts/app.js";
 import { followJobs } from "./api.js";
 import { CLIP_TYPE, putOnCanvas } from "./actions.js";
-import { onCanvasDrop, onLocaleChange } from "./host.js";
+import { lacksPicture, onCanvasDrop, onLocaleChange, uploadPicture } from "./host.js";
 import { openLibrary } from "./library.js";
 import { followRuns, followTexts, restoreOutputs, setUpNode } from "./node.js";
 import { settings } from "./settings.js";
+
+const EXAMPLE = "lighthouse.png";
 
 app.registerExtension({
   name: "viduonfal.editor",
@@ -41,6 +43,10 @@ app.registerExtension({
     await followTexts();
   },
   nodeCreated: setUpNode,
+  // The templates name a picture that a ComfyUI need not have: it ships with them.
+  async beforeConfigureGraph(graph) {
+    if (lacksPicture(graph, EXAMPLE)) await uploadPicture(EXAMPLE, new URL(EXAMPLE, import.meta.url));
+  },
   afterConfigureGraph: restoreOutputs,
   onNodeOutputsUpdated: restoreOutputs,
 });
