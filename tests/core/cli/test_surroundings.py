@@ -36,7 +36,7 @@ class Closed(io.StringIO):
 
 sys.stdout = Closed()
 from vidu.cli import _main
-_main._discard_output = lambda: None
+_main._discard_output = lambda: setattr(sys, "stdout", None)
 sys.exit(_main.main())
 """
 
