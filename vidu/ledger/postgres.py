@@ -246,7 +246,7 @@ def import_driver() -> Any:
         raise InvalidSettingError(
             f"VIDU_LEDGER names a PostgreSQL server, and the driver for it cannot be imported "
             f"({error}).",
-            f'Install it: "{sys.executable}" -m pip install "psycopg[binary]>=3.1"',
+            f'Install it: "{sys.executable}" -m pip install "psycopg[binary]>=3.2"',
         ) from error
     return psycopg
 
