@@ -392,7 +392,7 @@ async def test_cancel_slow_answer_is_waited_for_beside_a_second_request(raw_fal,
     fal_server = raw_fal(respond)
     async with client() as fal:
         assert await asyncio.to_thread(fal.cancel, HANDLE) is CancelReply.REMOVED
-    assert len(fal_server.received) == 2
+    assert len(fal_server.received) >= 2
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -100,9 +101,9 @@ async def test_what_passes_is_got_past(faults, statuses, finished):
 @pytest.mark.parametrize(
     ("fault", "kind", "words"),
     [
-        ("truncated", errors.CorruptClipError, "video"),
-        ("empty", errors.CorruptClipError, "video"),
-        ("html", errors.CorruptClipError, "video"),
+        ("truncated", errors.CorruptClipError, "clip|video"),
+        ("empty", errors.CorruptClipError, "clip|video"),
+        ("html", errors.CorruptClipError, "clip|video"),
         ("short", errors.DownloadError, "could not be downloaded"),
         ("download_broken", errors.DownloadError, "could not be downloaded"),
         ("download_stalled", errors.DownloadError, "read timed out"),
@@ -207,7 +208,7 @@ async def test_addresses_that_are_not_fetched_at_all(open_fal, tmp_path):
     for error, words in zip(refused, ("file", "http", "private network"), strict=True):
         assert words in error.message
         assert error.charge is Charge.SPENT
-        assert "python -m vidu forget" in error.next_step
+        assert re.search(r"vidu forget \d+ --home", error.next_step)
     ledger = fal.ledger()
     assert (ledger["counts"]["downloads"], ledger["refused"]) == (0, [])
     # Asked again, it stays the one job that was paid for.
