@@ -134,3 +134,7 @@ def test_likeness_small_image_has_the_same_length(size):
 @pytest.mark.parametrize("damaged", [b"", b"\0" * 5, b"\0" * 14344])
 def test_is_same_picture_damaged_bytes_do_not_match(damaged):
     assert not is_same_picture(damaged, likeness(photo()))
+
+
+def test_is_same_picture_nothing_does_not_match_nothing():
+    assert not is_same_picture(b"", b"")
