@@ -27,13 +27,17 @@ IMPATIENCE_S = 5.0
 def reserve(db: Database, request: Request, budget: Budget, spent_by_run: Decimal) -> Entry:
     """Add a RESERVED row for a shot, or return its active one; see `Ledger.reserve`."""
     with db.transaction(timeout_s=IMPATIENCE_S):
-        active = find_active(db, request.fingerprint) or find_alike(db, request)
+        active = (
+            find_active(db, request.fingerprint) or find_alike(db, request) or _adopt(db, request)
+        )
         if active:
             return active
         _check_completeness(db)
         now = db.now()
         budget.check_run(request.price, spent_by_run)
-        budget.check_day(request.price, spent_since(db, start_of_day(now)))
+        if budget.daily_usd:
+            spent = spent_since(db, start_of_day(now)) + _spent_elsewhere(db, now)
+            budget.check_day(request.price, spent)
         entry = _insert(
             db,
             {
@@ -133,6 +137,54 @@ def bring_in(db: Database) -> None:
             if found and found[0]["revision"] < change["revision"]:
                 _set(db, found[0]["id"], {name: change[name] for name in change if name != "id"})
         file.unlink(missing_ok=True)
+
+
+def _adopt(db: Database, request: Request) -> Entry | None:
+    """Take over the row that another ledger of this user has of a shot, if there is one."""
+    for opening in db.others():
+        with opening as other:
+            found = other.find(request)
+            if found is None or found.state is State.RESERVED or _was_here(db, found):
+                continue
+            row = other.rows("SELECT * FROM entries WHERE id = ?", found.id)[0]
+            texts = other.rows("SELECT packed FROM metadata WHERE entry_id = ?", found.id)
+            pictures = other.rows("SELECT packed FROM likenesses WHERE entry_id = ?", found.id)
+        del row["id"]
+        entry = _insert(db, row)
+        for table, rows in (("metadata", texts), ("likenesses", pictures)):
+            for each in rows:
+                db.execute(f"INSERT INTO {table} VALUES (?, ?)", entry.id, each["packed"])
+        db.record(_journaled(db, entry))
+        return entry
+    return None
+
+
+def _was_here(db: Database, entry: Entry) -> bool:
+    """Return whether a row was taken over before, and has failed or was deleted since."""
+    return bool(
+        db.rows(
+            "SELECT 1 AS found FROM entries WHERE request_id = ? "
+            "OR fingerprint = ? AND reserved_at = ?",
+            entry.request_id or None,
+            entry.fingerprint,
+            entry.reserved_at,
+        )
+    )
+
+
+def _spent_elsewhere(db: Database, now: float) -> Decimal:
+    spent: dict[str, Decimal] = {}
+    for opening in db.others():
+        with opening as other:
+            spent |= other.spent_today(now)
+    return sum(
+        (
+            usd
+            for request_id, usd in spent.items()
+            if not db.rows("SELECT 1 AS found FROM entries WHERE request_id = ?", request_id)
+        ),
+        Decimal(0),
+    )
 
 
 def _check_completeness(db: Database) -> None:

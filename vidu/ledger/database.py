@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import LedgerUnavailableError
+
+if TYPE_CHECKING:
+    from .known import OtherLedger
 
 Row = Mapping[str, Any]
 
@@ -16,6 +19,19 @@ class DatabaseUnreachableError(LedgerUnavailableError):
     """The server of the ledger is away, or the way to it."""
 
     retryable = True
+
+
+class Readable(Protocol):
+    """What can be read.
+
+    Attributes:
+        place: Where it is, in words a user may read: no password.
+    """
+
+    place: str
+
+    def rows(self, query: str, *values: object) -> Sequence[Row]:
+        """Return the rows of a query."""
 
 
 class Database(Protocol):
@@ -67,6 +83,9 @@ class Database(Protocol):
 
     def waiting(self) -> Sequence[tuple[Path, Row]]:
         """Return the held changes that the database has not taken yet, each with its file."""
+
+    def others(self) -> Sequence[AbstractContextManager[OtherLedger]]:
+        """Return the other ledgers of this user on this machine, each to be opened."""
 
     def command(self, *arguments: object) -> str:
         """Return a shell command of this pack's that works on this database."""

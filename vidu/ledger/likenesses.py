@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 from ..models import Entry
 from ..request import Request
-from .database import Database
+from .database import Database, Readable
 from .queries import ACTIVE, entry_of
 
 LENGTH = struct.Struct("<I")
 
 
-def find_alike(db: Database, request: Request) -> Entry | None:
+def find_alike(db: Readable, request: Request) -> Entry | None:
     """Return the active row of the same request with the same pictures, if there is one."""
     from ..media.likeness import is_same_picture  # brings NumPy
 

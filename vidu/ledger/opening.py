@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
-from ..settings import ledger_url
+from ..settings import default_data_dir, ledger_url
 from .changes import bring_in
 from .database import Database
 from .ledger import Ledger
@@ -52,6 +52,13 @@ async def open_ledger(
         worker.stop()
 
 
+def _shared_dir(environ: Mapping[str, str]) -> Path | None:
+    try:
+        return default_data_dir(environ)
+    except RuntimeError:  # a user without a home folder has no other ledger either
+        return None
+
+
 def _open_database(
     data_dir: Path | None, now: Callable[[], float], environ: Mapping[str, str]
 ) -> Database:
@@ -59,7 +66,7 @@ def _open_database(
         return SqliteDatabase(None, now)
     url = ledger_url(data_dir, environ)
     if not url:
-        return SqliteDatabase(data_dir / LEDGER_FILE, now)
+        return SqliteDatabase(data_dir / LEDGER_FILE, now, _shared_dir(environ))
     from .postgres import PostgresDatabase  # its driver is an extra
 
     database = PostgresDatabase(url, data_dir / SPOOL, socket.gethostname())

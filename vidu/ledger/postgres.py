@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ from .spool import Spool
 
 if TYPE_CHECKING:
     import psycopg
+
+    from .known import OtherLedger
 
     Connection = psycopg.Connection[dict[str, Any]]
 
@@ -127,6 +129,10 @@ class PostgresDatabase:
     def waiting(self) -> Sequence[tuple[Path, Row]]:
         """Return the changes that the server has not taken yet; see `Database`."""
         return self._spool.waiting()
+
+    def others(self) -> Sequence[AbstractContextManager[OtherLedger]]:
+        """Return none: all machines share this one."""
+        return []
 
     def command(self, *arguments: object) -> str:
         """Return a shell command of this pack's; VIDU_LEDGER leads it to this server."""

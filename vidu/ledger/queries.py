@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from ..errors import LedgerUnavailableError
 from ..models import Entry, State
-from .database import Database, Row
+from .database import Database, Readable, Row
 from .rows import MICRO, UnreadableEntry, read_entry, read_row, search_text
 
 SHOWN = "deleted_at IS NULL"
@@ -47,7 +47,7 @@ class Page:
     total: int
 
 
-def select(db: Database, condition: str, *values: object) -> list[Entry]:
+def select(db: Readable, condition: str, *values: object) -> list[Entry]:
     """Return the rows that meet a condition and are not deleted.
 
     Raises:
@@ -57,7 +57,7 @@ def select(db: Database, condition: str, *values: object) -> list[Entry]:
     return [entry_of(db, row) for row in rows]
 
 
-def entry_of(db: Database, row: Row) -> Entry:
+def entry_of(db: Readable, row: Row) -> Entry:
     """Return the entry of a row.
 
     Raises:
@@ -73,7 +73,7 @@ def entry_of(db: Database, row: Row) -> Entry:
         ) from error
 
 
-def find_active(db: Database, fingerprint: str) -> Entry | None:
+def find_active(db: Readable, fingerprint: str) -> Entry | None:
     """Return the one row of a shot that has not FAILED, if there is one."""
     rows = db.rows(f"SELECT * FROM entries WHERE fingerprint = ? AND {ACTIVE}", fingerprint)
     return entry_of(db, rows[0]) if rows else None

@@ -10,6 +10,7 @@ import socket
 import sqlite3
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +19,7 @@ from ..command_line import command_line
 from ..errors import LedgerUnavailableError
 from .database import Row
 from .journal import Journal
+from .known import KnownLedgers, OtherLedger
 from .lock import hold_lock
 from .salvage import replay, salvage
 from .schema import VERSION, create_statements
@@ -34,16 +36,22 @@ class SqliteDatabase:
     Args:
         path: The file; None is a database in memory.
         now: The clock, in seconds since 1970.
+        shared_dir: The folder of what all ledgers of this user on this machine share: the list of
+            them and the locks of shots; None is the folder of the file.
 
     Raises:
         LedgerUnavailableError: It cannot be opened: locked, read-only, or made by a newer version.
     """
 
-    def __init__(self, path: Path | None, now: Callable[[], float]) -> None:
+    def __init__(
+        self, path: Path | None, now: Callable[[], float], shared_dir: Path | None = None
+    ) -> None:
         self.place = str(path or "memory")
         self.host = socket.gethostname()
         self.now = now
         self._path = path
+        self._shared_dir = shared_dir or (path.parent if path else Path())
+        self._known = KnownLedgers(self._shared_dir / "ledgers")
         self._memory_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._db: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
@@ -52,6 +60,8 @@ class SqliteDatabase:
             if path:
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connected()
+            if path:
+                self._known.add(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -101,6 +111,13 @@ class SqliteDatabase:
         """Return nothing: what the journal holds is brought in when the file is opened."""
         return []
 
+    def others(self) -> Sequence[AbstractContextManager[OtherLedger]]:
+        """Return the other ledgers of this user on this machine; see `Database`."""
+        if self._path is None:
+            return []
+        with unavailable_when_broken(self.place):
+            return [self._known.opened(path) for path in self._known.others(self._path)]
+
     def command(self, *arguments: object) -> str:
         """Return a shell command of this pack's that works on this file."""
         return command_line(*arguments, *(("--home", self._path.parent) if self._path else ()))
@@ -116,7 +133,7 @@ class SqliteDatabase:
             return
         async with contextlib.AsyncExitStack() as held:
             with unavailable_when_broken(self.place):
-                lock = self._path.parent / "locks" / fingerprint
+                lock = self._shared_dir / "locks" / fingerprint
                 await held.enter_async_context(hold_lock(lock, lambda: on_waiting("")))
             yield
 

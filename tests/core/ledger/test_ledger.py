@@ -557,8 +557,8 @@ async def test_what_fails_inside_a_turn_is_not_the_ledgers_fault(book, error):
 
 
 @FILE_ONLY
-async def test_a_turn_that_can_not_be_written_is_the_ledgers_fault(book, home):
-    (home / "locks").write_text("no folder")
+async def test_a_turn_that_can_not_be_written_is_the_ledgers_fault(book, vidu_home):
+    (vidu_home / "locks").write_text("no folder")
     with pytest.raises(LedgerUnavailableError, match="cannot be used"):
         async with book.lock_shot("ab" * 32, lambda _: None):
             pass

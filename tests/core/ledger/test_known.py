@@ -1,0 +1,110 @@
+"""Two ledgers of one user on one machine: one payment for one shot, one budget."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from blocking_ledger import BlockingLedger as Ledger
+
+from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
+from vidu.errors import BudgetExceededError, LedgerUnavailableError
+from vidu.ledger import Budget, open_ledger
+from vidu.media.image import EncodedImage
+from vidu.models import Entry, Output, RequestHandle, SavedFile, State
+from vidu.request import Request
+
+
+def shot(number: int = 0) -> Request:
+    image = EncodedImage(b"", "image/png", 64, 64, "ab" * 32)
+    return Request(VIDU_IMAGE_TO_VIDEO, f"shot {number}", media={"image": (image,)})
+
+
+def submit(ledger: Ledger, number: int = 0) -> Entry:
+    row = ledger.mark_submitting(ledger.reserve(shot(number), Budget()), {})
+    url = "https://queue.fal.run/r"
+    return ledger.mark_submitted(row, RequestHandle(f"r-{number}", url, url, url))
+
+
+def save(ledger: Ledger, number: int = 0) -> Entry:
+    row = ledger.mark_finished(submit(ledger, number), Output("https://x/1.mp4"))
+    file = SavedFile(Path("1.mp4"), 7, "cd" * 32, 64, 48, 24.0, 96, 4.0)
+    ledger.save_metadata(row, {"workflow": "w"})
+    return ledger.mark_saved(row, file)
+
+
+@pytest.fixture
+def two(tmp_path):
+    with Ledger.open(tmp_path / "comfyui") as one, Ledger.open(tmp_path / "shell") as other:
+        yield one, other
+
+
+def test_reserve_shot_saved_in_another_ledger_is_taken_over_with_its_workflow(two):
+    one, other = two
+    saved = save(one)
+    taken = other.reserve(shot(), Budget())
+    assert (taken.state, taken.request_id, taken.file) == (State.SAVED, "r-0", saved.file)
+    assert other.load_metadata(taken) == {"workflow": "w"}
+    assert other.reserve(shot(), Budget()) == taken
+
+
+def test_reserve_shot_perhaps_paid_for_in_another_ledger_is_not_paid_again(two):
+    one, other = two
+    one.mark_submitting(one.reserve(shot(), Budget()), {})
+    taken = other.reserve(shot(), Budget())
+    assert taken.state is State.SUBMITTING
+    other.mark_failed(taken, "it never reached fal", billed=False)
+    assert other.reserve(shot(), Budget()).state is State.RESERVED
+
+
+def test_reserve_shot_deleted_here_is_paid_again_though_another_ledger_has_it(two):
+    one, other = two
+    save(one)
+    other.delete(other.reserve(shot(), Budget()))
+    assert other.reserve(shot(), Budget()).state is State.RESERVED
+
+
+def test_daily_budget_counts_every_ledger_and_no_request_twice(two):
+    one, other = two
+    save(one, 0)
+    other.reserve(shot(0), Budget())
+    price = shot().price
+    other.reserve(shot(1), Budget(price * 2))
+    with pytest.raises(BudgetExceededError):
+        other.reserve(shot(2), Budget(price * 2))
+    with pytest.raises(BudgetExceededError):
+        one.reserve(shot(3), Budget(price * 2))
+
+
+async def test_lock_shot_runs_of_two_ledgers_take_turns(tmp_path):
+    inside = 0
+
+    async def run(name: str) -> None:
+        nonlocal inside
+        async with (
+            open_ledger(tmp_path / name) as ledger,
+            ledger.lock_shot(shot().fingerprint, lambda _: None),
+        ):
+            inside += 1
+            assert inside == 1
+            await asyncio.sleep(0.05)
+            inside -= 1
+
+    await asyncio.gather(*(run(name) for name in ("comfyui", "shell", "comfyui")))
+
+
+def test_another_ledger_that_cannot_be_read_refuses_the_shot_in_words(two, tmp_path):
+    _, other = two
+    (tmp_path / "elsewhere").mkdir()
+    Ledger.open(tmp_path / "elsewhere").close()
+    (tmp_path / "elsewhere" / "ledger.sqlite").write_bytes(b"no ledger " * 1000)
+    with pytest.raises(LedgerUnavailableError, match=r"Another ledger of yours.*Nothing was"):
+        other.reserve(shot(), Budget())
+
+
+def test_another_ledger_that_is_gone_is_no_reason_to_wait(two, tmp_path):
+    one, other = two
+    one.close()
+    (tmp_path / "comfyui" / "ledger.sqlite").unlink()
+    assert other.reserve(shot(), Budget()).state is State.RESERVED
