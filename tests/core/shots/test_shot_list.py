@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from vidu.endpoints import AMPLITUDE
 from vidu.errors import InvalidImageError, InvalidInputError, InvalidPromptError
 from vidu.request import SEED_MAX
-from vidu.shots.shot_list import Shot, assign_images, derive_seed, read_shots
+from vidu.shots.shot_list import Shot, assign_end_images, assign_images, derive_seed, read_shots
 
 PROMPTS = st.text(
     st.characters(codec="latin-1", exclude_categories=["Cc", "Cf"]), min_size=1, max_size=200
@@ -78,10 +78,12 @@ def test_any_text_is_read_or_refused_in_words(text):
         ("a | " + "9" * 5000, "Line 3: The seed is "),
         ("a | 1.5", "Line 3: The seed is '1.5'."),
         ("a | 1 | huge", "Line 3: movement_amplitude is 'huge'."),
-        ("a | 1 | small | ", "Line 3: There are 3 bars"),
+        ("a | 1 | small | 17", "Line 3: duration is 17."),
+        ("a | 1 | small | 4 | never", "Line 3: end is 'never'."),
+        ("a | 1 | small | 4 | loop | ", "Line 3: Too many '|' separators (5; at most 4)"),
         ("| 1", "Line 3: The prompt is empty."),
         ('"" | 1', "Line 3: The prompt is empty."),
-        ("a" * 1501, "Line 3: The prompt is 1501 characters long"),
+        ("a" * 5001, "Line 3: The prompt is 5001 characters long"),
     ],
 )
 def test_a_line_that_can_not_be_used_is_named(line, words):
@@ -158,3 +160,36 @@ def test_one_image_for_all_or_one_each():
 def test_any_other_number_of_images_is_refused_by_line(count, words):
     with pytest.raises(InvalidImageError, match=words):
         assign_images(read_shots("# three\na\nb\n\nc"), count)
+
+
+def test_columns_of_duration_and_end_are_read():
+    shots = read_shots("One. | | | 8 | Next\nTwo. | | | | loop\nThree. | | | 1 | 2\nFour.")
+    assert [(shot.duration, shot.end) for shot in shots] == [
+        (8, "next"),
+        (None, "loop"),
+        (1, 2),
+        (None, None),
+    ]
+
+
+def test_end_images_follow_the_lines():
+    shots = read_shots("One. | | | | next\nTwo. | | | | 2\nThree. | | | | loop\nFour.")
+    assert assign_end_images(shots, 2) == ["next", 1, "loop", None]
+
+
+@pytest.mark.parametrize(("count", "assigned"), [(0, [None, None]), (1, [0, 0]), (2, [0, 1])])
+def test_end_images_without_a_column_are_one_for_all_or_one_each(count, assigned):
+    assert assign_end_images(read_shots("One.\nTwo."), count) == assigned
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "words"),
+    [
+        ("One. | | | | 3\nTwo.", 2, "Line 1 ends with image 3, and there are 2."),
+        ("One.\nTwo. | | | | next", 0, "Line 2 ends with the next shot"),
+        ("One.\nTwo.", 3, "2 shots and 3 images"),
+    ],
+)
+def test_end_images_that_are_not_there_are_refused(text, count, words):
+    with pytest.raises(InvalidImageError, match=words):
+        assign_end_images(read_shots(text), count)
