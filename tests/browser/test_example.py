@@ -21,7 +21,7 @@ def test_the_example_runs_without_a_key_and_its_clip_plays(editor_in_both):
     editor.page.get_by_text("Draft, free: Vidu, ").first.wait_for()
 
 
-@pytest.mark.parametrize("name", ["four_shots_one_film", "upscale_and_save"])
+@pytest.mark.parametrize("name", ["shot_list", "upscale_and_save"])
 def test_the_other_examples_run_without_a_key(editor_in_both, name):
     editor = editor_in_both
     editor.load(ROOT / "example_workflows" / f"{name}.json")
