@@ -61,4 +61,4 @@ def test_a_kept_clip_dropped_on_an_empty_canvas_is_its_graph(editor_in_both, key
     editor.page.wait_for_function(f"() => app.graph.nodes.some((node) => node.type === '{NODE}')")
     (node,) = editor.nodes(NODE)
     assert (node["prompt"], node["seed"]) == ("Snow falls.", 77)
-    assert editor.nodes("LoadImage")[0]["image"] == "example.png"
+    assert editor.nodes("LoadImage")[0]["image"] == "lighthouse.png"
