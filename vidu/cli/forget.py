@@ -1,11 +1,11 @@
-"""`python -m vidu forget`: rows out of the ledger, and their clips too when that is wanted."""
+"""`vidu forget`: rows out of the ledger, and their clips too when that is wanted."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidSettingError, SaveError
@@ -14,10 +14,23 @@ from ..media.container import CLIP_SUFFIXES
 from ..media.still_file import SUFFIXES
 from ..models import Entry, SavedFile
 from ..steps.verify import is_intact
+from ._arguments import read_options
+from ._output import print_notice, print_result
 from .ledger import line
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    import argparse
+
+    from ._arguments import Commands
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `forget` was told; the names are those of its options."""
+
+    home: Path
+    names: Sequence[str]
+    files: bool
 
 
 def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -36,19 +49,19 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
         help="row, request id, or 8 or more digits of the fingerprint",
     )
     parser.add_argument("--files", action="store_true", help="remove the saved clips as well")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=lambda namespace: run(read_options(Options, namespace)))
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Remove rows; the clips stay unless --files is given."""
-    asyncio.run(_run(arguments))
+    asyncio.run(_run(options))
     return 0
 
 
-async def _run(arguments: argparse.Namespace) -> None:
-    async with open_ledger(arguments.home) as ledger:
-        entries = await _found(ledger, arguments.names)
-        await _forget_all(ledger, entries, with_files=arguments.files)
+async def _run(options: Options) -> None:
+    async with open_ledger(options.home) as ledger:
+        entries = await _found(ledger, options.names)
+        await _forget_all(ledger, entries, with_files=options.files)
 
 
 async def _found(ledger: Ledger, names: Sequence[str]) -> list[Entry | UnreadableEntry]:
@@ -68,7 +81,7 @@ async def _forget_all(
     for each in entries:
         if isinstance(each, UnreadableEntry):
             await ledger.delete(each)
-            print(f"forgot {line(each)}", flush=True)
+            print_result(f"forgot {line(each)}")
             continue
         async with ledger.lock_shot(each.fingerprint, _telling_once(each)):
             entry = await ledger.get(each.id)  # as it is now that no run is at work on it
@@ -77,14 +90,14 @@ async def _forget_all(
             if with_files and entry.file:
                 await _remove(entry, entry.file)
             await ledger.delete(entry)
-        print(f"forgot {line(entry)}", flush=True)
+        print_result(f"forgot {line(entry)}")
 
 
 async def _remove(entry: Entry, file: SavedFile) -> None:
     # A row may come from another machine's ledger, and its path may name anything here.
     suffixes = (*CLIP_SUFFIXES, *SUFFIXES.values())
     if file.path.suffix.lower() not in suffixes or not await is_intact(entry):
-        _say(f"left alone: {file.path} is not there, or is not the clip that was saved")
+        print_notice(f"left alone: {file.path} is not there, or is not the clip that was saved")
         return
     try:
         file.path.unlink()
@@ -101,10 +114,6 @@ def _telling_once(entry: Entry) -> Callable[[str], None]:
     def waiting(_: str) -> None:
         if not told:
             told.append(f"waiting for the run that is at work on row {entry.id}; Ctrl-C leaves it")
-            _say(told[0])
+            print_notice(told[0])
 
     return waiting
-
-
-def _say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)

@@ -5,55 +5,69 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..ledger import UnreadableEntry, open_ledger
 from ..models import Entry
+from ..pricing import format_usd
+from ._arguments import add_json, read_options
+from ._output import print_result
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    from ._arguments import Commands
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `ledger` was told; the names are those of its arguments."""
+
+    home: Path
+    json: bool
 
 
 def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
     """Add the commands to the parser."""
     listing = commands.add_parser("ledger", parents=[shared], help="list every request")
-    listing.add_argument("--json", action="store_true", help="one JSON object for each row")
-    listing.set_defaults(run=run_list)
+    add_json(listing)
+    listing.set_defaults(run=lambda namespace: run_list(read_options(Options, namespace)))
     _add_actions(listing)
 
 
-def run_list(arguments: argparse.Namespace) -> int:
+def run_list(options: Options) -> int:
     """Print the rows, newest first."""
-    for entry in asyncio.run(_read_entries(arguments.home)):
-        print(json.dumps(_row(entry)) if arguments.json else line(entry))
+    for entry in asyncio.run(_read_entries(options.home)):
+        print_result(json.dumps(_row(entry)) if options.json else line(entry))
     return 0
 
 
-def run_init(arguments: argparse.Namespace) -> int:
+def run_init(options: Options) -> int:
     """Open the ledger, which makes what is missing of it, and say where it is."""
-    print(asyncio.run(_open(arguments.home)))
+    print_result(asyncio.run(_open(options.home)))
     return 0
 
 
-def run_accept_loss(arguments: argparse.Namespace) -> int:
+def run_accept_loss(options: Options) -> int:
     """Take a ledger that lost rows for complete again."""
-    asyncio.run(_accept_loss(arguments.home))
+    asyncio.run(_accept_loss(options.home))
     return 0
 
 
 def _add_actions(listing: argparse.ArgumentParser) -> None:
     actions = listing.add_subparsers(metavar="[init | accept-loss]")
     init = actions.add_parser("init", help="make the ledger, and say where it is")
-    init.set_defaults(run=run_init)
+    init.set_defaults(run=lambda namespace: run_init(read_options(Options, namespace)))
     accept_loss = actions.add_parser(
         "accept-loss",
         help="go on after rows were lost",
         description="A damaged ledger that may have lost rows refuses new shots, because they may "
         "have been paid for. Look at fal.ai/dashboard/requests first; this lifts the refusal.",
     )
-    accept_loss.set_defaults(run=run_accept_loss)
+    accept_loss.set_defaults(
+        run=lambda namespace: run_accept_loss(read_options(Options, namespace))
+    )
     for action in (init, accept_loss):
         # Suppressed: a default here would replace what was said in front of the action.
         action.add_argument(
@@ -83,7 +97,7 @@ def line(entry: Entry | UnreadableEntry) -> str:
     moment = datetime.fromtimestamp(entry.reserved_at).strftime("%Y-%m-%d %H:%M:%S")
     words = str(entry.file.path) if entry.file else (entry.failure or entry.request_id)
     return (
-        f"{entry.id:>6}  {moment}  {entry.state.value:<9}  ${entry.price_usd:.2f}  "
+        f"{entry.id:>6}  {moment}  {entry.state.value:<9}  {format_usd(entry.price_usd)}  "
         f"{entry.prompt[:40]!r}  {words}"
     )
 

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..ledger import open_ledger
+from ..pricing import format_usd
 from ..settings import Settings
+from ._arguments import add_json, read_options
+from ._output import print_result
 
 if TYPE_CHECKING:
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    import argparse
+
+    from ._arguments import Commands
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `spend` was told; the names are those of its options."""
+
+    home: Path
+    json: bool
 
 
 def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -21,20 +34,21 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "spend", parents=[shared], help="sums for today and this month (UTC)"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.set_defaults(run=run)
+    add_json(parser)
+    parser.set_defaults(run=lambda namespace: run(read_options(Options, namespace)))
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(options: Options) -> int:
     """Print the sums; a clip whose fate is open counts as spent. Days begin at midnight UTC."""
-    budget = Settings.load(arguments.home).daily_budget_usd
-    today, month = asyncio.run(_read_sums(arguments.home))
-    if arguments.json:
+    budget = Settings.load(options.home).daily_budget_usd
+    today, month = asyncio.run(_read_sums(options.home))
+    if options.json:
         sums = {"today_usd": float(today), "month_usd": float(month)}
-        print(json.dumps({**sums, "daily_budget_usd": float(budget) or None}))
+        print_result(json.dumps({**sums, "daily_budget_usd": float(budget) or None}))
         return 0
-    print(f"today       ${today:.2f}" + (f" of ${budget:.2f}" if budget else ""))
-    print(f"this month  ${month:.2f}")
+    of_budget = f" of {format_usd(budget)}" if budget else ""
+    print_result(f"today       {format_usd(today)}{of_budget}")
+    print_result(f"this month  {format_usd(month)}")
     return 0
 
 

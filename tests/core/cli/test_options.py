@@ -7,19 +7,20 @@ from dataclasses import fields
 
 import pytest
 
-from vidu.cli import batch, generate, models, resume, watch
+from vidu.cli import batch, forget, generate, ledger, models, resume, spend, watch
 
 UNREAD = {"help", "home"}
 """`models` needs no folder, and no command reads `help`."""
 
 
-@pytest.mark.parametrize("command", [batch, generate, models, resume, watch])
+@pytest.mark.parametrize("command", [batch, forget, generate, ledger, models, resume, spend, watch])
 def test_options_of_a_command_are_the_arguments_of_its_parser(command):
     commands = argparse.ArgumentParser().add_subparsers()
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--home")
     command.add_to(commands, shared)
     (parser,) = commands.choices.values()
-    arguments = {action.dest for action in parser._actions}
+    actions = [action for action in parser._actions if action.dest != argparse.SUPPRESS]
+    arguments = {action.dest for action in actions}
     options = {field.name for field in fields(command.Options)}
     assert arguments - UNREAD == options - UNREAD
