@@ -32,12 +32,14 @@ export function openDialog(key, title, element) {
 
 // -- settings ---------------------------------------------------------------------------------
 
+// Called once the new value holds; the editor tells of it just before.
 // Replaced by: an `onChange` for settings that another extension registered.
-export const onLocaleChange = (listener) =>
-  app.ui.settings.addEventListener("Comfy.Locale.change", listener);
+const onSettingChange = (name, listener) =>
+  app.ui.settings.addEventListener(`${name}.change`, () => setTimeout(listener));
 
-export const onRenderingChange = (listener) =>
-  app.ui.settings.addEventListener("Comfy.VueNodes.Enabled.change", listener);
+export const onLocaleChange = (listener) => onSettingChange("Comfy.Locale", listener);
+
+export const onRenderingChange = (listener) => onSettingChange("Comfy.VueNodes.Enabled", listener);
 
 // -- the graph --------------------------------------------------------------------------------
 

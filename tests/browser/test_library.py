@@ -218,6 +218,42 @@ def test_search_filter_and_forget(library, editor, base, fal):
     assert set(base.rglob("output/**/*.mp4")) == clips
 
 
+def test_delete_in_the_library_is_forget_and_leaves_the_graph(library, card, editor):
+    before = editor.page.evaluate("() => app.graph.nodes.length")
+    editor.page.evaluate("() => app.canvas.selectNodes(app.graph.nodes)")
+    card.focus()
+    editor.page.keyboard.press("Delete")
+    dialog = editor.page.get_by_role("dialog")
+    dialog.get_by_text("The file stays where it is").wait_for()
+    dialog.get_by_role("button", name="Cancel").click()
+    assert editor.page.evaluate("() => app.graph.nodes.length") == before
+    expect(card).to_be_visible()
+
+
+def test_a_clip_is_dragged_to_a_free_place_with_its_picture(library, card, editor):
+    editor.clear()
+    x, y = 1200, 500
+    box = card.bounding_box()
+    mouse = editor.page.mouse
+    mouse.move(box["x"] + 60, box["y"] + 50)
+    mouse.down()
+    mouse.move(x - 40, y, steps=4)
+    mouse.move(x, y, steps=2)
+    mouse.up()
+    editor.page.wait_for_function(f"() => app.graph.nodes.some((node) => node.type === '{SAVED}')")
+    editor.video().wait_for()
+    card.dblclick()
+    editor.page.wait_for_function("() => app.graph.nodes.length === 2")
+    overlap = editor.page.evaluate(
+        """() => {
+            const [a, b] = app.graph.nodes.map((node) => node.boundingRect);
+            const ends = (box, axis) => box[axis] + box[axis + 2];
+            return [0, 1].every((axis) => a[axis] < ends(b, axis) && b[axis] < ends(a, axis));
+        }"""
+    )
+    assert not overlap
+
+
 def test_the_budget_holds(library, editor, made, fal):
     _, private = made
     with editor.page.expect_response("**/vidu/budget"):
