@@ -39,7 +39,7 @@ def walk(editor: Editor) -> None:
 
 
 def without_the_pack(route) -> None:
-    scripts = route.download().json()
+    scripts = route.fetch().json()
     route.fulfill(json=[script for script in scripts if "vidu-on-fal" not in script])
 
 

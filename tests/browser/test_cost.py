@@ -71,8 +71,9 @@ def test_each_shot_has_a_line_of_its_own(editor_in_both, key, fal):
     editor.change(NODE, mode="live")
     editor.page.evaluate(TWO_SHOTS)
     editor.run()
-    shown = editor.page.get_by_text("2: $0.20").first.inner_text()
-    assert [line.strip() for line in shown.splitlines()] == [
+    editor.page.get_by_text("2: $0.20").first.wait_for()
+    shown = editor.page.locator(".vidu-lines:visible div").all_inner_texts()
+    assert [line.strip() for line in shown] == [
         "1: $0.20: Vidu, 480x480, 48 frames",
         "2: $0.20: Vidu, 480x480, 48 frames",
     ]
