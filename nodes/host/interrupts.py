@@ -10,6 +10,9 @@ from aiohttp import web
 
 CURRENT_PROMPT = ""
 
+REMEMBERED_S = 3600.0
+"""How long a press is remembered; a run ends within seconds of it."""
+
 CANCEL_ROUTE = re.compile(
     r"(/api)?/((?P<interrupt>interrupt)|jobs/cancel|jobs/(?P<job_id>[^/]+)/cancel)"
 )
@@ -30,8 +33,10 @@ class InterruptLog:
         """Note a press; a handler of aiohttp's `on_response_prepare`."""
         press = CANCEL_ROUTE.fullmatch(request.path) if request.method == "POST" else None
         if press and response.status == 200:
-            for prompt_id in await _named(request, press):
-                self._last[prompt_id] = time.monotonic()
+            now = time.monotonic()
+            pressed = dict.fromkeys(await _named(request, press), now)
+            recent = {name: at for name, at in self._last.items() if now - at < REMEMBERED_S}
+            self._last = recent | pressed
 
     def interrupted_since(self, moment: float, prompt_id: str) -> bool:
         """Return whether the prompt was cancelled after `moment`, in monotonic seconds."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -91,3 +91,15 @@ async def noted(path, body, status=200) -> tuple[int, set[str]]:
     return response.status, {
         prompt for prompt in ("a", "b") if presses.interrupted_since(before, prompt)
     }
+
+
+async def test_a_press_is_forgotten_after_an_hour(monkeypatch):
+    log = noting()
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    for prompt_id in ("old", "new"):
+        request = make_mocked_request("POST", f"/api/jobs/{prompt_id}/cancel")
+        await log.record(request, web.Response())
+        clock[0] += 3601
+    assert not log.interrupted_since(0, "old")
+    assert log.interrupted_since(0, "new")
