@@ -79,6 +79,7 @@ def test_a_batch_has_all_its_lines_and_pages_in_classic(editor, key, fal):
     editor.change(NODE, mode="live", seed=43)
     editor.page.evaluate(TWO_SHOTS)
     editor.run()
+    editor.command("Comfy.Canvas.FitView")
     expect(lines(editor).first.locator("div")).to_have_count(2)
     player = editor.page.locator(".vidu-player:visible")
     player.get_by_text("1 / 2").wait_for()
