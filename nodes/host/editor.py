@@ -22,17 +22,20 @@ def route_table() -> web.RouteTableDef:
     """Return the table of routes that the host serves, at its root and under /api."""
     PromptServer.instance.app[JOBS] = Jobs()
     PromptServer.instance.app[RECENT_REQUESTS] = RecentRequests()
-    return PromptServer.instance.routes
+    routes: web.RouteTableDef = PromptServer.instance.routes
+    return routes
 
 
 def jobs() -> Jobs:
     """Return the shots that run in this server."""
-    return PromptServer.instance.app[JOBS]
+    running: Jobs = PromptServer.instance.app[JOBS]
+    return running
 
 
 def recent_requests() -> RecentRequests:
     """Return what the graphs asked for when they ran last."""
-    return PromptServer.instance.app[RECENT_REQUESTS]
+    recent: RecentRequests = PromptServer.instance.app[RECENT_REQUESTS]
+    return recent
 
 
 @contextmanager

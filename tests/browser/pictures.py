@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator
 
-import local_fal
+import local_fal.clips
 from vidu.media.video import decode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,16 +48,24 @@ STORYBOARD = """(lines) => {
     const shots = add("FalViduShots", [440, 60], [420, 330], { shots: lines });
     const vidu = add("FalViduImageToVideo", [900, 60], [420, 760], { mode: "draft" });
     image.connect(0, shots, shots.inputs.findIndex((slot) => slot.name === "image"));
-    shots.outputs.forEach((output, place) =>
-        shots.connect(place, vidu, vidu.inputs.findIndex((slot) => slot.name === output.name)));
+    for (const name of ["image", "prompt", "seed", "movement_amplitude"]) {
+        const names = [name, `model.${name}`];
+        shots.connect(
+            shots.outputs.findIndex((slot) => slot.name === name),
+            vidu,
+            vidu.inputs.findIndex((slot) => names.includes(slot.name)),
+        );
+    }
 }"""
 
 
 @pytest.fixture(scope="session")
 def local(bare_environment):
-    """Clips as large as Vidu's own."""
-    with local_fal.running(generation_seconds=1) as fal:
-        yield fal
+    """Clips as large as Vidu's own, without the stamp that tells tests whose they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local_fal.clips, "WATERMARK", "")
+        with local_fal.running(generation_seconds=1) as fal:
+            yield fal
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

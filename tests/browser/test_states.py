@@ -1,0 +1,62 @@
+"""What the library says when there is nothing to show, or nobody answers."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+
+def test_an_empty_library_says_how_it_is_filled(editor):
+    library = editor.library()
+    library.get_by_text("No clip yet. Run a Vidu node in live mode").wait_for()
+    library.get_by_role("searchbox").fill("mountain")
+    library.get_by_text("No clip matches. Change the search or the filter.").wait_for()
+
+
+def test_an_error_can_be_tried_again(editor, many_clips):
+    editor.page.route("**/vidu/clips?**", lambda route: route.abort())
+    try:
+        library = editor.library()
+        again = library.get_by_role("button", name="Try again")
+        again.wait_for()
+    finally:
+        editor.page.unroute("**/vidu/clips?**")
+    again.click()
+    library.get_by_text("Clip number 10000.").wait_for()
+    expect(again).to_have_count(0)
+
+
+def test_a_reconnect_refreshes_the_library(editor, many_clips):
+    library = editor.library()
+    library.get_by_text("Clip number 10000.").wait_for()
+    with editor.page.expect_response("**/vidu/clips?**"):
+        editor.page.evaluate("() => app.api.dispatchCustomEvent('reconnected')")
+
+
+def test_texts_are_english_where_the_hosts_translations_fail(page, editor):
+    """One broken file of another pack makes /i18n fail for all."""
+    editor.page.route("**/i18n", lambda route: route.abort())
+    try:
+        editor.open()
+        library = editor.library()
+        library.get_by_text("Daily budget", exact=True).wait_for()
+        library.get_by_text("No clip yet.").wait_for()
+    finally:
+        editor.page.unroute("**/i18n")
+        editor.open()
+
+
+def test_a_cost_that_is_not_known_has_a_question_mark(editor, private):
+    from vidu.ledger.sqlite import open_file
+
+    db = open_file(private / "ledger.sqlite")
+    row = """INSERT INTO entries (fingerprint, endpoint, state, prompt, search_text, seed, options,
+        price_micro_usd, revision, reserved_at, request_id) VALUES (?, 'fal-ai/vidu/image-to-video',
+        'cancelled', 'Cancelled in the queue.', 'cancelled in the queue.', 1, '{}', 200000, 1,
+        strftime('%s', 'now'), 'some-request')"""
+    db.execute(row, ("a" * 64,))
+    db.close()
+    library = editor.library()
+    card = library.get_by_role("article").filter(has_text="Cancelled in the queue.")
+    card.get_by_text("$0.20?").wait_for()
+    card.get_by_role("button", name="Collect from fal, free").wait_for()
+    expect(library.locator(".vidu-money b").first).to_have_text("$0.00 + $0.20?")
