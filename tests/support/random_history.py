@@ -80,12 +80,16 @@ RUN_KINDS: list[Callable[[random.Random], str]] = [
     lambda rng: f"kill {rng.choice(['before', 'after'])}:{rng.choice(STEPS)}",
     lambda rng: f"kill {rng.choice([1.0, 1.5, 2.0, 3.0])}",
 ]
+LEDGER_DAMAGE = ["zeroed", "emptied", "cut", "junked", "removed"]
 CLOCK_JUMPS = [0, 2, 3600, -3600, 2 * DAY_S, -3 * DAY_S]
 STEP_KINDS: list[Callable[[random.Random], str]] = [
     _draw_run,
     lambda rng: f"{_draw_run(rng)} & {_draw_run(rng)}",
     lambda rng: rng.choice(["remove", "damage", "retitle", "replace", "hide", "show"]),
     lambda rng: f"{rng.choice(['clock', 'fal_clock'])} {rng.choice(CLOCK_JUMPS)}",
+    lambda rng: f"decoder {rng.randint(0, 3)}",
+    lambda rng: f"damage_ledger {rng.choice(LEDGER_DAMAGE)}",
+    lambda rng: rng.choice(["copy_ledger", "restore_ledger"]),
     lambda rng: f"fal {_draw_fault(rng)}:{rng.randint(1, 2)}",
     lambda rng: f"fal {_draw_fault(rng)}:1,{_draw_fault(rng)}:1",
 ]

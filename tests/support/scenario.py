@@ -163,9 +163,8 @@ class Scenario:
 
     def _saved_path(self) -> Path | None:
         with BlockingLedger.open(self.home) as ledger:
-            entry = ledger.active(self.first.fingerprint)
-        saved = entry is not None and entry.state is State.SAVED
-        return entry.file.path if saved else None
+            saved = [row for row in ledger.entries() if row.state is State.SAVED]
+        return saved[0].file.path if saved else None
 
     def outcome(self, clip: Clip | None) -> dict[str, Any]:
         jobs = jobs_of(self.fal, self.first)

@@ -172,7 +172,7 @@ def problems(fal: LocalFal, home: Path, folder: Path, request: Request, clip: Cl
     return [
         *job_problems(jobs),
         *(["the clip is not the last job's"] if jobs[-1]["request_id"] != clip.request_id else []),
-        *ledger_problems(home, request, clip, jobs),
+        *ledger_problems(home, clip, jobs),
         *file_problems(folder, clip),
         *packet_problems(fal, clip.path, jobs[-1]),
     ]
@@ -202,16 +202,14 @@ def job_problems(jobs: list[dict[str, Any]]) -> Iterator[str]:
         yield "the last job is not the billed one"
 
 
-def ledger_problems(
-    home: Path, request: Request, clip: Clip, jobs: list[dict[str, Any]]
-) -> Iterator[str]:
+def ledger_problems(home: Path, clip: Clip, jobs: list[dict[str, Any]]) -> Iterator[str]:
     with BlockingLedger.open(home) as ledger:
-        live = ledger.active(request.fingerprint)
-        rows = [row for row in ledger.entries() if row.fingerprint == request.fingerprint]
-    if live is None or live.state is not State.SAVED:
-        yield f"the ledger has it as {live and live.state}"
-    elif (live.request_id, live.file.path) != (clip.request_id, clip.path):
-        yield "the ledger has another clip"
+        rows = ledger.entries()
+    saved = [row for row in rows if row.request_id == clip.request_id]
+    if [row.state for row in saved] != [State.SAVED]:
+        yield f"the ledger has it as {[row.state for row in saved]}"
+    elif saved[0].file.path != clip.path:
+        yield "the ledger has another file"
     known = {row.request_id for row in rows}
     for job in jobs:
         if job["billed"] and job["request_id"] not in known:
