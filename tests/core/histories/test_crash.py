@@ -23,6 +23,8 @@ from ...support.history_pool import HistoryPool
 from ...support.scenario import ShotSpec
 from ...support.shots import SHORT, STEPS, problems, run, shot
 
+pytestmark = pytest.mark.timeout(1800)  # all histories of the file are run at once
+
 ROOT = Path(__file__).parents[3]
 WORKERS = 8  # most of a cell is waiting
 

@@ -25,6 +25,8 @@ from local_fal.responses import INFRASTRUCTURE_ERRORS, MODEL_ERRORS
 from ...support.history_pool import HistoryPool
 from ...support.pending_faults import PENDING
 
+pytestmark = pytest.mark.timeout(1800)  # all histories of the file are run at once
+
 WORKERS = 20  # most of a cell is waiting
 
 # An image-to-video job without sound does not meet these.

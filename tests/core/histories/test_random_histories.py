@@ -15,8 +15,12 @@ import json
 import os
 import random
 
+import pytest
+
 from ...support.history_pool import HistoryPool
 from ...support.random_history import draw_history
+
+pytestmark = pytest.mark.timeout(1800)  # all histories of the file are run at once
 
 WORKERS = 16  # most of a history is waiting
 HISTORIES = 64

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 
+import pytest
+
 from vidu import Clip, Destination, Settings, generate, open_session
 from vidu.errors import ViduError
 from vidu.media.video import check
 from vidu.models import State
 
 from ...support.shots import job_problems, shot
+
+pytestmark = pytest.mark.timeout(1800)  # all histories of the file are run at once
 
 SHOTS = 500
 AT_ONCE = 100
