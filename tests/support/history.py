@@ -50,6 +50,8 @@ GENERATION_S = 0.8
 
 def run_history(fal: local_fal.LocalFal, history: list[str], place: Path) -> dict[str, Any]:
     fal.reset()
+    # A home of its own, so that no history asks the ledger of another about the same shot.
+    os.environ["VIDU_HOME"] = str(place / "home")
     scenario = Scenario(fal, place)
     try:
         clip = asyncio.run(scenario.run_history(history))
