@@ -24,7 +24,7 @@ from vidu.progress import Phase
 from ..support.shots import SHORT, interrupted, jobs_of, problems, run, shot, switching_on, until
 
 
-async def test_a_clip(fal, vidu_home, clips):
+async def test_generate_new_shot_returns_its_saved_clip(fal, vidu_home, clips):
     told = []
     clip = await run(shot(seed=7), vidu_home, clips, on_progress=told.append)
     assert (clip.width, clip.height, clip.frame_count, clip.fps) == (64, 48, 8, 24.0)
@@ -39,7 +39,7 @@ async def test_a_clip(fal, vidu_home, clips):
     assert fractions == sorted(fractions)
 
 
-async def test_what_is_sent_is_what_was_asked_for(fal, vidu_home, clips):
+async def test_generate_sends_the_request_as_it_was_built(fal, vidu_home, clips):
     request = shot(seed=7, prompt="  Mist \N{SNOWMAN}  ", movement_amplitude="large")
     await run(request, vidu_home, clips)
     (job,) = jobs_of(fal, request)
@@ -49,13 +49,13 @@ async def test_what_is_sent_is_what_was_asked_for(fal, vidu_home, clips):
     assert job["endpoint"] == "fal-ai/vidu/image-to-video"
 
 
-async def test_seed_0_is_not_sent(fal, vidu_home, clips):
+async def test_generate_seed_0_is_not_sent(fal, vidu_home, clips):
     clip = await run(shot(seed=0), vidu_home, clips)
     assert "seed" not in fal.ledger()["jobs"][0]["input"]
     assert clip.seed == 0
 
 
-async def test_four_shots_run_side_by_side(fal, vidu_home, clips):
+async def test_generate_four_shots_at_once_run_side_by_side(fal, vidu_home, clips):
     requests = [shot(seed) for seed in range(1, 5)]
     made = await asyncio.gather(*(run(request, vidu_home, clips) for request in requests))
     assert len({clip.path for clip in made}) == 4
@@ -64,7 +64,7 @@ async def test_four_shots_run_side_by_side(fal, vidu_home, clips):
     assert ledger["billed_usd"] == pytest.approx(0.80)
 
 
-async def test_it_asks_at_most_once_a_second_and_sees_the_end_soon(open_fal, vidu_home, clips):
+async def test_poll_asks_once_a_second_and_sees_the_end_soon(open_fal, vidu_home, clips):
     fal = open_fal(generation_seconds=2.4)
     patient = replace(SHORT, queue_limit_s=9.0)
     runs = (run(shot(seed), vidu_home, clips, settings=patient) for seed in (1, 2, 3))
@@ -81,7 +81,7 @@ async def test_it_asks_at_most_once_a_second_and_sees_the_end_soon(open_fal, vid
 # Again, and free.
 
 
-async def test_the_same_shot_again_asks_fal_for_nothing(fal, vidu_home, clips):
+async def test_generate_same_shot_again_asks_fal_for_nothing(fal, vidu_home, clips):
     first = await run(shot(), vidu_home, clips)
     asked = len(fal.ledger()["requests"])
     again = await run(shot(), vidu_home, clips)
@@ -89,7 +89,7 @@ async def test_the_same_shot_again_asks_fal_for_nothing(fal, vidu_home, clips):
     assert len(fal.ledger()["requests"]) == asked
 
 
-async def test_the_same_shot_twice_at_once_is_one_job(fal, vidu_home, clips):
+async def test_generate_same_shot_twice_at_once_is_one_job(fal, vidu_home, clips):
     told = []
     made = await asyncio.gather(
         *(run(shot(), vidu_home, clips, on_progress=told.append) for _ in range(3))
@@ -100,7 +100,7 @@ async def test_the_same_shot_twice_at_once_is_one_job(fal, vidu_home, clips):
     assert problems(fal, vidu_home, clips, shot(), made[0]) == []
 
 
-async def test_another_input_is_another_clip(open_fal, vidu_home, clips):
+async def test_generate_other_input_makes_another_clip(open_fal, vidu_home, clips):
     fal = open_fal(concurrency=4)
     changes = [{}, {"seed": 2}, {"prompt": "The tide goes out"}, {"movement_amplitude": "small"}]
     made = await asyncio.gather(*(run(shot(**change), vidu_home, clips) for change in changes))
@@ -123,7 +123,7 @@ def flipped(path):
     path.write_bytes(data)
 
 
-async def test_a_kept_file_that_is_not_intact_is_fetched_again_free(fal, vidu_home, clips):
+async def test_generate_saved_file_not_intact_is_downloaded_again_free(fal, vidu_home, clips):
     first = await run(shot(), vidu_home, clips)
     for damage in (moved, emptied, flipped):
         damage((await run(shot(), vidu_home, clips)).path)
@@ -160,7 +160,7 @@ async def test_generate_clip_gone_everywhere_pays_again_by_the_users_word_only(
     assert fal.ledger()["counts"]["jobs"] == 2
 
 
-async def test_a_clip_nobody_has_seen_is_not_paid_again_without_a_word(fal, vidu_home, clips):
+async def test_retrieve_clip_gone_before_it_was_saved_is_not_paid_again(fal, vidu_home, clips):
     fal.set_faults("clip_gone")
     for _ in range(2):
         with pytest.raises(errors.ClipGoneError, match="later to ask once more") as caught:
@@ -204,9 +204,7 @@ REFUSED = {
 NO_UNITS = {"detail_text", "detail_dict", "detail_html", "detail_v1", "client_cancelled"}
 
 
-async def test_each_refusal_has_its_class_its_words_and_says_whether_it_cost(
-    open_fal, vidu_home, clips
-):
+async def test_generate_each_refusal_has_its_class_words_and_charge(open_fal, vidu_home, clips):
     fal = open_fal(generation_seconds=0.05, concurrency=50)
 
     async def refused(seed, fault, kind, words):
@@ -245,7 +243,9 @@ async def test_each_refusal_has_its_class_its_words_and_says_whether_it_cost(
         ("admin_locked", "Admin lock", "Only fal can unlock it: write to support@fal.ai"),
     ],
 )
-async def test_a_locked_account(fault, words, next_step, place, fal, vidu_home, clips):
+async def test_generate_locked_account_pays_nothing_and_says_what_to_do(
+    fault, words, next_step, place, fal, vidu_home, clips
+):
     on_progress = switching_on(fal, fault, place)
     with pytest.raises(errors.AccountLockedError, match=words) as caught:
         await run(shot(), vidu_home, clips, on_progress=on_progress)
@@ -255,7 +255,7 @@ async def test_a_locked_account(fault, words, next_step, place, fal, vidu_home, 
     assert problems(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
 
 
-async def test_a_wrong_key(fal, vidu_home, clips, monkeypatch):
+async def test_generate_wrong_key_pays_nothing(fal, vidu_home, clips, monkeypatch):
     monkeypatch.setenv("FAL_KEY", "11111111-2222:not-the-key")
     with pytest.raises(
         errors.RejectedKeyError, match=r"does not accept the key.*Nothing was charged"
@@ -264,14 +264,14 @@ async def test_a_wrong_key(fal, vidu_home, clips, monkeypatch):
     assert fal.ledger()["counts"]["jobs"] == 0
 
 
-async def test_no_key(fal, vidu_home, clips, monkeypatch):
+async def test_generate_without_a_key_asks_fal_for_nothing(fal, vidu_home, clips, monkeypatch):
     monkeypatch.delenv("FAL_KEY")
     with pytest.raises(errors.MissingKeyError, match="FAL_KEY"):
         await run(shot(), vidu_home, clips)
     assert fal.ledger()["requests"] == []
 
 
-async def test_a_paid_post_that_is_rate_limited_was_not_taken(fal, vidu_home, clips):
+async def test_submit_rate_limited_post_was_not_taken(fal, vidu_home, clips):
     fal.set_faults("submit_429:1")
     with pytest.raises(errors.RateLimitedError, match=r"Nothing was charged\. Wait a minute"):
         await run(shot(), vidu_home, clips)
@@ -295,7 +295,7 @@ ACCEPTED = [
 ]
 
 
-async def test_a_lost_reply_is_searched_for_and_never_asked_twice(open_fal, vidu_home, clips):
+async def test_search_lost_reply_is_found_with_one_post(open_fal, vidu_home, clips):
     fal = open_fal(concurrency=50)
 
     async def lost(seed, fault):
@@ -322,7 +322,7 @@ async def test_a_lost_reply_is_searched_for_and_never_asked_twice(open_fal, vidu
     assert fal.ledger()["counts"]["jobs"] == len(ACCEPTED)
 
 
-async def test_a_lost_request_is_found_by_a_machine_whose_clock_is_hours_off(fal, tmp_path, clips):
+async def test_search_with_a_clock_hours_off_finds_the_request(fal, tmp_path, clips):
     def by_a_wrong_clock() -> float:
         return time.time() - 9 * 3600
 
@@ -336,7 +336,7 @@ async def test_a_lost_request_is_found_by_a_machine_whose_clock_is_hours_off(fal
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
-async def test_without_a_listing_a_lost_request_is_the_artists_to_decide(fal, vidu_home, clips):
+async def test_search_without_a_history_asks_the_user(fal, vidu_home, clips):
     fal.set_faults("accepted_then_dropped:1,listing_unavailable")
     for _ in range(2):
         with pytest.raises(errors.SubmissionUnknownError) as caught:
@@ -351,7 +351,7 @@ async def test_without_a_listing_a_lost_request_is_the_artists_to_decide(fal, vi
     assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
 
 
-async def test_a_request_that_never_arrived_is_asked_anew_after_its_whole_life(
+async def test_search_request_that_never_arrived_is_made_again_after_its_longest_life(
     fal, vidu_home, clips
 ):
     fal.set_faults("submit_reset:1")
@@ -366,14 +366,14 @@ async def test_a_request_that_never_arrived_is_asked_anew_after_its_whole_life(
     assert problems(fal, vidu_home, clips, shot(), clip) == []
 
 
-async def test_a_dead_primary_domain_is_passed_by_with_one_post(fal, vidu_home, clips):
+async def test_submit_dead_primary_domain_is_passed_by_with_one_post(fal, vidu_home, clips):
     fal.set_faults("primary_dead")
     clip = await run(shot(), vidu_home, clips)
     assert submits(fal) == {"queue.falrun.com": 1}
     assert problems(fal, vidu_home, clips, shot(), clip) == []
 
 
-async def test_a_redirected_post_is_not_followed(fal, vidu_home, clips):
+async def test_submit_redirect_is_not_followed(fal, vidu_home, clips):
     fal.set_faults("submit_307:1")
     with pytest.raises(errors.ApiStatusError, match=r"307.*Nothing was charged"):
         await run(shot(), vidu_home, clips)
@@ -381,7 +381,7 @@ async def test_a_redirected_post_is_not_followed(fal, vidu_home, clips):
     assert problems(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
 
 
-async def test_the_key_goes_to_no_host_that_the_reply_names(fal, vidu_home, clips):
+async def test_submit_strange_urls_in_the_reply_get_no_key(fal, vidu_home, clips):
     fal.set_faults("accepted_strange_urls:1")
     clip = await run(shot(), vidu_home, clips)
     assert fal.ledger()["refused"] == []
@@ -391,7 +391,7 @@ async def test_the_key_goes_to_no_host_that_the_reply_names(fal, vidu_home, clip
 # Waiting.
 
 
-async def test_retry_after_is_honoured(fal, vidu_home, clips):
+async def test_generate_retry_after_is_honored(fal, vidu_home, clips):
     fal.set_faults("status_429:1,result_429:1,download_429:1")
     clip = await run(shot(), vidu_home, clips, settings=replace(SHORT, retry_timeout_s=9.0))
     asked_s = 2  # local_fal's Retry-After, longer than our own first delay
@@ -403,7 +403,7 @@ async def test_retry_after_is_honoured(fal, vidu_home, clips):
     assert problems(fal, vidu_home, clips, shot(), clip) == []
 
 
-async def test_the_limit_on_the_queue(fal, vidu_home, clips):
+async def test_poll_beyond_the_queue_limit_stops_and_loses_nothing(fal, vidu_home, clips):
     patient = replace(SHORT, queue_limit_s=60.0)
     fal.set_faults("slow")
     others = [asyncio.create_task(run(shot(seed), vidu_home, clips)) for seed in (8, 9)]
@@ -419,14 +419,14 @@ async def test_the_limit_on_the_queue(fal, vidu_home, clips):
     await asyncio.gather(*others)
 
 
-async def test_fal_itself_ends_a_request_that_waits_too_long(fal, vidu_home, clips):
+async def test_poll_request_that_fal_ends_in_the_queue_is_unbilled(fal, vidu_home, clips):
     fal.set_faults("stuck_in_queue:1")
     with pytest.raises(errors.GenerationError, match=r"queue limit\. Nothing was charged"):
         await run(shot(), vidu_home, clips)
     assert problems(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
 
 
-async def test_the_limit_on_the_generation(fal, vidu_home, clips):
+async def test_poll_beyond_the_generation_limit_stops_and_loses_nothing(fal, vidu_home, clips):
     fal.set_faults("slow:1")
     with pytest.raises(errors.GenerationTimeoutError, match="fal charges once if it finishes"):
         await run(shot(), vidu_home, clips, settings=replace(SHORT, generation_limit_s=0.5))
@@ -434,7 +434,7 @@ async def test_the_limit_on_the_generation(fal, vidu_home, clips):
     assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
 
 
-async def test_an_outage_longer_than_the_limit_loses_nothing(fal, vidu_home, clips):
+async def test_poll_outage_longer_than_the_limit_loses_nothing(fal, vidu_home, clips):
     on_progress = switching_on(fal, "status_reset", Phase.SUBMITTING)
     with pytest.raises(errors.ConnectionFailedError, match="connection was closed") as caught:
         await run(shot(), vidu_home, clips, on_progress=on_progress)
@@ -448,7 +448,7 @@ async def test_an_outage_longer_than_the_limit_loses_nothing(fal, vidu_home, cli
 # The budget.
 
 
-async def test_the_daily_budget_is_reserved_before_anything_is_sent(fal, vidu_home, clips):
+async def test_generate_over_the_daily_budget_sends_nothing(fal, vidu_home, clips):
     budget = replace(SHORT, daily_budget_usd=Decimal("0.60"))
     runs = (run(shot(seed), vidu_home, clips, settings=budget) for seed in range(1, 9))
     made = await asyncio.gather(*runs, return_exceptions=True)
@@ -459,7 +459,7 @@ async def test_the_daily_budget_is_reserved_before_anything_is_sent(fal, vidu_ho
     assert "VIDU_DAILY_BUDGET_USD" in str(refused[0])
 
 
-async def test_what_failed_unbilled_gives_its_share_back(fal, vidu_home, clips):
+async def test_generate_unbilled_failure_gives_its_budget_back(fal, vidu_home, clips):
     budget = replace(SHORT, daily_budget_usd=Decimal("0.20"))
     fal.set_faults("content_policy_violation:1")
     with pytest.raises(errors.ContentPolicyError):
@@ -473,7 +473,7 @@ async def test_what_failed_unbilled_gives_its_share_back(fal, vidu_home, clips):
 # The key.
 
 
-async def test_the_key_is_nowhere(fal, vidu_home, clips, caplog, capfd):
+async def test_generate_key_is_in_no_log_error_or_file(fal, vidu_home, clips, caplog, capfd):
     logging.getLogger().setLevel(logging.DEBUG)
     told = []
     fal.set_faults("upload_500:1,status_500:1,result_502:1,download_broken:1")
@@ -490,7 +490,7 @@ async def test_the_key_is_nowhere(fal, vidu_home, clips, caplog, capfd):
 
 
 @pytest.mark.parametrize("kind", [TypeError, AttributeError, ValueError])
-async def test_an_unexpected_exception_after_paying_names_the_request(
+async def test_generate_unexpected_exception_after_paying_names_the_request(
     kind, fal, vidu_home, clips, monkeypatch
 ):
     def broken(*_args, **_kwargs):

@@ -29,7 +29,7 @@ async def spent(home: Path) -> int:
         return int(await ledger.spent_today())
 
 
-async def test_other_work_goes_on_while_the_ledger_is_waited_for(held, vidu_home):
+async def test_open_session_waiting_for_the_ledger_does_not_block_the_loop(held, vidu_home):
     opening = asyncio.create_task(spent(vidu_home))
     await asyncio.sleep(0.3)
     assert not opening.done()
@@ -37,7 +37,7 @@ async def test_other_work_goes_on_while_the_ledger_is_waited_for(held, vidu_home
     assert await opening == 0
 
 
-async def test_a_cancel_leaves_no_ledger_open(held, vidu_home):
+async def test_open_session_cancelled_leaves_no_ledger_open(held, vidu_home):
     opening = asyncio.create_task(spent(vidu_home))
     await asyncio.sleep(0.3)
     opening.cancel()

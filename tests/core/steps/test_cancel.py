@@ -33,7 +33,7 @@ def cancels(fal) -> int:
 
 
 @BOTH
-async def test_while_uploading(by_user, fal, vidu_home, clips):
+async def test_cancel_while_uploading_sends_nothing(by_user, fal, vidu_home, clips):
     fal.set_faults("upload_timeout:1")
     await interrupted(shot(), vidu_home, clips, Phase.UPLOADING, by_user=by_user, after_s=0.3)
     assert state_of(vidu_home) == (State.FAILED, False)
@@ -85,7 +85,9 @@ async def test_cancel_while_the_post_still_connects_sends_nothing(
 
 
 @BOTH
-async def test_while_queued(by_user, open_fal, vidu_home, clips):
+async def test_cancel_while_queued_removes_the_request_unbilled(
+    by_user, open_fal, vidu_home, clips
+):
     fal = open_fal(concurrency=1, generation_seconds=1.0)
     other = asyncio.create_task(run(shot(9), vidu_home / "other", clips))
     await until(lambda: fal.ledger()["most_running"] == 1)
@@ -103,7 +105,7 @@ async def test_while_queued(by_user, open_fal, vidu_home, clips):
 
 
 @BOTH
-async def test_while_generating(by_user, open_fal, vidu_home, clips):
+async def test_cancel_while_generating_is_passed_to_fal(by_user, open_fal, vidu_home, clips):
     fal = open_fal(generation_seconds=1.5)
     await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=by_user)
     assert state_of(vidu_home)[0] is (State.CANCELLED if by_user else State.SUBMITTED)
@@ -116,7 +118,9 @@ async def test_while_generating(by_user, open_fal, vidu_home, clips):
 @pytest.mark.parametrize(
     "fault", ["cancel_ignored", "cancel_reset", "cancel_500", "cancel_502", "cancel_timeout"]
 )
-async def test_a_cancel_that_is_not_heeded_brings_the_clip_free(fault, open_fal, vidu_home, clips):
+async def test_cancel_that_fal_does_not_heed_brings_the_clip_free(
+    fault, open_fal, vidu_home, clips
+):
     fal = open_fal(generation_seconds=1.5, faults=fault)
     await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=True)
     # A cancel request that fails is sent again within its five seconds.
@@ -128,7 +132,7 @@ async def test_a_cancel_that_is_not_heeded_brings_the_clip_free(fault, open_fal,
     assert len(jobs_of(fal, shot())) == 1
 
 
-async def test_a_cancel_that_came_too_late_brings_the_clip_free(fal, vidu_home, clips):
+async def test_cancel_that_comes_too_late_brings_the_clip_free(fal, vidu_home, clips):
     fal.set_faults("status_timeout")
     options = {"settings": PATIENT, "cancelled_by_user": lambda: True}
     task = asyncio.create_task(run(shot(), vidu_home, clips, **options))
@@ -143,7 +147,7 @@ async def test_a_cancel_that_came_too_late_brings_the_clip_free(fal, vidu_home, 
     assert len(jobs_of(fal, shot())) == 1
 
 
-async def test_a_cancelled_shot_is_cancelled_again_when_it_is_run_again(open_fal, vidu_home, clips):
+async def test_cancel_of_a_cancelled_shot_run_again_is_passed_to_fal(open_fal, vidu_home, clips):
     fal = open_fal(generation_seconds=9, faults="cancel_500:5")  # as often as one cancel is sent
     for _ in range(2):
         await interrupted(
@@ -156,7 +160,9 @@ async def test_a_cancelled_shot_is_cancelled_again_when_it_is_run_again(open_fal
 
 
 @BOTH
-async def test_while_searching_for_a_lost_request(by_user, fal, vidu_home, clips):
+async def test_cancel_while_searching_leaves_the_search_to_the_next_run(
+    by_user, fal, vidu_home, clips
+):
     fal.set_faults("accepted_then_502:1,slow:1")
     options = {"by_user": by_user, "after_s": 0.2}
     await interrupted(shot(), vidu_home, clips, Phase.SEARCHING, **options)
@@ -168,7 +174,9 @@ async def test_while_searching_for_a_lost_request(by_user, fal, vidu_home, clips
 
 
 @BOTH
-async def test_while_downloading(by_user, fal, vidu_home, clips):
+async def test_cancel_while_downloading_leaves_the_clip_to_the_next_run(
+    by_user, fal, vidu_home, clips
+):
     fal.set_faults("download_stalled:1")
     options = {"by_user": by_user, "after_s": 0.3, "settings": PATIENT}
     await interrupted(shot(), vidu_home, clips, Phase.DOWNLOADING, **options)
@@ -179,7 +187,7 @@ async def test_while_downloading(by_user, fal, vidu_home, clips):
 
 
 @BOTH
-async def test_while_keeping_the_file_is_kept_and_written_down(
+async def test_cancel_while_saving_saves_and_records_the_clip(
     by_user, fal, vidu_home, clips, monkeypatch
 ):
     loop, keeping = asyncio.get_running_loop(), asyncio.Event()
@@ -203,7 +211,7 @@ async def test_while_keeping_the_file_is_kept_and_written_down(
     assert problems(fal, vidu_home, clips, shot(), clip) == []
 
 
-async def test_who_waits_for_another_run_cancels_nothing_of_it(open_fal, vidu_home, clips):
+async def test_cancel_while_waiting_cancels_nothing_of_the_other_run(open_fal, vidu_home, clips):
     fal = open_fal(generation_seconds=1.5)
     first = asyncio.create_task(run(shot(), vidu_home, clips))
     await until(lambda: jobs_of(fal, shot()))
@@ -213,7 +221,7 @@ async def test_who_waits_for_another_run_cancels_nothing_of_it(open_fal, vidu_ho
     assert problems(fal, vidu_home, clips, shot(), clip) == []
 
 
-async def test_one_press_reaches_every_shot(open_fal, vidu_home, clips):
+async def test_cancel_of_several_shots_reaches_each(open_fal, vidu_home, clips):
     fal = open_fal(generation_seconds=1.5)
     options = {"settings": PATIENT, "cancelled_by_user": lambda: True}
     runs = [
@@ -229,7 +237,7 @@ async def test_one_press_reaches_every_shot(open_fal, vidu_home, clips):
     assert ledger["billed_usd"] == 0
 
 
-async def test_a_siblings_failure_cancels_nothing(open_fal, vidu_home, clips):
+async def test_cancel_by_a_siblings_failure_is_not_passed_to_fal(open_fal, vidu_home, clips):
     fal = open_fal(generation_seconds=1.0, faults="content_policy_violation:1")
     broken = asyncio.create_task(run(shot(2), vidu_home, clips))
     await until(lambda: jobs_of(fal, shot(2)))
@@ -244,7 +252,7 @@ async def test_a_siblings_failure_cancels_nothing(open_fal, vidu_home, clips):
     assert (clip.reused, problems(fal, vidu_home, clips, shot(1), clip)) == (True, [])
 
 
-async def test_a_fault_in_the_run_that_resumes(fal, vidu_home, clips):
+async def test_resume_after_cancel_with_a_fault_brings_one_clip(fal, vidu_home, clips):
     fal.set_faults("slow:1")
     await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=False)
     on_progress = switching_on(fal, "download_broken:1", Phase.DOWNLOADING)

@@ -58,7 +58,7 @@ async def looked_at(home, folder, **options):
 # A free look gives nothing up.
 
 
-async def test_a_free_look_for_a_clip_gone_everywhere_leaves_it_paid_for(fal, vidu_home, clips):
+async def test_resume_clip_gone_everywhere_stays_paid_for(fal, vidu_home, clips):
     (await run(shot(), vidu_home, clips)).path.unlink()
     fal.set_faults("clip_gone")
     told = []
@@ -70,7 +70,7 @@ async def test_a_free_look_for_a_clip_gone_everywhere_leaves_it_paid_for(fal, vi
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
-async def test_a_free_look_for_a_request_fal_has_forgotten_leaves_the_row(fal, vidu_home, clips):
+async def test_resume_request_that_fal_forgot_leaves_the_row(fal, vidu_home, clips):
     await interrupted(shot(), vidu_home, clips, Phase.DOWNLOADING, by_user=False, settings=BRIEF)
     with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
         db.execute("UPDATE entries SET state = 'submitted', submitted_at = submitted_at - 9999")
@@ -80,9 +80,7 @@ async def test_a_free_look_for_a_request_fal_has_forgotten_leaves_the_row(fal, v
     assert row(vidu_home).state is State.SUBMITTED
 
 
-async def test_a_request_fal_has_forgotten_is_paid_for_anew_by_the_artists_word_only(
-    fal, vidu_home, clips
-):
+async def test_generate_request_that_fal_forgot_is_not_paid_again_unasked(fal, vidu_home, clips):
     await interrupted(shot(), vidu_home, clips, Phase.DOWNLOADING, by_user=False, settings=BRIEF)
     with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
         db.execute("UPDATE entries SET state = 'submitted', submitted_at = submitted_at - 9999")
@@ -95,7 +93,7 @@ async def test_a_request_fal_has_forgotten_is_paid_for_anew_by_the_artists_word_
     assert len(jobs_of(fal, shot())) == 1
 
 
-async def test_a_row_is_not_answered_with_another_requests_clip(fal, vidu_home, clips):
+async def test_load_or_resume_failed_row_gives_its_own_file_or_none(fal, vidu_home, clips):
     """Two machines paid for one shot: the row that gave way has a file of its own, or none."""
     saved = await run(shot(), vidu_home, clips)
     own = shutil.copy(saved.path, clips / "own.mp4")
@@ -117,7 +115,7 @@ async def test_a_row_is_not_answered_with_another_requests_clip(fal, vidu_home, 
         await load_or_resume(given_way, vidu_home, destination)
 
 
-async def test_a_clip_that_is_collected_carries_its_workflow(fal, vidu_home, clips):
+async def test_resume_clip_carries_its_workflow(fal, vidu_home, clips):
     fal.set_faults("slow:1")
     stopped = asyncio.create_task(
         run(shot(), vidu_home, clips, metadata={"workflow": '{"nodes": []}', "prompt": "{}"})
@@ -134,7 +132,7 @@ async def test_a_clip_that_is_collected_carries_its_workflow(fal, vidu_home, cli
         assert ledger.load_metadata(entry) == {}
 
 
-async def test_a_file_that_comes_back_is_looked_at_again(fal, vidu_home, clips, tmp_path):
+async def test_generate_file_that_comes_back_is_used_again(fal, vidu_home, clips, tmp_path):
     saved = await run(shot(), vidu_home, clips)
     shutil.move(saved.path, tmp_path / "elsewhere")
     fal.set_faults("clip_gone")
@@ -147,7 +145,9 @@ async def test_a_file_that_comes_back_is_looked_at_again(fal, vidu_home, clips, 
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
-async def test_a_file_that_comes_back_is_kept_again_by_looking(fal, vidu_home, clips, tmp_path):
+async def test_load_or_resume_file_that_comes_back_makes_the_row_saved(
+    fal, vidu_home, clips, tmp_path
+):
     saved = await run(shot(), vidu_home, clips)
     shutil.move(saved.path, tmp_path / "elsewhere")
     fal.set_faults("clip_gone")
@@ -158,7 +158,7 @@ async def test_a_file_that_comes_back_is_kept_again_by_looking(fal, vidu_home, c
     assert (clip.path, row(vidu_home).state) == (saved.path, State.SAVED)
 
 
-async def test_a_file_that_can_not_be_read_is_not_paid_for_anew(fal, vidu_home, clips):
+async def test_generate_file_that_cannot_be_read_is_not_paid_again(fal, vidu_home, clips):
     saved = await run(shot(), vidu_home, clips)
     saved.path.unlink()
     saved.path.mkdir()  # for an administrator, too, it cannot be opened
@@ -171,7 +171,7 @@ async def test_a_file_that_can_not_be_read_is_not_paid_for_anew(fal, vidu_home, 
 # How long a lost request may live.
 
 
-async def test_its_life_is_that_of_the_settings_it_was_made_with(fal, vidu_home, clips):
+async def test_search_lifetime_is_that_of_the_settings_when_submitted(fal, vidu_home, clips):
     fal.set_faults("accepted_then_dropped:1,slow:1")
     await interrupted(shot(), vidu_home, clips, Phase.SEARCHING, by_user=False)
     assert row(vidu_home).max_lifetime_s == SHORT.max_lifetime_s() > 2 * BRIEF.max_lifetime_s()
@@ -180,7 +180,7 @@ async def test_its_life_is_that_of_the_settings_it_was_made_with(fal, vidu_home,
     assert len(jobs_of(fal, shot())) == 1
 
 
-async def test_a_clock_that_is_set_forward_does_not_end_it(open_fal, tmp_path, clips):
+async def test_search_clock_set_forward_meanwhile_pays_nothing(open_fal, tmp_path, clips):
     fal = open_fal(generation_seconds=0.7)
     fal.set_faults("accepted_then_dropped:1,slow:1")
     searches = []
@@ -206,7 +206,7 @@ async def test_a_clock_that_is_set_forward_does_not_end_it(open_fal, tmp_path, c
     assert len(jobs_of(fal, shot())) == 1
 
 
-async def test_a_listing_without_inputs_proves_nothing(fal, vidu_home, clips):
+async def test_search_history_without_inputs_pays_nothing(fal, vidu_home, clips):
     fal.set_faults("accepted_then_dropped:1,listing_without_payloads")
     with pytest.raises(errors.SubmissionUnknownError, match="whose inputs cannot be read"):
         while True:
@@ -217,7 +217,7 @@ async def test_a_listing_without_inputs_proves_nothing(fal, vidu_home, clips):
     assert len(jobs_of(fal, shot())) == 1
 
 
-async def test_a_receipt_is_written_down_as_soon_as_the_ledger_can_be(
+async def test_submit_busy_ledger_notes_the_request_as_soon_as_it_can(
     fal, vidu_home, clips, monkeypatch
 ):
     monkeypatch.setattr("vidu.ledger.sqlite.LOCK_LIMIT_S", 0.2)
@@ -245,7 +245,7 @@ async def test_a_receipt_is_written_down_as_soon_as_the_ledger_can_be(
     assert not any("by-endpoint" in asked["path"] for asked in fal.ledger()["requests"])
 
 
-async def test_a_second_cancel_leaves_no_reply_to_nobody(fal, vidu_home, clips):
+async def test_submit_second_cancel_does_not_lose_the_reply(fal, vidu_home, clips):
     class Late(Fal):
         async def submit(self, endpoint, arguments, **options):
             handle = await super().submit(endpoint, arguments, **options)
@@ -271,7 +271,7 @@ async def test_a_second_cancel_leaves_no_reply_to_nobody(fal, vidu_home, clips):
     assert len(jobs_of(fal, shot())) == 1
 
 
-async def test_what_was_never_asked_for_reserves_nothing(fal, vidu_home, clips):
+async def test_submit_failing_callback_frees_the_reservation(fal, vidu_home, clips):
     def broken_pipe(progress):
         raise BrokenPipeError
 
@@ -281,7 +281,7 @@ async def test_what_was_never_asked_for_reserves_nothing(fal, vidu_home, clips):
         assert (ledger.active(shot().fingerprint), ledger.spent_today()) == (None, 0)
 
 
-async def test_what_was_downloaded_stays_until_the_clip_is_written_down(fal, vidu_home, clips):
+async def test_retrieve_ledger_failure_keeps_the_download(fal, vidu_home, clips):
     async def locked(entry, file):
         raise errors.LedgerUnavailableError("The ledger is locked.")
 
@@ -298,7 +298,7 @@ async def test_what_was_downloaded_stays_until_the_clip_is_written_down(fal, vid
     assert list(clips.glob(".*")) == []
 
 
-async def test_a_folder_lost_meanwhile_is_told_in_words(fal, vidu_home, clips):
+async def test_retrieve_folder_lost_meanwhile_is_a_save_error(fal, vidu_home, clips):
     def lose_folder(progress):
         if progress.phase is Phase.SUBMITTING:
             clips.rmdir()
@@ -314,7 +314,7 @@ async def test_a_folder_lost_meanwhile_is_told_in_words(fal, vidu_home, clips):
 # Whose request it is.
 
 
-async def test_another_accounts_listing_proves_nothing(open_fal, vidu_home, clips):
+async def test_search_with_another_key_pays_nothing(open_fal, vidu_home, clips):
     mine = open_fal()
     mine.set_faults("accepted_then_dropped:1,slow:1")
     options = {"by_user": False, "settings": BRIEF}
@@ -326,7 +326,7 @@ async def test_another_accounts_listing_proves_nothing(open_fal, vidu_home, clip
     assert (jobs_of(other, shot()), row(vidu_home).state) == ([], State.SUBMITTING)
 
 
-async def test_a_request_that_another_account_does_not_know_is_not_gone(open_fal, vidu_home, clips):
+async def test_poll_with_another_key_asks_for_the_first_one(open_fal, vidu_home, clips):
     open_fal().set_faults("slow:1")
     options = {"by_user": False, "settings": BRIEF}
     await interrupted(shot(), vidu_home, clips, Phase.GENERATING, **options)
@@ -338,7 +338,7 @@ async def test_a_request_that_another_account_does_not_know_is_not_gone(open_fal
     assert (jobs_of(other, shot()), row(vidu_home).state) == ([], State.SUBMITTED)
 
 
-async def test_the_key_goes_to_no_host_that_a_merged_row_names(fal, vidu_home, clips):
+async def test_poll_row_with_foreign_urls_gets_no_key(fal, vidu_home, clips):
     foreign = [f"https://evil.example/{name}" for name in ("status", "result", "cancel")]
     with BlockingLedger.open(vidu_home) as ledger:
         entry = ledger.mark_submitting(ledger.reserve(shot(), Budget()), {})
@@ -359,7 +359,7 @@ async def test_the_key_goes_to_no_host_that_a_merged_row_names(fal, vidu_home, c
 # What is no verdict.
 
 
-async def test_a_cdn_that_refuses_has_not_lost_the_clip(fal, vidu_home, clips):
+async def test_retrieve_cdn_that_refuses_pays_nothing(fal, vidu_home, clips):
     (await run(shot(), vidu_home, clips)).path.unlink()
     fal.set_faults("clip_forbidden")
     with pytest.raises(errors.DownloadError, match="403"):
@@ -369,13 +369,13 @@ async def test_a_cdn_that_refuses_has_not_lost_the_clip(fal, vidu_home, clips):
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
-async def test_a_result_asked_for_too_early_is_asked_for_again(fal, vidu_home, clips):
+async def test_poll_result_that_is_early_is_asked_for_again(fal, vidu_home, clips):
     fal.set_faults("result_early:1")
     clip = await run(shot(), vidu_home, clips)
     assert problems(fal, vidu_home, clips, shot(), clip) == []
 
 
-async def test_a_clip_and_a_listing_out_of_reach_leave_a_way_out(fal, vidu_home, clips):
+async def test_retrieve_clip_and_history_out_of_reach_names_the_way_out(fal, vidu_home, clips):
     (await run(shot(), vidu_home, clips)).path.unlink()
     fal.set_faults("clip_gone,listing_unavailable")
     with pytest.raises(errors.ClipGoneError, match=r"is paid for and not lost.*vidu forget"):
@@ -386,7 +386,7 @@ async def test_a_clip_and_a_listing_out_of_reach_leave_a_way_out(fal, vidu_home,
 # What it says and how long it takes.
 
 
-async def test_a_drafts_errors_do_not_speak_of_money(tmp_path):
+async def test_generate_draft_error_says_nothing_was_charged(tmp_path):
     place = tmp_path / "a file"
     place.write_text("where the folder should be")
     async with open_session(tmp_path, SHORT, draft=True) as (provider, ledger):
@@ -395,7 +395,7 @@ async def test_a_drafts_errors_do_not_speak_of_money(tmp_path):
     assert caught.value.charge is Charge.NOT_SPENT
 
 
-async def test_a_cancel_ends_though_the_name_is_not_resolved(fal, vidu_home, clips, monkeypatch):
+async def test_cancel_without_name_resolution_ends_in_time(fal, vidu_home, clips, monkeypatch):
     fal.set_faults("slow:1")
     await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=False)
     over = threading.Event()
