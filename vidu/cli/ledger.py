@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..ledger import UnreadableEntry, open_ledger
+from ..ledger import Outcome, UnreadableEntry, open_ledger
 from ..models import Entry
 from ..pricing import format_usd
 from ._arguments import add_json, read_options
@@ -26,6 +28,14 @@ class Options:
 
     home: Path
     json: bool
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """What `ledger import` was told; the names are those of its arguments."""
+
+    home: Path
+    files: list[Path]
 
 
 def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -55,8 +65,25 @@ def run_accept_loss(options: Options) -> int:
     return 0
 
 
+def run_import(options: ImportOptions) -> int:
+    """Add the rows of other ledgers, and say what became of them; return 1 for refused ones."""
+    refused = 0
+    for file in options.files:
+        counts = asyncio.run(_import(options.home, file))
+        told = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome)
+        print_result(f"{file}: {told}")
+        refused += counts[Outcome.REFUSED]
+    if refused:
+        print(
+            "Refused are rows that cannot be read, or whose addresses are not fal's: the key "
+            "would go there.",
+            file=sys.stderr,
+        )
+    return 1 if refused else 0
+
+
 def _add_actions(listing: argparse.ArgumentParser) -> None:
-    actions = listing.add_subparsers(metavar="[init | accept-loss]")
+    actions = listing.add_subparsers(metavar="[init | import | accept-loss]")
     init = actions.add_parser("init", help="make the ledger, and say where it is")
     init.set_defaults(run=lambda namespace: run_init(read_options(Options, namespace)))
     accept_loss = actions.add_parser(
@@ -68,7 +95,10 @@ def _add_actions(listing: argparse.ArgumentParser) -> None:
     accept_loss.set_defaults(
         run=lambda namespace: run_accept_loss(read_options(Options, namespace))
     )
-    for action in (init, accept_loss):
+    importing = actions.add_parser("import", help="add the rows of another ledger's file")
+    importing.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a ledger.sqlite")
+    importing.set_defaults(run=lambda namespace: run_import(read_options(ImportOptions, namespace)))
+    for action in (init, accept_loss, importing):
         # Suppressed: a default here would replace what was said in front of the action.
         action.add_argument(
             "--home", type=Path, default=argparse.SUPPRESS, help="folder of the ledger"
@@ -83,6 +113,11 @@ async def _read_entries(data_dir: Path) -> list[Entry | UnreadableEntry]:
 async def _open(data_dir: Path) -> str:
     async with open_ledger(data_dir) as ledger:
         return ledger.place
+
+
+async def _import(data_dir: Path, file: Path) -> Counter[Outcome]:
+    async with open_ledger(data_dir) as ledger:
+        return await ledger.import_file(file)
 
 
 async def _accept_loss(data_dir: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from .budget import Budget
+from .importing import Outcome
 from .ledger import Ledger
 from .opening import open_ledger
 from .queries import Page, Search
 from .rows import UnreadableEntry
 
-__all__ = ["Budget", "Ledger", "Page", "Search", "UnreadableEntry", "open_ledger"]
+__all__ = ["Budget", "Ledger", "Outcome", "Page", "Search", "UnreadableEntry", "open_ledger"]

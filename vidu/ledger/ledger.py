@@ -28,8 +28,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from ..models import Entry, Output, RequestHandle, SavedFile, State
@@ -37,6 +39,7 @@ from ..request import Request
 from . import changes, queries
 from .budget import Budget, start_of_day, start_of_month
 from .database import Database
+from .importing import Outcome, import_rows
 from .queries import Page, Search
 from .rows import UnreadableEntry, file_columns, handle_columns, output_columns
 from .worker import Worker
@@ -278,6 +281,10 @@ class Ledger:
     async def delete(self, entry: Entry | UnreadableEntry) -> None:
         """Show the row no more, so that its shot may be paid for again; its amount still counts."""
         await self._worker.run(changes.delete, self._db, entry.id)
+
+    async def import_file(self, path: Path) -> Counter[Outcome]:
+        """Add the rows of another ledger's file; see `importing.import_rows`."""
+        return await self._worker.run(import_rows, self._db, path)
 
     async def accept_loss(self) -> None:
         """Take the ledger for complete again: the user has looked for the lost rows."""
