@@ -60,6 +60,7 @@ CREATE INDEX entries_by_likeness ON entries (likeness_key)
 CREATE INDEX entries_by_time ON entries (reserved_at);
 CREATE INDEX unfinished_entries ON entries (id)
     WHERE state IN ('submitting', 'submitted', 'cancelled', 'finished') AND deleted_at IS NULL;
+CREATE INDEX shown_entries ON entries (state, id) WHERE deleted_at IS NULL;
 CREATE TABLE metadata (
     entry_id BIGINT PRIMARY KEY,
     packed BYTEA NOT NULL
