@@ -141,6 +141,8 @@ export const outputsOf = (node) => app.nodeOutputs?.[String(node.id)];
 // the editor then does not add: it would be part of the node's inputs and make an unchanged node
 // run again. Replaced by: a player that is not serialized and reserves its room.
 export function addPlayerWidget(node, element, height) {
+  // A subgraph in Nodes 2.0 takes what its nodes put out for pictures until this is set.
+  node.previewMediaType = "video";
   const widget = node.addDOMWidget("video-preview", "vidu_player", element, {
     hideOnZoom: false,
     serialize: false,
