@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from blocking_ledger import BlockingLedger
 
-from vidu.draft.client import render_clip
+from vidu.draft.render import render_clip
 from vidu.ledger import Budget
 from vidu.ledger.opening import LEDGER_FILE
 from vidu.library import known_models, search_entries

@@ -20,7 +20,7 @@ from PIL import Image
 from websockets.sync.client import connect
 
 from vidu.builders import image_to_video
-from vidu.draft.client import render_clip
+from vidu.draft.render import render_clip
 from vidu.ledger import Budget
 from vidu.models import Output, RequestHandle, SavedFile
 
