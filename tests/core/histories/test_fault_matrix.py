@@ -69,7 +69,7 @@ WAYS: dict[str, tuple[set[str], list[str]]] = {
         ["run", "remove", "fal {}:1"],
     ),
     "of a fragmented clip without a size": (
-        {*at("download"), *DOWNLOAD},
+        {*DOWNLOAD},
         ["fal fragmented:1,url_only:1,{}:1"],
     ),
     "in the cancelling": (CANCELLED, ["fal {}:1,slow:1", "cancel generating"]),
