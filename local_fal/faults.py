@@ -137,7 +137,7 @@ DOWNLOAD = {
     "redirect": "the CDN redirects to another of its hosts, where the clip is",
     "redirect_to_private": "the CDN redirects to a private address",
     "truncated": "half the clip comes, and Content-Length says so; file_size tells the truth",
-    "unsized_half": "half the clip comes, up to a fragment if it has any, with no Content-Length",
+    "unsized_half": "half the clip comes, or half its fragments, ended by the connection's end",
     "short": "half the clip comes, Content-Length promises all, the connection is closed",
     "empty": "200 with no byte",
     "html": "200 with an HTML page",

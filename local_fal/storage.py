@@ -115,10 +115,13 @@ class Storage:
         if take("truncated"):
             return _whole(medium, data[: len(data) // 2])
         if take("unsized_half"):
-            return await _unsized(request, medium, data[: _middle(data)], {})
+            response = _CloseDelimited(headers=_headers(medium))
+            response.force_close()
+            return await _send(request, response, data[: _middle(data)])
         if take("gzipped_clip"):
-            encoding = {"Content-Encoding": "gzip"}
-            return await _unsized(request, medium, zlib.compress(data, wbits=31), encoding)
+            packed = web.StreamResponse(headers=_headers(medium) | {"Content-Encoding": "gzip"})
+            packed.enable_chunked_encoding()
+            return await _send(request, packed, zlib.compress(data, wbits=31))
         for fault in ("short", "download_broken", "download_stalled", "size_changes"):
             if take(fault):
                 if fault == "size_changes":
@@ -166,12 +169,15 @@ def _middle(data: bytes) -> int:
     return fragment - 4 if fragment > 0 else half
 
 
-async def _unsized(
-    request: web.Request, medium: Medium, data: bytes, headers: dict[str, str]
+class _CloseDelimited(web.StreamResponse):
+    """A body that the end of the connection ends: nothing tells its length (RFC 9112, 6.3)."""
+
+    _length_check = False  # else aiohttp sends it in chunks
+
+
+async def _send(
+    request: web.Request, response: web.StreamResponse, data: bytes
 ) -> web.StreamResponse:
-    """Send a body in chunks, whose whole length no header tells."""
-    response = web.StreamResponse(headers=_headers(medium) | headers)
-    response.enable_chunked_encoding()
     await response.prepare(request)
     await response.write(data)
     await response.write_eof()

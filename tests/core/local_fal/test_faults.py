@@ -620,7 +620,7 @@ def test_unsized_half_of_a_fragmented_clip_ends_at_a_fragment(fal, client, resul
     fal.set_faults("fragmented:1,unsized_half:1")
     url = result().json()["video"]["url"]
     half, whole = client.get(url), client.get(url)
-    assert "content-length" not in half.headers
+    assert not {"content-length", "transfer-encoding"} & half.headers.keys()
     assert whole.content[len(half.content) + 4 :].startswith(b"moof")
     with opened(half.content) as container:
         assert 0 < len(list(container.decode(video=0))) < FRAMES
