@@ -38,11 +38,13 @@ export function actionsFor(clip, context) {
   ].filter(Boolean);
 }
 
-// Whether a clip can be run again, and for how much, takes reading its workflow.
+// Whether a clip has a workflow, and for how much it runs again, takes reading the workflow.
 export async function withRerun(clip) {
   if (!clip.actions.includes("restore")) return clip;
-  const rerun = await request(`clips/${clip.id}/rerun`).catch(() => null);
-  return rerun?.clips ? { ...clip, rerun } : clip;
+  const unknown = { has_workflow: false, rerun: null };
+  const { has_workflow: has, rerun } = await request(`clips/${clip.id}/rerun`).catch(() => unknown);
+  const actions = clip.actions.filter((name) => has || name !== "restore");
+  return { ...clip, actions, rerun: rerun?.clips ? rerun : undefined };
 }
 
 const rerunLabel = ({ rerun }, t) => t("againFor", { count: rerun.clips, price: sumOf(rerun, t) });

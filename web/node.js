@@ -89,14 +89,17 @@ function refreshPrices() {
   settling = setTimeout(readPrices, SETTLE_MS);
 }
 
+let asked = 0;
 async function readPrices() {
   if (![...allNodes()].some(isOurs)) return;
+  const number = ++asked;
   let answer;
   try {
     answer = await request("prices", { method: "POST", body: { prompt: await apiPrompt() } });
   } catch {
     return; // half a graph, or the server is away: what was shown still stands
   }
+  if (number !== asked) return; // a newer graph was asked about meanwhile
   for (const [id, price] of Object.entries(answer.prices)) setPrice(nodeByExecutionId(id), price);
   for (const node of allNodes()) if (node.subgraph) setPrice(node, sumOf(node));
 }

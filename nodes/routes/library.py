@@ -142,12 +142,14 @@ class ClipRoutes:
         return json_response({"workflow": metadata.get("workflow")})
 
     async def get_rerun(self, request: web.Request) -> web.Response:
-        """Return which node made a clip and what it costs with a new seed, or null."""
+        """Return whether a clip has its workflow, and what it costs again with a new seed."""
         entry = await self._entry(request)
-        prompt = (await self._metadata(entry)).get("prompt")
-        if not isinstance(prompt, dict):
-            return json_response(None)
-        return json_response(await rerun_to_json(self._data_dir, entry, prompt))
+        metadata = await self._metadata(entry)
+        has_workflow, prompt = bool(metadata.get("workflow")), metadata.get("prompt")
+        rerun = None
+        if has_workflow and isinstance(prompt, dict):
+            rerun = await rerun_to_json(self._data_dir, entry, prompt)
+        return json_response({"has_workflow": has_workflow, "rerun": rerun})
 
     async def _entry(self, request: web.Request) -> Entry:
         async with open_ledger(self._data_dir) as ledger:

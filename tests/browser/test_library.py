@@ -144,6 +144,8 @@ def test_run_again_takes_a_new_seed_and_pays_once_more(library, card, editor, fa
     editor.page.get_by_role("dialog").get_by_text("Run 1 clip for $0.20?").wait_for()
     editor.page.get_by_role("button", name="Confirm").click()
     expect(found).not_to_have_text(before, timeout=60_000)
+    while not [job for job in fal.ledger()["jobs"] if job["ended_at"]]:
+        editor.page.wait_for_timeout(100)
     library.get_by_role("article").first.get_by_text("saved").wait_for()
     (job,) = fal.ledger()["jobs"]
     assert job["input"]["prompt"] == "The sea is calm."

@@ -50,9 +50,10 @@ def test_a_cost_that_is_not_known_has_a_question_mark(editor, private):
 
     db = open_file(private / "ledger.sqlite")
     row = """INSERT INTO entries (fingerprint, endpoint, state, prompt, search_text, seed, options,
-        price_micro_usd, revision, reserved_at, request_id) VALUES (?, 'fal-ai/vidu/image-to-video',
+        price_micro_usd, revision, reserved_at, request_id, status_url, response_url, cancel_url)
+        VALUES (?, 'fal-ai/vidu/image-to-video',
         'cancelled', 'Cancelled in the queue.', 'cancelled in the queue.', 1, '{}', 200000, 1,
-        strftime('%s', 'now'), 'some-request')"""
+        strftime('%s', 'now'), 'some-request', 'https://a', 'https://b', 'https://c')"""
     db.execute(row, ("a" * 64,))
     db.close()
     library = editor.library()

@@ -410,3 +410,55 @@ def test_endless_seconds_do_not_blank_the_library(comfy, home, saved):
     text = comfy.http.get("/vidu/clips").raise_for_status().text
     assert "Infinity" not in text
     assert [card for card in json.loads(text)["clips"] if card["id"] == saved]
+
+
+def test_rerun_names_node_clips_and_sum(comfy, home, fal, shot):
+    workflow = {"nodes": [], "links": [], "version": 0.4}
+    prompt = shot(prompt="Again, please.", seed=77)
+    ran = comfy.run(prompt, workflow)
+    assert ran["status"]["completed"], ran["status"]
+    (card,) = comfy.http.get("/vidu/clips", params={"text": "Again, please"}).json()["clips"]
+    answer = comfy.http.get(f"/vidu/clips/{card['id']}/rerun").json()
+    assert answer["has_workflow"] is True
+    assert answer["rerun"] == {
+        "node_id": "2",
+        "seed_input": "seed",
+        "clips": 1,
+        "usd": 0.2,
+        "certain": True,
+        "open": False,
+    }
+
+
+def test_rerun_is_not_offered_where_the_node_cannot_be_told(comfy, home, fal, shot):
+    prompt = shot(prompt="Two of me.", seed=78)
+    prompt["3"] = prompt["2"]
+    ran = comfy.run(prompt, {"nodes": [], "links": [], "version": 0.4})
+    assert ran["status"]["completed"], ran["status"]
+    (card,) = comfy.http.get("/vidu/clips", params={"text": "Two of me"}).json()["clips"]
+    answer = comfy.http.get(f"/vidu/clips/{card['id']}/rerun").json()
+    assert answer == {"has_workflow": True, "rerun": None}
+
+
+def test_rerun_of_a_clip_without_a_workflow_is_not_offered(comfy, saved):
+    answer = comfy.http.get(f"/vidu/clips/{saved}/rerun").json()
+    assert answer == {"has_workflow": False, "rerun": None}
+
+
+def test_prices_know_what_the_last_run_saved(comfy, fal, shot):
+    prompt = shot(seed=79)
+    before = comfy.http.post("/vidu/prices", json={"prompt": prompt}).json()["prices"]
+    comfy.run(prompt)
+    after = comfy.http.post("/vidu/prices", json={"prompt": prompt}).json()["prices"]
+    assert before["2"] == {"kind": "exact", "usd": 0.2, "count": 1}
+    assert after["2"] == {"kind": "saved", "usd": 0.0, "count": None}
+
+
+def test_outcome_after_cancel_says_what_became_of_the_money(comfy, fal, shot):
+    fal.set_faults("slow:1")
+    prompt_id = comfy.queue(shot(seed=80))
+    comfy.wait_for("progress_text", "Generating")
+    comfy.interrupt(prompt_id)
+    comfy.wait(prompt_id)
+    answer = comfy.http.get("/vidu/outcome", params={"prompt_id": prompt_id}).json()
+    assert answer == {"nodes": {"2": [{"outcome": "unknown", "usd": 0.2}]}}
