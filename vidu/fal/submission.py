@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import (
     ConnectionFailedError,
@@ -17,6 +17,18 @@ from ..models import RequestHandle
 from .http import NoRetryClient, SendTrace
 from .request_handles import QUEUE, handle_by_id, has_fal_urls, parse_request_handle
 from .responses import error_from_response
+
+if TYPE_CHECKING:
+    import httpx
+
+NOT_FOLLOWED = frozenset({307, 308})
+"""Redirects that ask for the same POST elsewhere: nothing was done with it here (RFC 9110, 15.4).
+
+Another redirect may be the answer to a POST that was accepted, as 303 is.
+"""
+
+CLIENT_CLOSED = 499
+"""What nginx notes when it lost the client; the server behind it may have the request."""
 
 
 async def post_request(
@@ -58,14 +70,19 @@ async def post_request(
         if not trace.may_have_left:
             raise
         raise _unclear(error) from error
-    if response.is_server_error:
-        raise _unclear(error_from_response(response))
     if not response.is_success:
-        raise error_from_response(response)
+        error = error_from_response(response)
+        raise error if _was_refused(response) else _unclear(error)
     handle = parse_request_handle(response)
     if handle is None:
         raise SubmissionUnknownError("fal's response to the paid request cannot be read.")
     return handle if has_fal_urls(handle) else handle_by_id(endpoint_id, handle.request_id)
+
+
+def _was_refused(response: httpx.Response) -> bool:
+    """Return whether the status says that the POST was not accepted."""
+    code = response.status_code
+    return code in NOT_FOLLOWED or (400 <= code < 500 and code != CLIENT_CLOSED)
 
 
 def _unclear(error: ViduError) -> SubmissionUnknownError:

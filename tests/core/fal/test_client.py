@@ -269,6 +269,9 @@ async def test_submit_after_other_calls_uses_a_connection_of_its_own(raw_fal):
         response("{}", 200),
         response("Conflict", 409),
         response("Request Timeout", 408),
+        response("Client Closed Request", 499),
+        *(response("", code, "Location: /elsewhere") for code in (300, 301, 302, 303)),
+        response("", 304),
     ],
     ids=name_of,
 )
@@ -278,6 +281,16 @@ async def test_submit_unclear_response_is_unknown_and_sent_once(answer, raw_fal,
     async with client(PATIENT) as fal:
         with pytest.raises(SubmissionUnknownError):
             await fal.submit(ENDPOINT, {"prompt": "x"})
+    assert [each.method for each in fal_server.received] == ["POST"]
+
+
+@pytest.mark.parametrize("code", [307, 308, 400, 404, 422, 425])
+async def test_submit_refused_is_not_accepted_and_sent_once(code, raw_fal):
+    fal_server = raw_fal(always(response("", code, "Location: /elsewhere")))
+    async with client(PATIENT) as fal:
+        with pytest.raises(ApiStatusError) as caught:
+            await fal.submit(ENDPOINT, {"prompt": "x"})
+    assert caught.value.status_code == code
     assert [each.method for each in fal_server.received] == ["POST"]
 
 
