@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 COMFYUI = Path(os.environ["COMFYUI_PATH"])
 EXAMPLE = ROOT / "example_workflows" / "lighthouse.png"
 TEXT_EVENT = 3
+HOME = "vidu_home"
+"""What the server's user shares between ledgers is below its base directory."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ def serving(base: Path, environment: Mapping[str, str], *flags: str) -> Iterator
         process = subprocess.Popen(
             command,
             cwd=base,
-            env=os.environ | environment | {"PYTHONUNBUFFERED": "1"},
+            env=os.environ | environment | {"PYTHONUNBUFFERED": "1", "VIDU_HOME": str(base / HOME)},
             stdout=sink,
             stderr=subprocess.STDOUT,
         )

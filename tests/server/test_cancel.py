@@ -107,8 +107,8 @@ def test_while_downloading_the_clip_is_kept_for_the_next_run(comfy, fal, shot):
     assert not list(comfy.output.glob("**/*.part"))
 
 
-def test_while_decoding(comfy, shot):
-    """Drafts are as large as Vidu's clips, so that decoding two takes its time."""
+def test_while_drawing_drafts(comfy, shot):
+    """Drafts are as large as Vidu's clips, so that drawing two takes its time."""
     size = {"width": 96, "height": 64, "batch_size": 1}
     prompt = shot(mode="draft", image=["both", 0])
     for node, color in (("red", 0xFF0000), ("blue", 0x0000FF)):
@@ -117,7 +117,7 @@ def test_while_decoding(comfy, shot):
     prompt["both"] = {"class_type": "ImageBatch", "inputs": both}
     prompt["shown"] = {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}}
     prompt_id = comfy.queue(prompt)
-    comfy.wait_for("progress_text", "Decoding")
+    comfy.wait_for("progress_text", "Drawing the draft")
     comfy.interrupt()
     assert ending(comfy.wait(prompt_id)) == INTERRUPTED
 
