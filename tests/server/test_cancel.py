@@ -104,7 +104,7 @@ def test_while_downloading_the_clip_is_kept_for_the_next_run(comfy, fal, shot):
     assert not jobs(fal)[0]["cancels"]
     assert ending(comfy.run(shot())) == DONE
     assert len(jobs(fal)) == 1
-    assert not list(comfy.output.glob("**/*.part"))
+    assert not list(comfy.output.glob("**/.*"))
 
 
 def test_while_drawing_drafts(comfy, shot):

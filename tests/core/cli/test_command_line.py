@@ -15,6 +15,7 @@ import pytest
 from blocking_ledger import BlockingLedger
 from PIL import Image
 
+from vidu.command_line import command_line
 from vidu.ledger.opening import LEDGER_FILE
 from vidu.media.video import check
 
@@ -304,7 +305,7 @@ def test_what_was_lost_is_forgotten_by_the_very_command_the_error_names(
     lost = shell("generate", image, *PROMPT, "--out", clips)
     assert lost.returncode == 1
     assert "It is not known whether fal charged" in lost.stderr
-    command = f'python -m vidu forget 1 --home "{vidu_home}"'
+    command = command_line("forget", 1, "--home", vidu_home)
     assert command in lost.stderr
     with BlockingLedger.open(vidu_home) as ledger:
         assert len(ledger.unfinished()) == 1

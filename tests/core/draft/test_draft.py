@@ -260,7 +260,7 @@ async def test_a_cancelled_draft_is_drawn_no_further_and_leaves_nothing(vidu_hom
 
     run = draft_run(vidu_home, clips, on_progress)
     await drawing.wait()
-    await until(lambda: list(clips.glob(".*.part")))
+    await until(lambda: list(clips.glob(".*")))
     run.cancel()
     await asyncio.wait({run})
     assert run.cancelled()

@@ -231,7 +231,7 @@ async def test_results_without_a_whole_clip(open_fal, tmp_path):
     assert {error.charge for error in refused} == {Charge.SPENT}
     assert "names no file" in refused[0].message
     assert list(tmp_path.rglob("*.mp4")) == []
-    assert list(tmp_path.rglob("*.part")) == []
+    assert list((tmp_path / "clips").glob(".*")) == []
     assert fal.ledger()["counts"]["jobs"] == 4
 
 
