@@ -138,6 +138,7 @@ DOWNLOAD = {
     "redirect_to_private": "the CDN redirects to a private address",
     "truncated": "half the clip comes, and Content-Length says so; file_size tells the truth",
     "unsized_half": "half the clip comes, or half its fragments, ended by the connection's end",
+    "chunked_half": "half the clip comes, or half its fragments, in chunks with a proper last one",
     "short": "half the clip comes, Content-Length promises all, the connection is closed",
     "empty": "200 with no byte",
     "html": "200 with an HTML page",

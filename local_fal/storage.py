@@ -118,6 +118,10 @@ class Storage:
             response = _CloseDelimited(headers=_headers(medium))
             response.force_close()
             return await _send(request, response, data[: _middle(data)])
+        if take("chunked_half"):
+            chunked = web.StreamResponse(headers=_headers(medium))
+            chunked.enable_chunked_encoding()
+            return await _send(request, chunked, data[: _middle(data)])
         if take("gzipped_clip"):
             packed = web.StreamResponse(headers=_headers(medium) | {"Content-Encoding": "gzip"})
             packed.enable_chunked_encoding()

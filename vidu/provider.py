@@ -55,6 +55,19 @@ class CancelReply(Enum):
     """fal does not know it."""
 
 
+class Length(Enum):
+    """What is known of the length of a downloaded file."""
+
+    CONFIRMED = "confirmed"
+    """It was told, and so many bytes came."""
+
+    ENDED = "ended"
+    """The server ended the file in order, but no length confirms that it had all of it itself."""
+
+    DOUBTFUL = "doubtful"
+    """Only the end of the connection ended it, or fal told of more bytes."""
+
+
 JobStatus = Queued | Running | Completed
 
 
@@ -103,8 +116,8 @@ class Provider(Protocol):
     async def find_output(self, endpoint_id: str, handle: RequestHandle) -> Output | None:
         """Look for the output of a request whose result is no longer served."""
 
-    async def download(self, output: Output, part: Path, on_progress: ProgressCallback) -> bool:
-        """Bring the output into the file `part`; return whether its length is confirmed."""
+    async def download(self, output: Output, part: Path, on_progress: ProgressCallback) -> Length:
+        """Bring the output into the file `part`; return what is known of its length."""
 
     async def server_time(self) -> float | None:
         """Return the provider's own time in seconds since 1970, or None when it is not known."""

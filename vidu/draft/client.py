@@ -13,7 +13,7 @@ from ..media.medium import Medium
 from ..media.video import DecodeCancelledError
 from ..models import Output, RequestHandle
 from ..progress import Phase, Progress, ProgressCallback
-from ..provider import CancelReply, Completed, JobStatus
+from ..provider import CancelReply, Completed, JobStatus, Length
 from ..threads import run_in_thread_until_done
 from .drawing import draw
 
@@ -85,12 +85,12 @@ class Draft:
         """Return nothing: no request of a draft outlives its process."""
         return None
 
-    async def download(self, output: Output, part: Path, on_progress: ProgressCallback) -> bool:
+    async def download(self, output: Output, part: Path, on_progress: ProgressCallback) -> Length:
         """Draw the clip or the still."""
         on_progress(Progress(Phase.GENERATING, "Drawing the draft", 0.5))
         stop = threading.Event()
         await run_in_thread_until_done(self._draw, output, part, stop.is_set, on_cancel=stop.set)
-        return True
+        return Length.CONFIRMED
 
     def _draw(self, output: Output, part: Path, stop: Callable[[], bool]) -> None:
         endpoint, arguments = self._requests[output.url]

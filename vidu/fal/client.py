@@ -26,7 +26,7 @@ from ..errors import (
 from ..media.medium import Medium
 from ..models import Output, RequestHandle
 from ..progress import ProgressCallback
-from ..provider import CancelReply, Completed, JobStatus
+from ..provider import CancelReply, Completed, JobStatus, Length
 from ..retry import is_retryable, retry
 from ..settings import Settings
 from .cancel import cancel_request
@@ -233,7 +233,7 @@ class Fal:
             timeout_s=self._retry_timeout_s,
         )
 
-    async def download(self, output: Output, part: Path, on_progress: ProgressCallback) -> bool:
+    async def download(self, output: Output, part: Path, on_progress: ProgressCallback) -> Length:
         """Download the output to the file `part`; see `download.download`."""
         return await download(self._cdn, output.url, part, output.size, self._settings, on_progress)
 

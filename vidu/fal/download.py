@@ -25,6 +25,7 @@ from ..errors import (
     ViduError,
 )
 from ..progress import ProgressCallback, downloading
+from ..provider import Length
 from ..retry import is_retryable, retry
 from ..settings import Settings
 from .bodies import BodyTooLargeError, content_encoding, iter_body, read_body
@@ -53,7 +54,7 @@ async def download(
     size: int | None,
     settings: Settings,
     on_progress: ProgressCallback,
-) -> bool:
+) -> Length:
     """Download `url` to the file `part`.
 
     A transfer that breaks is resumed where it broke, when the server can; else begun again.
@@ -67,8 +68,8 @@ async def download(
         on_progress: Told of the bytes as they come.
 
     Returns:
-        Whether the file's length is confirmed: the server told the end of the transfer, and fal
-        told no other size. If not, the file may lack its end though nothing failed.
+        What is known of the file's length. Unless it is confirmed, the file may lack its end
+        though nothing failed: a proxy that lost its origin may end its chunks in order.
 
     Raises:
         UnsafeUrlError: The address, or one it redirects to, is not one that is fetched.
@@ -110,8 +111,8 @@ class _Transfer:
         self._on_progress = on_progress
         self._etag: str | None = None
 
-    async def attempt(self, http: httpx.AsyncClient) -> bool:
-        """Fetch what is missing; return whether the length is confirmed."""
+    async def attempt(self, http: httpx.AsyncClient) -> Length:
+        """Fetch what is missing; return what is known of the length."""
         held = self._part.stat().st_size if self._etag and self._part.exists() else 0
         headers = {"Accept-Encoding": "identity"}
         if held:
@@ -130,7 +131,7 @@ class _Transfer:
             self._etag = None if content_encoding(response) else _strong_etag(response)
             return await self._write(response, held if resumed else 0)
 
-    async def _write(self, response: httpx.Response, held: int) -> bool:
+    async def _write(self, response: httpx.Response, held: int) -> Length:
         total = _total(response, held)
         self._check_limit(max(total or 0, self._size or 0))
         received, reported_at = held, 0.0
@@ -152,7 +153,7 @@ class _Transfer:
                     window_at, window_received = now, received
         if total is not None and received != total:
             raise ConnectionFailedError("The transfer ended early.")
-        return received == self._size or (self._size is None and _tells_end(response))
+        return _length(response, received, self._size)
 
     def _check_limit(self, size: int) -> None:
         if size > self._limit:
@@ -204,14 +205,18 @@ def _total(response: httpx.Response, held: int) -> int | None:
     return held + int(length) if length.isdecimal() and not content_encoding(response) else None
 
 
-def _tells_end(response: httpx.Response) -> bool:
-    """Return whether the response tells its own end, so that a cut one is an error."""
+def _length(response: httpx.Response, received: int, told: int | None) -> Length:
+    """Return what is known of the length of a file whose transfer ended without an error.
+
+    A Content-Length was met by now, a last chunk has come, and a packed body has its checksum.
+    """
     headers = response.headers
-    return (
-        headers.get("content-length", "").isdecimal()
-        or "chunked" in headers.get("transfer-encoding", "").lower()
-        or bool(content_encoding(response))
-    )
+    is_sized = headers.get("content-length", "").isdecimal()
+    if received == told or (told is None and is_sized):
+        return Length.CONFIRMED
+    is_chunked = "chunked" in headers.get("transfer-encoding", "").lower()
+    ended_in_order = is_sized or is_chunked or bool(content_encoding(response))
+    return Length.ENDED if ended_in_order and received >= (told or 0) else Length.DOUBTFUL
 
 
 def _starts_at(response: httpx.Response, held: int) -> bool:

@@ -19,6 +19,7 @@ from ..media.still_file import check_still, write_still
 from ..media.video import Check
 from ..models import Entry, Output, SavedFile
 from ..progress import Phase
+from ..provider import Length
 from ..retry import retry
 from ..threads import run_in_thread_until_done, run_until_done, start_apart
 from .context import Context
@@ -29,7 +30,10 @@ Write = Callable[[Path, Path, Mapping[str, str]], str]
 """Writes a checked file with metadata inside, and returns the ending of its name."""
 
 MOST_DOWNLOADS = 3
-"""How often a clip is downloaded when it comes broken."""
+"""How often a clip is downloaded when it comes broken.
+
+A file that shows no end, and whose length nothing confirms, is taken when it came so each time.
+"""
 
 
 async def retrieve(context: Context, entry: Entry) -> Entry:
@@ -119,11 +123,13 @@ def _reuse_partial_download(output: Output, part: Path, check: Check) -> Probe |
 
 
 async def _download_and_check(context: Context, output: Output, part: Path, check: Check) -> Probe:
+    ended: list[str] = []
+
     async def download() -> Probe:
         await run_in_thread_until_done(_prepare, part)
-        confirmed = await context.provider.download(output, part, context.notify)
+        length = await context.provider.download(output, part, context.notify)
         context.report(Phase.CHECKING, "Checking what came", 0.95)
-        return await run_in_thread_until_done(_check_or_discard, part, check, not confirmed)
+        return await run_in_thread_until_done(_check_or_discard, part, check, length, ended)
 
     return await retry(
         download,
@@ -133,7 +139,19 @@ async def _download_and_check(context: Context, output: Output, part: Path, chec
     )
 
 
-def _check_or_discard(part: Path, check: Check, require_end: bool) -> Probe:
+def _check_or_discard(part: Path, check: Check, length: Length, ended: list[str]) -> Probe:
+    """Check a download, and remove it if it is not whole.
+
+    Args:
+        part: The file.
+        check: Decodes it.
+        length: What is known of its length.
+        ended: The hashes of the files before it that the server ended; its own is added.
+    """
+    require_end = length is not Length.CONFIRMED
+    if length is Length.ENDED:
+        ended.append(sha256_of(part))
+        require_end = len(ended) < MOST_DOWNLOADS or len(set(ended)) > 1
     try:
         return check(part, require_end=require_end)
     except CorruptClipError:

@@ -18,6 +18,7 @@ from vidu.errors import CertificateError, ClipGoneError, DownloadError
 from vidu.fal.download import download
 from vidu.fal.http import create_cdn_client
 from vidu.fal.trust import create_tls_context
+from vidu.provider import Length
 from vidu.settings import Settings
 
 from ...support.raw_fal import RawFal, Received, Respond, response, running_raw_fal
@@ -26,16 +27,17 @@ URL = "https://v3b.fal.media/files/b/1.mp4"
 FILE = bytes(range(256)) * 1000
 QUICK = Settings(read_timeout_s=0.5, retry_timeout_s=20, clip_limit_mb=4)
 ETAG = 'ETag: "one"'
+CONFIRMED, ENDED, DOUBTFUL = Length.CONFIRMED, Length.ENDED, Length.DOUBTFUL
 
 
 @pytest.fixture
 def fetch(tmp_path, monkeypatch, bare_environment) -> Iterator[Callable[..., Any]]:
-    """Downloads from a raw CDN; returns whether the length is confirmed, the bytes, and the CDN."""
+    """Downloads from a raw CDN; returns what is known of the length, the bytes and the CDN."""
     with ExitStack() as running:
 
         async def fetch(
             respond: Respond, size: int | None = None, settings: Settings = QUICK
-        ) -> tuple[bool, bytes, RawFal]:
+        ) -> tuple[Length, bytes, RawFal]:
             cdn = running.enter_context(running_raw_fal(tmp_path, respond))
             for name, value in cdn.environment.items():
                 monkeypatch.setenv(name, value)
@@ -65,28 +67,39 @@ def range_of(received: Received) -> int:
 
 @pytest.mark.parametrize("size", [len(FILE), None])
 async def test_download_whole_file_is_confirmed(size, fetch):
-    assert (await fetch(always(response(FILE)), size))[:2] == (True, FILE)
+    assert (await fetch(always(response(FILE)), size))[:2] == (CONFIRMED, FILE)
 
 
 @pytest.mark.parametrize("size", [len(FILE) - 1, len(FILE) + 1, 1, 10 * len(FILE)])
 async def test_download_file_size_that_is_off_is_handed_on_unconfirmed(size, fetch):
     done, data, cdn = await fetch(always(response(FILE)), min(size, 3_999_999))
-    assert (done, data, len(cdn.received)) == (False, FILE, 1)
+    assert (done, data, len(cdn.received)) == (ENDED if size <= len(FILE) else DOUBTFUL, FILE, 1)
 
 
 async def test_download_without_any_length_is_unconfirmed(fetch):
-    assert (await fetch(always(response(FILE, length=None))))[:2] == (False, FILE)
+    assert (await fetch(always(response(FILE, length=None))))[:2] == (DOUBTFUL, FILE)
 
 
 async def test_download_without_any_length_but_fals_is_confirmed(fetch):
-    assert (await fetch(always(response(FILE, length=None)), len(FILE)))[0]
-    assert not (await fetch(always(response(FILE[:500], length=None)), len(FILE)))[0]
+    unsized, cut = (response(data, length=None) for data in (FILE, FILE[:500]))
+    assert (await fetch(always(unsized), len(FILE)))[0] is CONFIRMED
+    assert (await fetch(always(cut), len(FILE)))[0] is DOUBTFUL
 
 
-async def test_download_chunked_file_is_confirmed(fetch):
+@pytest.mark.parametrize(
+    ("told", "length"),
+    [
+        (None, ENDED),
+        (len(FILE), CONFIRMED),
+        (len(FILE) - 1, ENDED),
+        (len(FILE) + 1, DOUBTFUL),
+    ],
+)
+async def test_download_chunked_file_is_confirmed_only_by_fals_size(told, length, fetch):
+    """A proxy that lost its origin in the middle of a file may send a last chunk all the same."""
     chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(FILE), FILE)
-    whole = response(chunked, 200, "Transfer-Encoding: chunked", length=None)
-    assert (await fetch(always(whole)))[:2] == (True, FILE)
+    answer = response(chunked, 200, "Transfer-Encoding: chunked", length=None)
+    assert (await fetch(always(answer), told))[:2] == (length, FILE)
 
 
 @pytest.mark.parametrize("members", [1, 3])
@@ -95,7 +108,7 @@ async def test_download_packed_file_is_unpacked(members, size, fetch):
     step = len(FILE) // members + 1
     packed = b"".join(gzip.compress(FILE[at : at + step]) for at in range(0, len(FILE), step))
     answer = response(packed, 200, "Content-Encoding: gzip", ETAG)
-    assert (await fetch(always(answer), size))[:2] == (True, FILE)
+    assert (await fetch(always(answer), size))[:2] == (CONFIRMED, FILE)
 
 
 async def test_download_packed_file_that_breaks_off_is_begun_again(fetch):
@@ -104,7 +117,7 @@ async def test_download_packed_file_that_breaks_off_is_begun_again(fetch):
     ended = response(packed[:99], 200, "Content-Encoding: gzip", ETAG)
     whole = response(packed, 200, "Content-Encoding: gzip", ETAG)
     done, data, cdn = await fetch(in_turn(cut, ended, whole), len(FILE))
-    assert (done, data) == (True, FILE)
+    assert (done, data) == (CONFIRMED, FILE)
     assert [each.headers.get("range") for each in cdn.received] == [None] * 3
 
 
@@ -113,7 +126,7 @@ async def test_download_size_that_changes_between_attempts_is_handed_on(fetch):
     longer = FILE + b"more"
     first = response(FILE[:5000], 200, ETAG, length=len(FILE))
     done, data, _ = await fetch(in_turn(first, response(longer, 200, 'ETag: "two"')), len(FILE))
-    assert (done, data) == (False, longer)
+    assert (done, data) == (ENDED, longer)
 
 
 async def test_download_part_of_another_file_is_not_appended(fetch):
@@ -121,7 +134,7 @@ async def test_download_part_of_another_file_is_not_appended(fetch):
     other = bytes(len(FILE) + 4)
     elsewhere = f"Content-Range: bytes 4000-{len(other) - 1}/{len(other)}"
     answers = (first, response(other[4000:], 206, elsewhere, ETAG), response(FILE, 200, ETAG))
-    assert (await fetch(in_turn(*answers), len(FILE)))[:2] == (True, FILE)
+    assert (await fetch(in_turn(*answers), len(FILE)))[:2] == (CONFIRMED, FILE)
 
 
 async def test_download_break_is_resumed_where_it_broke(fetch):
@@ -133,7 +146,7 @@ async def test_download_break_is_resumed_where_it_broke(fetch):
 
     settings = Settings(read_timeout_s=0.5, retry_timeout_s=60)
     done, data, cdn = await fetch(respond, len(FILE), settings)
-    assert (done, data) == (True, FILE)
+    assert (done, data) == (CONFIRMED, FILE)
     assert [range_of(each) for each in cdn.received] == [0, 60_000, 120_000, 180_000, 240_000]
 
 

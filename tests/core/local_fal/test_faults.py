@@ -131,6 +131,7 @@ SINGLE = {
     "clip_forbidden",
     "clip_expired",
     "unsized_half",
+    "chunked_half",
     "size_changes",
     "gzipped_clip",
     "redirect",
@@ -616,11 +617,14 @@ def test_download_faults_end_half_way(fal, client, result, fault, error):
     assert len(came) == video["file_size"] // 2
 
 
-def test_unsized_half_of_a_fragmented_clip_ends_at_a_fragment(fal, client, result):
-    fal.set_faults("fragmented:1,unsized_half:1")
+@pytest.mark.parametrize(
+    ("fault", "framing"), [("unsized_half", set()), ("chunked_half", {"transfer-encoding"})]
+)
+def test_half_of_a_fragmented_clip_ends_at_a_fragment(fal, client, result, fault, framing):
+    fal.set_faults(f"fragmented:1,{fault}:1")
     url = result().json()["video"]["url"]
     half, whole = client.get(url), client.get(url)
-    assert not {"content-length", "transfer-encoding"} & half.headers.keys()
+    assert {"content-length", "transfer-encoding"} & half.headers.keys() == framing
     assert whole.content[len(half.content) + 4 :].startswith(b"moof")
     with opened(half.content) as container:
         assert 0 < len(list(container.decode(video=0))) < FRAMES

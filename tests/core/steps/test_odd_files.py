@@ -48,6 +48,32 @@ async def test_retrieve_half_a_clip_of_no_told_size_is_fetched_again(
     assert len(fal.ledger()["jobs"]) == 1
 
 
+@pytest.mark.parametrize("layout", ["", ",fragmented:1"], ids=["indexed", "fragmented"])
+async def test_retrieve_half_a_clip_in_chunks_is_fetched_again(layout, fal, vidu_home, tmp_path):
+    fal.set_faults(f"url_only:1,chunked_half:2{layout}")
+    clip = await run(shot(), vidu_home, tmp_path / "clips")
+    assert clip.frame_count == check(clip.path).frame_count == WHOLE
+    assert len(fal.ledger()["jobs"]) == 1
+
+
+async def test_retrieve_same_file_in_chunks_each_time_is_handed_on(fal, vidu_home, tmp_path):
+    fal.set_faults("url_only:1,chunked_half,fragmented:1")
+    clip = await run(shot(), vidu_home, tmp_path / "clips")
+    assert 0 < clip.frame_count == check(clip.path).frame_count
+    assert len(fal.ledger()["jobs"]) == 1
+
+
+async def test_retrieve_half_a_clip_in_chunks_of_a_larger_told_size_is_refused(
+    fal, vidu_home, tmp_path
+):
+    fal.set_faults("chunked_half,fragmented:1")
+    with pytest.raises(CorruptClipError):
+        await run(shot(), vidu_home, tmp_path / "clips")
+    fal.set_faults("")
+    clip = await run(shot(), vidu_home, tmp_path / "clips")
+    assert (clip.frame_count, len(fal.ledger()["jobs"])) == (WHOLE, 1)
+
+
 async def test_retrieve_still_in_place_of_a_clip_is_refused(fal, vidu_home, tmp_path):
     fal.set_faults("still_instead")
     with pytest.raises(CorruptClipError, match="not a video"):
