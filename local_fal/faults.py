@@ -58,7 +58,7 @@ DESCRIPTIONS = {
 ACCOUNT = {
     "user_locked": "403 User is locked (exhausted balance) on submit and storage, not on status",
     "admin_locked": "403 User is locked (admin lock) on submit and storage, not on status",
-    "stuck_in_queue": "the job is accepted and stays IN_QUEUE for ever",
+    "stuck_in_queue": "the job is accepted and stays IN_QUEUE forever",
 }
 
 SUBMIT = {
@@ -156,7 +156,7 @@ CLIP = {
     "fps_16": "the clip has 16 frames a second, and 62 of 96 frames",
     "odd_size": "the clip's width and height are odd",
     "index_last": "the clip's index (moov) is at its end",
-    "fragmented": "the clip is a fragmented mp4, a fragment for every other frame",
+    "fragmented": "the clip is a fragmented mp4, a fragment forevery other frame",
     "hybrid_fragmented": "the clip is a hybrid fragmented mp4: fragments under one index",
     "variable_frame_rate": "every third frame of the clip is shown twice as long",
     "rotated": "the clip carries a rotation by 90 degrees",

@@ -236,7 +236,7 @@ def _failure(results: Sequence[object | BaseException], labels: Sequence[str]) -
             failures[number] = result
         elif isinstance(result, asyncio.CancelledError):
             # Not the host's: as it is, it would end the host's worker.
-            raise RuntimeError("A shot was stopped from within.") from result
+            raise RuntimeError("A shot's task was cancelled, but not by the user.") from result
         elif isinstance(result, BaseException):
             raise result
     if len(results) == 1:

@@ -1,4 +1,7 @@
-"""List prices in US dollars: a base and so much a second, by resolution or template."""
+"""The form of a price: a base and an amount for each second, by resolution or template.
+
+The prices of each endpoint are in `endpoints.py`.
+"""
 
 from __future__ import annotations
 

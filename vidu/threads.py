@@ -27,7 +27,7 @@ async def run_in_thread_until_done(
 
 
 async def run_until_done(work: Awaitable[T], *, on_cancel: Callable[[], None] | None = None) -> T:
-    """Await `work` and wait for its end even if the task is cancelled, which then ends so.
+    """Await `work` to its end even if the task is cancelled, then raise the cancellation.
 
     Args:
         work: What is awaited. Let it be a future of a thread: a loop that ends cancels each of its
@@ -53,7 +53,7 @@ async def wait_uncancelled(working: asyncio.Future[T]) -> None:
         working.exception()  # looked at, or asyncio would complain
 
 
-def start_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Future[T]:
+def start_in_own_event_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Future[T]:
     """Begin a coroutine in a thread with an event loop of its own, and return its future.
 
     `asyncio.run` ends by cancelling each task of its loop, also those that another task shields.

@@ -10,7 +10,7 @@ POLL_SUFFIXES = ("/status", "/status?logs=false", "/status?logs=true")
 class NoPolls(logging.Filter):
     """Leaves out httpx's line about each status request to fal, and no other.
 
-    The host shows INFO of every library, and a clip is asked about twice a second.
+    The host shows INFO of every library, and a clip is asked about once a second.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -24,7 +24,7 @@ class NoPolls(logging.Filter):
 
 
 def silence_polls() -> None:
-    """Leave the polls out of the log; again and again is as once."""
+    """Leave the polls out of the log. Calling it again has no effect."""
     logger = logging.getLogger("httpx")
     if not any(isinstance(each, NoPolls) for each in logger.filters):
         logger.addFilter(NoPolls())

@@ -36,7 +36,7 @@ class NodeProgress:
     """The newest moment of each of several shots.
 
     Args:
-        shots: What is made, or brought home again.
+        shots: The shots being generated or downloaded again.
     """
 
     def __init__(self, shots: Sequence[Request | Entry]) -> None:
@@ -47,7 +47,7 @@ class NodeProgress:
         self._began_at = time.monotonic()
 
     def callback_for(self, index: int) -> ProgressCallback:
-        """Return what tells of the shot at `index`."""
+        """Return the progress callback for the shot at `index`."""
 
         def on_progress(moment: Progress) -> None:
             self._moments[index] = moment
@@ -60,7 +60,7 @@ class NodeProgress:
         return on_progress
 
     def pop_changed(self) -> bool:
-        """ProgressCallback, once, whether something is new since the last time this was asked."""
+        """Return whether anything changed since the last call, and reset the flag."""
         changed, self._changed = self._changed, False
         return changed
 

@@ -49,7 +49,7 @@ def interrupted_since(moment: float) -> bool:
 
 
 async def run_with_progress(work: Awaitable[T], display: NodeProgress) -> T:
-    """Await `work`, which no prompt is behind, and show its display meanwhile."""
+    """Await `work` that belongs to no prompt, and update its display meanwhile."""
     task = asyncio.ensure_future(work)
     while not task.done():
         await asyncio.wait({task}, timeout=LOOK_EVERY_S)

@@ -174,7 +174,7 @@ class Scenario:
         if clip:
             found = problems(self.fal, self.home, self.folder, self.first, clip)
         if any(self.fal.key.split(":")[1] in str(error) for error in self.errors):
-            found.append("the key is told")
+            found.append("an error contains the key")
         return {
             "problems": found,
             "shots": 1,

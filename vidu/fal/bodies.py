@@ -1,6 +1,6 @@
 """Response bodies, unpacked piece by piece and never beyond a limit.
 
-httpx unpacks each chunk whole: 64 kB of gzip become 66 MB, and an endless body is read for ever.
+httpx unpacks each chunk whole: 64 kB of gzip become 66 MB, and an endless body is read forever.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from .cancel import cancel_request
 from .download import download
 from .history import RequestHistory
 from .http import FRESH, NoRetryClient, create_cdn_client
-from .polling import read_result, read_status
+from .status import read_result, read_status
 from .request_handles import QUEUE, handle_by_id
 from .responses import error_from_response
 from .safe_url import check_url

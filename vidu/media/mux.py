@@ -1,4 +1,4 @@
-"""A finished clip into its place, with its workflow inside."""
+"""Remuxing of a finished clip, with the workflow embedded as metadata."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BRANDS = ("major_brand", "minor_version", "compatible_brands")
 
 
 def write_clip(source: Path, target: Path, metadata: Mapping[str, str]) -> str:
-    """Write a clip again: the same packets, its index first, metadata inside; it is on disk then.
+    """Remux a clip: copy its packets, write the index first, embed the metadata and fsync.
 
     What no mp4 can hold, such as ProRes, is copied byte by byte, without the metadata.
 

@@ -9,7 +9,7 @@ from ..errors import ViduError
 from ..models import Entry, RequestHandle
 from ..progress import Phase
 from ..provider import CancelReply
-from ..threads import start_apart, wait_uncancelled
+from ..threads import start_in_own_event_loop, wait_uncancelled
 from .context import Context
 
 log = logging.getLogger(__name__)
@@ -30,12 +30,12 @@ async def cancel_if_user_did(
     if not context.is_cancelled_by_user():
         await wait_uncancelled(recording)
         return
-    asking = start_apart(lambda: _ask(context, handle))
+    asking = start_in_own_event_loop(lambda: _ask(context, handle))
     await wait_uncancelled(asking)
     await wait_uncancelled(recording)
     if recording.exception() is None:
         reply = None if asking.exception() else asking.result()
-        noting = start_apart(lambda: _note(context, recording.result(), reply))
+        noting = start_in_own_event_loop(lambda: _note(context, recording.result(), reply))
         await wait_uncancelled(noting)
     problem = asking.exception()
     if problem:

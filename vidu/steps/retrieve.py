@@ -21,7 +21,7 @@ from ..models import Entry, Output, SavedFile
 from ..progress import Phase
 from ..provider import Length
 from ..retry import retry
-from ..threads import run_in_thread_until_done, run_until_done, start_apart
+from ..threads import run_in_thread_until_done, run_until_done, start_in_own_event_loop
 from .context import Context
 from .history import check_account, find_in_history
 from .verify import find_saved_file
@@ -68,7 +68,9 @@ async def retrieve(context: Context, entry: Entry) -> Entry:
             request_id=entry.request_id,
         ) from broken
     # To its end even if the task is cancelled: a file that no row knows would be paid for again.
-    return await run_until_done(start_apart(lambda: _save_and_record(context, entry, part, probe)))
+    return await run_until_done(
+        start_in_own_event_loop(lambda: _save_and_record(context, entry, part, probe))
+    )
 
 
 async def _download_wherever_it_is(

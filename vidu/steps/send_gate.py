@@ -24,7 +24,7 @@ class SleptError(NotSentError):
 
 
 class SendGate:
-    """Writes a request down when its connection stands, and says whether it may leave.
+    """Records a request once its connection is established, and decides whether it may be sent.
 
     Args:
         context: The run.

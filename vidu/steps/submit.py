@@ -13,7 +13,7 @@ from ..models import Entry, RequestHandle
 from ..progress import Phase
 from ..request import Request
 from ..retry import retry
-from ..threads import start_apart, wait_uncancelled
+from ..threads import start_in_own_event_loop, wait_uncancelled
 from .cancel import cancel_if_user_did, warn_of_lost_request
 from .context import Context
 from .send_gate import NotSentError, SendGate, SleptError
@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 async def submit(context: Context, entry: Entry) -> Entry:
     """Move a RESERVED row to SUBMITTED, or to SUBMITTING when no clear reply came.
 
-    A POST that has left is followed to its reply although the task is cancelled: only with the
-    reply can the request be collected, or cancelled at fal.
+    Once the POST is sent, its reply is awaited even if the task is cancelled: only with the reply
+    can the request be collected, or cancelled at fal.
 
     Raises:
         ViduError: Nothing was sent, and the row is FAILED; or the row could not be written, and
@@ -44,7 +44,7 @@ async def submit(context: Context, entry: Entry) -> Entry:
     except BaseException as error:
         await _mark_unsent(context, entry, error)
         raise
-    posting = start_apart(lambda: _post(context, request, gate))
+    posting = start_in_own_event_loop(lambda: _post(context, request, gate))
     try:
         handle = await asyncio.shield(posting)
     except asyncio.CancelledError:
@@ -59,7 +59,7 @@ async def submit(context: Context, entry: Entry) -> Entry:
     except ViduError as error:
         await _mark_unsent(context, gate.entry, error)
         raise
-    recording = start_apart(lambda: _record_submission(context, gate.entry, handle))
+    recording = start_in_own_event_loop(lambda: _record_submission(context, gate.entry, handle))
     try:
         return await asyncio.shield(recording)
     except asyncio.CancelledError:
@@ -95,7 +95,7 @@ async def _follow_and_cancel(
     error = posting.exception()
     if error is None:
         handle = posting.result()
-        recording = start_apart(lambda: _record_submission(context, gate.entry, handle))
+        recording = start_in_own_event_loop(lambda: _record_submission(context, gate.entry, handle))
         await cancel_if_user_did(context, handle, recording)
     elif isinstance(error, (NotSentError, ViduError)) and not isinstance(
         error, SubmissionUnknownError

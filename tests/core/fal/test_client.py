@@ -79,7 +79,7 @@ def always(data: bytes) -> Respond:
 
 
 def in_turn(*answers: bytes | Respond) -> Respond:
-    """One answer after the other, the last one for ever."""
+    """One answer after the other, the last one forever."""
     left = list(answers)
 
     def respond(received: Received, connection: socket.socket) -> object:
@@ -101,7 +101,7 @@ def silent(_: Received, __: socket.socket) -> None:
 
 
 def drip(_: Received, connection: socket.socket) -> None:
-    """A byte each tenth of a second, for ever."""
+    """A byte each tenth of a second, forever."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
     while True:
         connection.sendall(b" ")
@@ -119,7 +119,7 @@ def endless(status: int, *headers: str) -> Respond:
 
 
 def inflating(_: Received, connection: socket.socket) -> None:
-    """Gzip of zeros, for ever."""
+    """Gzip of zeros, forever."""
     connection.sendall(response(b"", 500, "Content-Encoding: gzip", length=None))
     squeeze = zlib.compressobj(wbits=31)
     zeros = bytes(1_000_000)

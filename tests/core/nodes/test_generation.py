@@ -361,5 +361,5 @@ async def test_cancelled_error_from_within_does_not_get_out(execute, asked, pack
         raise asyncio.CancelledError
 
     monkeypatch.setattr(pack.nodes.generation, "generate", generate)
-    with pytest.raises(RuntimeError, match="stopped from within"):
+    with pytest.raises(RuntimeError, match="cancelled, but not by the user"):
         await execute(NODE, **asked())
