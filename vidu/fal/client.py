@@ -33,11 +33,11 @@ from .cancel import cancel_request
 from .download import download
 from .history import RequestHistory
 from .http import FRESH, NoRetryClient, create_cdn_client
-from .status import read_result, read_status
 from .request_handles import QUEUE, handle_by_id
 from .responses import error_from_response
 from .safe_url import check_url
 from .server_clock import ServerClock
+from .status import read_result, read_status
 from .submission import post_request
 from .trust import create_tls_context
 from .uploads import Uploads

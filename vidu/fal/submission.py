@@ -71,8 +71,8 @@ async def post_request(
             raise
         raise _unclear(error) from error
     if not response.is_success:
-        error = error_from_response(response)
-        raise error if _was_refused(response) else _unclear(error)
+        answer = error_from_response(response)
+        raise answer if _was_refused(response) else _unclear(answer)
     handle = parse_request_handle(response)
     if handle is None:
         raise SubmissionUnknownError("fal's response to the paid request cannot be read.")
