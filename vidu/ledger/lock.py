@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from ..errors import LedgerUnavailableError
+
 LOOK_EVERY_S = 0.2
 TELL_EVERY = 5  # looks
+
+NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
+"""What a file system without locks says: NFS without its lock service, some FUSE mounts."""
 
 
 @contextlib.asynccontextmanager
@@ -23,11 +31,13 @@ async def hold_lock(path: Path, waiting: Callable[[], None]) -> AsyncIterator[No
         waiting: Called about once a second while another run holds it.
 
     Raises:
+        LedgerUnavailableError: The file system has no locks.
         OSError: The file cannot be made.
     """
     from filelock import FileLock, Timeout  # not before the first run: importing it takes time
 
     path.parent.mkdir(parents=True, exist_ok=True)
+    check_locks(path.parent)
     lock = FileLock(path, thread_local=False)
     looks = 0
     while True:
@@ -43,3 +53,33 @@ async def hold_lock(path: Path, waiting: Callable[[], None]) -> AsyncIterator[No
         yield
     finally:
         lock.release()
+
+
+def check_locks(folder: Path) -> None:
+    """Try both kinds of lock on a file of our own in `folder`.
+
+    Where there are none, an older filelock takes the refusal for another run's lock and waits for
+    ever. A newer one makes a file the lock, which outlives a killed process. SQLite says "locked".
+
+    Raises:
+        LedgerUnavailableError: The file system has no locks.
+        OSError: No file can be made, or a lock is refused for another reason.
+    """
+    if sys.platform == "win32":  # every file system has them there
+        return
+    import fcntl
+
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # filelock's
+            fcntl.flock(file, fcntl.LOCK_UN)
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # SQLite's
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            raise LedgerUnavailableError(
+                f"The file system of {folder} has no file locks ({error.strerror}), so two runs "
+                "could pay for the same shot.",
+                "Set VIDU_HOME (in ComfyUI: --user-directory) to a folder on a local disk, then "
+                "run again.",
+            ) from error

@@ -20,7 +20,7 @@ from ..errors import LedgerUnavailableError
 from .database import Row
 from .journal import Journal
 from .known import KnownLedgers, OtherLedger
-from .lock import hold_lock
+from .lock import check_locks, hold_lock
 from .salvage import replay, salvage
 from .schema import VERSION, create_statements
 
@@ -226,6 +226,7 @@ def _exclusive(path: Path) -> Iterator[None]:
     # and of two that find it damaged, the second would set aside what the first has rescued.
     from filelock import FileLock  # not before it is needed: importing it takes time
 
+    check_locks(path.parent)
     with FileLock(path.with_name(f"{path.name}.opening"), timeout=LOCK_LIMIT_S):
         yield
 

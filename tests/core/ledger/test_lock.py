@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from vidu.errors import Charge, LedgerUnavailableError
+from vidu.ledger import open_ledger
 from vidu.ledger.lock import hold_lock
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -170,3 +174,43 @@ async def test_a_place_that_can_not_be_written_is_an_os_error(tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OSError):
         await enter(tmp_path / "file" / "locks" / "lock")
+
+
+# -- file systems without locks ------------------------------------------------------------------
+
+
+@pytest.fixture(params=["ENOLCK", "EOPNOTSUPP", "ENOSYS", "EINVAL"])
+def without_locks(request, monkeypatch) -> None:
+    """A file system that refuses every lock, as NFS without lockd and some FUSE mounts do."""
+
+    def refuse(*_: object) -> None:
+        number = getattr(errno, request.param)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "lockf", refuse)
+
+
+async def test_hold_lock_file_system_without_locks_is_said_at_once(without_locks, tmp_path):
+    with pytest.raises(LedgerUnavailableError, match="has no file locks") as caught:
+        await asyncio.wait_for(_hold_without_waiting(tmp_path / "lock"), PATIENCE_S)
+    assert str(tmp_path) in caught.value.message
+    assert "VIDU_HOME" in caught.value.next_step
+    assert caught.value.charge is Charge.NOT_SPENT
+
+
+async def test_hold_lock_soft_lock_left_by_a_kill_is_not_waited_for(without_locks, tmp_path):
+    (tmp_path / "lock").write_text(f"{os.getpid()}\n{os.uname().nodename}\n")
+    with pytest.raises(LedgerUnavailableError, match="has no file locks"):
+        await asyncio.wait_for(_hold_without_waiting(tmp_path / "lock"), PATIENCE_S)
+
+
+async def test_open_ledger_file_system_without_locks_is_said_at_once(without_locks, tmp_path):
+    with pytest.raises(LedgerUnavailableError, match="has no file locks"):
+        async with open_ledger(tmp_path / "home"):
+            pass
+
+
+async def _hold_without_waiting(path: Path) -> None:
+    async with hold_lock(path, nobody):
+        pass
