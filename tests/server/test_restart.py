@@ -126,8 +126,10 @@ def test_the_stored_key_is_told_nowhere_but_in_its_file(lives, stored_key):
 
 
 def test_a_key_that_fal_refuses_is_named(lives, fal):
+    """A key that was good when it was stored: Settings > Vidu stores no other."""
     wrong = fal.key[:-1] + ("0" if fal.key[-1] != "0" else "1")
-    lives.comfy.http.post("/vidu/key", json={"key": wrong}).raise_for_status()
+    stored = lives.comfy.base / "user" / "__fal_vidu" / "fal_key"
+    stored.write_text(wrong, encoding="ascii")
     history = lives.comfy.run(shot(seed=9))
     lives.comfy.http.delete("/vidu/key").raise_for_status()
     kind, told = history["status"]["messages"][-1]

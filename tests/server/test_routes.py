@@ -21,7 +21,7 @@ from websockets.sync.client import connect
 
 from vidu.builders import image_to_video
 from vidu.draft.render import render_clip
-from vidu.ledger import Budget
+from vidu.ledger import Budget, UnreadableEntry
 from vidu.models import Output, RequestHandle, SavedFile
 
 from .conftest import HOME, read_event
@@ -81,9 +81,8 @@ def saved(home, tmp_path, request) -> int:
         file = SavedFile(path, path.stat().st_size, sha256, 320, 180, 24.0, 8, 8 / 24)
         entry = ledger.mark_saved(entry, file)
     yield entry.id
-    with closing(sqlite3.connect(home / "ledger.sqlite")) as db:
-        db.execute("DELETE FROM entries WHERE id = ?", (entry.id,))  # readable or not
-        db.commit()
+    with BlockingLedger.open(home) as ledger:
+        ledger.delete(UnreadableEntry(entry.id))  # readable or not
 
 
 @pytest.mark.parametrize("prefix", ["/vidu/", "/api/vidu/"])
