@@ -195,7 +195,7 @@ class Batch(Generic[Made]):
         one_at_a_time = asyncio.Lock()
         settings = Settings.load(host.data_dir())
         metadata = host.metadata(self.hidden)
-        destinations = [host.destination(prefix) for prefix in self.prefixes]
+        destinations = [host.destination(prefix, self.hidden.prompt) for prefix in self.prefixes]
         is_draft = self.run.is_draft
 
         async def one(index: int) -> Made:

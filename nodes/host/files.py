@@ -8,7 +8,6 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import folder_paths
@@ -16,18 +15,7 @@ from comfy.cli_args import args
 from comfy_api.latest import io, ui
 
 from ...vidu.destination import Destination
-
-TIME_CODES: Mapping[str, str] = MappingProxyType(
-    {
-        "year": "%Y",
-        "month": "%m",
-        "day": "%d",
-        "hour": "%H",
-        "minute": "%M",
-        "second": "%S",
-    }
-)
-"""What the host replaces in a prefix beside the size of an image, as codes of strftime."""
+from .prefix import fill_in_prefix
 
 
 def data_dir() -> Path:
@@ -35,16 +23,18 @@ def data_dir() -> Path:
     return Path(folder_paths.get_system_user_directory("fal_vidu"))
 
 
-def destination(prefix: str) -> Destination:
+def destination(prefix: str, prompt: Mapping[str, Any] | None = None) -> Destination:
     """Return where ComfyUI's rules put a clip with this filename prefix.
 
+    Args:
+        prefix: Folders and a name, with rules such as `%year%` or `%KSampler.seed%`.
+        prompt: The graph in API format, for what the rules name.
+
     Raises:
-        InvalidSettingError: The prefix leads out of the output folder.
+        InvalidSettingError: The prefix leads out of the output folder, or a rule names nothing.
     """
-    dated = prefix
-    for name, code in TIME_CODES.items():
-        dated = dated.replace(f"%{name}%", time.strftime(code))
-    return Destination.inside(Path(folder_paths.get_output_directory()), dated)
+    filled_in = fill_in_prefix(prefix, prompt or {}, time.localtime())
+    return Destination.inside(Path(folder_paths.get_output_directory()), filled_in)
 
 
 def metadata(hidden: Any) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ NODE = "FalViduImageToVideo"
 
 def test_dates_and_widgets_are_filled_in(editor_in_both, key, base):
     editor = editor_in_both
-    prefix = f"film/%date:yyyy-MM-dd%/%{NODE}.seed%_%LoadImage.image%_%nothing.here%"
+    prefix = f"film/%date:yyyy-MM-dd%/%{NODE}.seed%_%LoadImage.image%"
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", seed=1234, filename_prefix=prefix)
     before = set(base.rglob("output/film/**/*.mp4"))
@@ -22,5 +22,5 @@ def test_dates_and_widgets_are_filled_in(editor_in_both, key, base):
     today.add(str(date.today()))  # where the run went past midnight
     (clip,) = set(base.rglob("output/film/**/*.mp4")) - before
     assert clip.parent.name in today
-    assert clip.name.startswith("1234_lighthouse.png_%nothing.here%_0000")
+    assert clip.name.startswith("1234_lighthouse.png_0000")
     assert prefix in read_tags(clip)["workflow"], "the workflow keeps the rule"
