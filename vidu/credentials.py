@@ -136,7 +136,7 @@ def store_key(
         shutil.rmtree(path.parent, ignore_errors=True)
         path.parent.mkdir(mode=0o700, exist_ok=True)
     fresh = path.with_name(f"{KEY_FILE}.new")
-    fresh.unlink(missing_ok=True)
+    remove_file(fresh)
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(secret.reveal())

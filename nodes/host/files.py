@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
+import secrets
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,10 @@ from comfy.cli_args import args
 from comfy_api.latest import io, ui
 
 from ...vidu.destination import Destination
+from ...vidu.files import remove_file, replace_file
 from .prefix import fill_in_prefix
+
+log = logging.getLogger(__name__)
 
 
 def data_dir() -> Path:
@@ -49,12 +56,23 @@ def metadata(hidden: Any) -> Mapping[str, str]:
 
 def preview(paths: list[Path]) -> ui.PreviewVideo:
     """Return what makes the clips play on the node."""
-    return ui.PreviewVideo([_playable(path.resolve()) for path in paths])
+    return ui.PreviewVideo(_shown(paths))
 
 
 def preview_stills(paths: list[Path]) -> ui.SavedImages:
     """Return what shows the stills on the node."""
-    return ui.SavedImages([_playable(path.resolve()) for path in paths])
+    return ui.SavedImages(_shown(paths))
+
+
+def _shown(paths: list[Path]) -> list[ui.SavedResult]:
+    """Return where the host serves each file; one that cannot be copied there is left out."""
+    shown = []
+    for path in paths:
+        try:
+            shown.append(_playable(path.resolve()))
+        except OSError as error:
+            log.warning("Vidu: %s is saved, but cannot be shown: %s", path, error)
+    return shown
 
 
 def _playable(path: Path) -> ui.SavedResult:
@@ -62,10 +80,19 @@ def _playable(path: Path) -> ui.SavedResult:
     if path.is_relative_to(output):
         subfolder = path.relative_to(output).as_posix().rpartition("/")[0]
         return ui.SavedResult(path.name, subfolder, io.FolderType.output)
-    # Saved elsewhere, by a run from a shell: the host serves files of its own folders only.
-    copy = Path(
-        folder_paths.get_temp_directory(), f"{hashlib.sha256(bytes(path)).hexdigest()}{path.suffix}"
-    )
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(path, copy)
+    # Saved elsewhere, by a run from a shell: the host serves files of its own folders only. A copy
+    # is never replaced, for it may be playing: on Windows nobody can write to it meanwhile.
+    file = path.stat()
+    version = f"{path}|{file.st_size}|{file.st_mtime_ns}"
+    name = f"{hashlib.sha256(os.fsencode(version)).hexdigest()}{path.suffix}"
+    copy = Path(folder_paths.get_temp_directory(), name)
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        part = copy.with_suffix(f".{secrets.token_hex(4)}.part")
+        try:
+            shutil.copyfile(path, part)
+            replace_file(part, copy)
+        finally:
+            with suppress(OSError):
+                remove_file(part)
     return ui.SavedResult(copy.name, "", io.FolderType.temp)

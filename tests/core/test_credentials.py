@@ -26,6 +26,8 @@ from vidu.credentials import (
 )
 from vidu.errors import MalformedKeyError, MissingKeyError
 
+from ..support.file_holder import FileHolder
+
 KEY = "0f3a-id:5ecre7"
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -223,6 +225,14 @@ def test_store_key_on_windows_makes_its_folder_again(tmp_path):
     store_key(tmp_path, Secret(KEY), os_name="nt", python=(3, 13, 0))
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / "fal_key").read_text(encoding="ascii") == KEY
+
+
+def test_store_key_leftover_held_for_a_moment_is_replaced(tmp_path, monkeypatch):
+    (tmp_path / "fal_key.new").write_text("half a k")
+    holder = FileHolder(monkeypatch, "unlink", 2, ".new")
+    store_key(tmp_path, Secret("an-id:a-secret"))
+    assert (tmp_path / "fal_key").read_text() == "an-id:a-secret"
+    assert holder.refusals == 0
 
 
 def test_store_key_elsewhere_says_nothing(tmp_path):

@@ -9,26 +9,12 @@ import pytest
 
 from vidu.files import DELAYS_S, remove_file, rename_to_new_name, replace_file
 
-
-class Holder:
-    """A virus scanner that holds a file for the first `refusals` attempts."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, method: str, refusals: int) -> None:
-        self.refusals, self.slept_s = refusals, []
-        real = getattr(Path, method)
-
-        def held(path: Path, *given: object, **options: object) -> object:
-            if self.refusals:
-                self.refusals -= 1
-                raise PermissionError(errno.EACCES, "Access is denied", str(path))
-            return real(path, *given, **options)
-
-        monkeypatch.setattr(Path, method, held)
+from ..support.file_holder import FileHolder
 
 
 @pytest.fixture
 def hold(monkeypatch):
-    return lambda method, refusals: Holder(monkeypatch, method, refusals)
+    return lambda method, refusals: FileHolder(monkeypatch, method, refusals)
 
 
 def test_replace_file_held_for_a_moment_is_replaced(hold, tmp_path):

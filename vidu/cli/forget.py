@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidSettingError, SaveError
+from ..files import remove_file
 from ..ledger import Ledger, UnreadableEntry, open_ledger
 from ..media.container import CLIP_SUFFIXES
 from ..media.still_file import SUFFIXES
@@ -100,7 +101,7 @@ async def _remove(entry: Entry, file: SavedFile) -> None:
         print_notice(f"left alone: {file.path} is not there, or is not the clip that was saved")
         return
     try:
-        file.path.unlink()
+        await asyncio.to_thread(remove_file, file.path)
     except OSError as error:
         raise SaveError(
             f"{file.path} could not be removed ({error.strerror}), so row {entry.id} stays.",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import CorruptClipError
-from ..files import replace_file
+from ..files import remove_file, replace_file
 from ..models import SavedFile
 from .container import opened_video
 from .rotation import orientation
@@ -70,7 +70,8 @@ class Posters:
             if not path.exists():
                 raise
         finally:
-            fresh.unlink(missing_ok=True)
+            with suppress(OSError):
+                remove_file(fresh)
         self._make_room()
         return path
 
@@ -80,7 +81,8 @@ class Posters:
             with suppress(FileNotFoundError):  # another one made room meanwhile
                 seen_at[path] = path.stat().st_mtime
         for path in sorted(seen_at, key=seen_at.__getitem__)[: -self._most]:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # served just now; the next poster removes it
+                remove_file(path)
 
     def _path(self, file: SavedFile) -> Path:
         if not SHA256.fullmatch(file.sha256):  # rows are not trusted: it becomes a file's name

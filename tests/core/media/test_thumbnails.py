@@ -18,6 +18,7 @@ from vidu.media.thumbnails import Posters
 from vidu.media.video import decode
 from vidu.models import SavedFile
 
+from ...support.file_holder import FileHolder
 from .test_video import TURNS, turned
 
 SHA256 = "ab" * 32
@@ -77,6 +78,23 @@ def test_posters_refused_rename_is_fine_when_another_made_it(
     made = posters.make(saved(film(noise_frames(3))))
     assert made.read_bytes() == b"made by another thread"
     assert list((tmp_path / "posters").iterdir()) == [made]
+
+
+def test_posters_file_held_while_it_is_made_is_no_error(posters, film, noise_frames, monkeypatch):
+    holder = FileHolder(monkeypatch, "unlink", 99, ".new")
+    assert posters.make(saved(film(noise_frames(3)))).exists()
+    assert holder.refusals < 99
+
+
+def test_posters_old_one_that_is_being_served_is_no_error(
+    tmp_path, film, noise_frames, monkeypatch
+):
+    posters, clip = Posters(tmp_path / "posters", most=1), film(noise_frames(3))
+    first = posters.make(saved(clip))
+    holder = FileHolder(monkeypatch, "unlink", 99, ".jpg")
+    assert posters.make(saved(clip, sha256="cd" * 32)).exists()
+    assert holder.refusals < 99
+    assert first.exists()
 
 
 @pytest.mark.parametrize("sha256", ["../secret", "", "AB" * 32, "ab" * 31, "ab" * 32 + "\n"])
