@@ -82,7 +82,7 @@ def saved(home, tmp_path, request) -> int:
         entry = ledger.mark_saved(entry, file)
     yield entry.id
     with BlockingLedger.open(home) as ledger:
-        ledger.delete(UnreadableEntry(entry.id))  # readable or not
+        ledger.delete(UnreadableEntry(entry.id, "damaged by the test"))  # readable or not
 
 
 @pytest.mark.parametrize("prefix", ["/vidu/", "/api/vidu/"])
