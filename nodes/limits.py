@@ -13,26 +13,35 @@ from ..vidu.pricing import format_usd
 from ..vidu.request import Request
 from .clip_frames import Wanted, frames_size
 
-UNPAID = (State.RESERVED, State.FAILED)
+NOT_SENT = (State.RESERVED, State.FAILED)
+
+MAYBE_UNPAID = (State.SUBMITTING, State.CANCELLED)
+"""fal may say of these that it has made nothing, and then the shot is paid for."""
 
 
 async def check_cost(requests: Sequence[Request], ledger: Ledger, max_cost: Decimal) -> None:
     """Refuse a run that would cost more than the node allows.
 
     What is saved or under way already costs nothing, and the same shot twice is paid for once.
+    What fal may not have made counts in full.
 
     Raises:
         CostLimitError: It would.
     """
     new = {request.fingerprint: request for request in requests}
-    for fingerprint in list(new):
+    is_upper_bound = False
+    for fingerprint, request in list(new.items()):
         entry = await ledger.active(fingerprint)
-        if entry is not None and entry.state not in UNPAID:
+        if entry is None or entry.state in NOT_SENT:
+            is_upper_bound |= request.quote.is_upper_bound
+        elif entry.state in MAYBE_UNPAID:
+            is_upper_bound = True
+        else:
             del new[fingerprint]
     cost = sum((request.price for request in new.values()), Decimal(0))
     if cost <= max_cost:
         return
-    up_to = "up to " if any(request.quote.is_upper_bound for request in new.values()) else ""
+    up_to = "up to " if is_upper_bound else ""
     shots = "1 shot" if len(new) == 1 else f"{len(new)} shots"
     raise CostLimitError(
         f"This run would cost {up_to}{format_usd(cost)} for {shots}, and max_cost is "
