@@ -13,6 +13,7 @@ from ..vidu.shots.shot_list import read_shots
 from . import host
 
 PACK_PREFIX = "FalVidu"
+SHOTS = f"{PACK_PREFIX}Shots"
 
 RUN_INPUTS = frozenset(
     {"mode", "filename_prefix", "max_clips", "max_cost", "every_nth", "max_frames", "on_error"}
@@ -28,7 +29,8 @@ SPLIT_INPUTS = frozenset({"image", "end_image"})
 SAME_COUNT = frozenset({"ImageScale", "ImageScaleBy", "ImageInvert", "ImageCrop", "ImageSharpen"})
 """Nodes that put out as many images as they are given."""
 
-MAX_DEPTH = 200
+MAX_DEPTH = 150
+"""Links that are followed one after the other; each takes four frames of Python's stack."""
 
 
 @dataclass(frozen=True)
@@ -126,35 +128,52 @@ def _file_states(node: GraphNode) -> Iterator[tuple[str, int, int]]:
             yield (name, *state)
 
 
-def count_shots(graph: Graph, node_id: str, depth: int = 0) -> int | None:
+def count_shots(graph: Graph, node_id: str) -> int | None:
     """Return how many shots a node of the pack makes, or None where only the run can tell."""
-    node = graph.nodes[node_id]
-    counts = [
-        _count_values(graph, link, depth + 1, is_split=not node.is_ours or name in SPLIT_INPUTS)
-        for name, link in node.links.items()
-    ]
-    if None in counts:
-        return None
-    return max([1, *(count for count in counts if count is not None)])
+    return _Counter(graph).count_shots(node_id)
 
 
-def _count_values(graph: Graph, link: Link, depth: int, *, is_split: bool) -> int | None:
-    node = graph.nodes.get(link.node_id)
-    if node is None or depth > MAX_DEPTH:
-        return None
-    if node.class_type == f"{PACK_PREFIX}Shots":
-        return _count_lines(node)
-    if node.is_ours:
-        return count_shots(graph, link.node_id, depth)
-    if node.class_type in ONE_IMAGE_OUT:
-        names = [value for value in node.inputs.values() if isinstance(value, str)]
-        return None if any(host.is_animated(name) for name in names) else 1
-    kind = host.output_kind(node.class_type, link.slot)
-    if kind is None or kind.is_list:
-        return None
-    if kind.is_batch and is_split and node.class_type not in SAME_COUNT:
-        return None
-    return count_shots(graph, link.node_id, depth)
+class _Counter:
+    """Counts shots along the links of one graph, each node once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._counts: dict[str, int | None] = {}
+
+    def count_shots(self, node_id: str, depth: int = 0) -> int | None:
+        """Return how many times a node runs, as `count_shots` does."""
+        if node_id not in self._counts:
+            self._counts[node_id] = None  # for a circle, which comes back here
+            node = self._graph.nodes[node_id]
+            self._counts[node_id] = (
+                _count_lines(node) if node.class_type == SHOTS else self._largest_input(node, depth)
+            )
+        return self._counts[node_id]
+
+    def _largest_input(self, node: GraphNode, depth: int) -> int | None:
+        counts = [
+            self._count_values(link, depth + 1, is_split=not node.is_ours or name in SPLIT_INPUTS)
+            for name, link in node.links.items()
+        ]
+        if None in counts:
+            return None
+        return max([1, *(count for count in counts if count is not None)])
+
+    def _count_values(self, link: Link, depth: int, *, is_split: bool) -> int | None:
+        node = self._graph.nodes.get(link.node_id)
+        if node is None or depth > MAX_DEPTH:
+            return None
+        if node.is_ours:
+            return self.count_shots(link.node_id, depth)
+        if node.class_type in ONE_IMAGE_OUT:
+            names = [value for value in node.inputs.values() if isinstance(value, str)]
+            return None if any(host.is_animated(name) for name in names) else 1
+        kind = host.output_kind(node.class_type, link.slot)
+        if kind is None or kind.is_list:
+            return None
+        if kind.is_batch and is_split and node.class_type not in SAME_COUNT:
+            return None
+        return self.count_shots(link.node_id, depth)
 
 
 def _count_lines(node: GraphNode) -> int | None:

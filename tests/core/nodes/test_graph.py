@@ -68,6 +68,22 @@ def test_count_shots_of_a_circle_ends(count):
     assert count(other=vidu(image=["vidu", 0]), vidu=vidu(image=["other", 0])) is None
 
 
+def test_count_shots_reads_each_node_once(count, pack, monkeypatch):
+    read = []
+    monkeypatch.setattr(pack.nodes.host, "is_animated", lambda name: bool(read.append(name)))
+    nodes = {"0": load()}
+    for number in range(1, 15):
+        before = [str(number - 1), 0 if number == 1 else 3]
+        nodes[str(number)] = vidu(image=before, end_image=before)
+    assert count(**nodes, vidu=vidu(image=["14", 3])) == 1
+    assert len(read) <= 2
+
+
+def test_count_shots_of_two_circles_between_two_nodes_ends(count):
+    both = {"image": ["vidu", 3], "end_image": ["vidu", 3]}
+    assert count(other=vidu(**both), vidu=vidu(image=["other", 3], end_image=["other", 3])) is None
+
+
 @pytest.fixture
 def picture(tmp_path, monkeypatch):
     """An image in the host's input folder."""
