@@ -11,9 +11,11 @@ from typing import Any
 from ..vidu.errors import ViduError
 from ..vidu.shots.shot_list import read_shots
 from . import host
+from .clip_frames import FRAMES
 
 PACK_PREFIX = "FalVidu"
 SHOTS = f"{PACK_PREFIX}Shots"
+IMAGE = f"{PACK_PREFIX}Image"
 
 RUN_INPUTS = frozenset(
     {"mode", "filename_prefix", "max_clips", "max_cost", "every_nth", "max_frames", "on_error"}
@@ -164,6 +166,8 @@ class _Counter:
         if node is None or depth > MAX_DEPTH:
             return None
         if node.is_ours:
+            if is_split and _is_batch_of_frames(node, link.slot):
+                return None
             return self.count_shots(link.node_id, depth)
         if node.class_type in ONE_IMAGE_OUT:
             names = [value for value in node.inputs.values() if isinstance(value, str)]
@@ -174,6 +178,10 @@ class _Counter:
         if kind.is_batch and is_split and node.class_type not in SAME_COUNT:
             return None
         return self.count_shots(link.node_id, depth)
+
+
+def _is_batch_of_frames(node: GraphNode, slot: int) -> bool:
+    return slot == FRAMES and node.class_type not in (SHOTS, IMAGE)
 
 
 def _count_lines(node: GraphNode) -> int | None:

@@ -59,6 +59,19 @@ def test_count_shots_of_a_chain_is_that_of_its_first_node(count):
     assert count(**nodes, vidu=vidu(image=["first", 3])) == 2
 
 
+@pytest.mark.parametrize("source", [NODE, "FalViduSavedClip"])
+def test_count_shots_of_the_frames_of_a_clip_is_open(count, source):
+    nodes = {"image": load(), "first": {**vidu(image=["image", 0]), "class_type": source}}
+    assert count(**nodes, vidu=vidu(image=["first", 0])) is None
+    assert count(**nodes, vidu=vidu(image=["image", 0], end_image=["first", 0])) is None
+    assert count(**nodes, vidu=vidu(images=["first", 0])) == 1
+
+
+def test_count_shots_of_the_still_of_a_node_is_one(count):
+    still = {"class_type": "FalViduImage", "inputs": {"prompt": "A wave."}}
+    assert count(first=still, vidu=vidu(image=["first", 0])) == 1
+
+
 def test_count_shots_of_a_foreign_node_is_open(count):
     unknown = {"class_type": "SomethingElse", "inputs": {}}
     assert count(image=unknown, vidu=vidu(image=["image", 0])) is None
