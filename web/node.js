@@ -74,6 +74,7 @@ function badgeOf(price) {
     each: () => t("badgeEach", { price: money(price.usd) }),
     from: () => t("badgeFrom", { price: money(price.usd) }),
     up_to: () => t("badgeUpTo", { price: total(price) }),
+    each_up_to: () => t("badgeUpTo", { price: t("badgeEach", { price: money(price.usd) }) }),
   }[price.kind];
   return { text: words(), color: price.kind === "draft" || price.kind === "saved" ? FREE : PAID };
 }
@@ -118,7 +119,7 @@ function sumOf(subgraph) {
   if (inside.length < 2 || !paid.length) return paid[0] ?? inside[0];
   const usd = paid.reduce((sum, price) => sum + price.usd * (price.count ?? 1), 0);
   const kinds = new Set(paid.map(({ kind }) => kind));
-  const kind = ["each", "from"].some((open) => kinds.has(open)) ? "from" : kinds.has("up_to") ? "up_to" : "exact";
+  const kind = ["each", "from", "each_up_to"].some((open) => kinds.has(open)) ? "from" : kinds.has("up_to") ? "up_to" : "exact";
   return { kind, usd, count: 1 };
 }
 

@@ -28,7 +28,7 @@ class NodePrice:
     Args:
         kind: "draft" and "saved" are free. "exact" is `count` times `usd`. "each" is `usd` for
             every shot of a number that is not known before the run, "from" at least `usd`, and
-            "up_to" at most `count` times `usd`.
+            "up_to" at most `count` times `usd`; "each_up_to" is at most `usd` for every shot.
         usd: US dollars for one shot.
         count: How many shots are paid for; None where it is not known.
     """
@@ -107,11 +107,11 @@ async def _price(
 
 
 def _of_shots(each: Estimate, count: int | None) -> NodePrice:
+    if each.is_upper_bound:
+        return NodePrice("each_up_to" if count is None else "up_to", each.high, count)
     if each.low != each.high:
         return NodePrice("from", each.low, count)
-    if count is None:
-        return NodePrice("each", each.high)
-    return NodePrice("up_to" if each.is_upper_bound else "exact", each.high, count)
+    return NodePrice("each" if count is None else "exact", each.high, count)
 
 
 async def _state(ledger: Ledger, fingerprint: str) -> State | None:

@@ -72,6 +72,20 @@ async def test_prices_of_a_graph(client):
     }
 
 
+async def test_prices_of_what_may_cost_less_are_ceilings(client):
+    inputs = {"video": ["1", 0], "model": "Q2 Pro", "model.duration": 4, "mode": "live", "seed": 1}
+    extend = {"class_type": "FalViduExtendVideo", "inputs": inputs}
+    several = {"class_type": "SomethingElse", "inputs": {}}
+    listed = {**extend, "inputs": {**inputs, "prompt": ["3", 0]}}
+    prompt = {"1": {"class_type": "FalViduSavedClip", "inputs": {}}, "2": extend}
+    prompt |= {"3": several, "4": listed}
+    answer = await client.post("/vidu/prices", json={"prompt": prompt})
+    assert (await answer.json())["prices"] == {
+        "2": {"kind": "up_to", "usd": 4.425, "count": 1},
+        "4": {"kind": "each_up_to", "usd": 4.425, "count": None},
+    }
+
+
 @pytest.mark.parametrize("prompt", [None, [], "x", 7])
 async def test_prices_of_what_is_no_graph_are_refused(client, prompt):
     assert (await client.post("/vidu/prices", json={"prompt": prompt})).status == 400
