@@ -47,9 +47,21 @@ export async function withRerun(clip) {
   return { ...clip, actions, rerun: rerun?.clips ? rerun : undefined };
 }
 
-const rerunLabel = ({ rerun }, t) => t("againFor", { count: rerun.clips, price: sumOf(rerun, t) });
+function rerunLabel({ rerun }, t) {
+  const price = sumOf(rerun, t);
+  return rerun.at_least ? t("againForOpen", { price }) : t("againFor", { count: rerun.clips, price });
+}
 
-const sumOf = ({ usd, certain }, t) => (certain ? money(usd) : t("badgeUpTo", { price: money(usd) }));
+function rerunQuestion(rerun, t) {
+  const price = sumOf(rerun, t);
+  if (rerun.at_least) return t("againCostsOpen", { price });
+  return t(rerun.clips === 1 ? "againCostsOne" : "againCosts", { count: rerun.clips, price });
+}
+
+function sumOf({ usd, certain, at_least: isLeast }, t) {
+  if (certain) return money(usd);
+  return t(isLeast ? "badgeFrom" : "badgeUpTo", { price: money(usd) });
+}
 
 // -- on the canvas ----------------------------------------------------------------------------
 
@@ -71,9 +83,7 @@ async function restore(clip, { t }) {
 
 async function runAgain(clip, context) {
   const { t } = context;
-  const sum = sumOf(clip.rerun, t);
-  const { clips: count } = clip.rerun;
-  if (!(await confirm(t("again"), t(count === 1 ? "againCostsOne" : "againCosts", { count, price: sum })))) return;
+  if (!(await confirm(t("again"), rerunQuestion(clip.rerun, t)))) return;
   await restore(clip, context);
   const seed = widgetOf(nodeByExecutionId(clip.rerun.node_id), clip.rerun.seed_input);
   if (!seed) throw new Error(t("noSeedFound"));

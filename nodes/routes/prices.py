@@ -17,6 +17,9 @@ from ..price_estimate import Estimate, estimate
 PAID = frozenset({State.SAVED, State.FINISHED})
 """A shot in one of these states costs nothing when it is run again."""
 
+AT_LEAST = frozenset({"from", "each", "each_up_to"})
+"""Kinds of which the sum of a run is not known, only that of the fewest and cheapest shots."""
+
 UNDER_WAY = frozenset({State.SUBMITTING, State.SUBMITTED, State.CANCELLED})
 """A shot in one of these may cost nothing again: fal may have made it."""
 
@@ -74,7 +77,7 @@ async def rerun_to_json(
         "clips": sum(price.count or 1 for price in paid),
         "usd": float(sum(price.total_usd for price in paid)),
         "certain": all(price.kind == "exact" for price in paid),
-        "open": any(price.count is None for price in paid),
+        "at_least": any(price.kind in AT_LEAST for price in paid),
     }
 
 

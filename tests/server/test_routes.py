@@ -426,7 +426,7 @@ def test_rerun_names_node_clips_and_sum(comfy, home, fal, shot):
         "clips": 1,
         "usd": 0.2,
         "certain": True,
-        "open": False,
+        "at_least": False,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
@@ -83,6 +84,32 @@ async def test_prices_of_what_may_cost_less_are_ceilings(client):
     assert (await answer.json())["prices"] == {
         "2": {"kind": "up_to", "usd": 4.425, "count": 1},
         "4": {"kind": "each_up_to", "usd": 4.425, "count": None},
+    }
+
+
+@pytest.mark.parametrize(
+    ("inputs", "clips", "usd", "certain", "at_least"),
+    [
+        ({}, 1, 0.2, True, False),
+        ({"image": ["3", 0]}, 1, 0.2, False, True),  # a batch of any size
+        ({"model": "Q3 Turbo", "model.duration": ["4", 4]}, 1, 0.077, False, True),
+    ],
+)
+async def test_rerun_tells_a_sum_that_is_the_least_from_one_that_is_certain(
+    inputs, clips, usd, certain, at_least, pack, server, data_dir
+):
+    several = {"class_type": "SomethingElse", "inputs": {}}
+    saved = {"class_type": "FalViduSavedClip", "inputs": {}}
+    node = {**VIDU, "inputs": {**VIDU["inputs"], **inputs}}
+    prompt = {"1": LOAD, "2": node, "3": several, "4": saved}
+    entry = SimpleNamespace(prompt="A wave.", seed=1)
+    assert await pack.nodes.routes.prices.rerun_to_json(data_dir, entry, prompt) == {
+        "node_id": "2",
+        "seed_input": "seed",
+        "clips": clips,
+        "usd": usd,
+        "certain": certain,
+        "at_least": at_least,
     }
 
 
