@@ -43,12 +43,14 @@ class Output:
         size: Its size in bytes, when fal says it.
         billable_units: fal's own count, from `x-fal-billable-units`, when it says it.
         kind: What it is.
+        seed: The seed that it was made with, when fal says it (Q4 does).
     """
 
     url: str
     size: int | None = None
     billable_units: float | None = None
     kind: Literal["video", "image"] = "video"
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,12 @@ class Entry:
         """fal's id, or the empty string before there is one."""
         return self.handle.request_id if self.handle else ""
 
+    @property
+    def used_seed(self) -> int:
+        """The seed that was sent, else the one that Vidu chose and told, else 0."""
+        sent: int = (self.arguments or {}).get("seed", self.seed)
+        return sent or (self.output.seed if self.output else None) or 0
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -123,7 +131,7 @@ class Clip:
     Args:
         path: The mp4, as fal delivered it, packet for packet.
         request_id: fal's id of the request that made it.
-        seed: The seed that was sent; 0 when Vidu chose.
+        seed: The seed that was sent, else the one that Vidu chose and told, else 0.
         width: Pixels.
         height: Pixels.
         fps: Frames per second, on average.
@@ -170,7 +178,7 @@ class Clip:
         return cls(
             path=file.path,
             request_id=entry.request_id,
-            seed=(entry.arguments or {}).get("seed", entry.seed),
+            seed=entry.used_seed,
             width=file.width,
             height=file.height,
             fps=file.fps,

@@ -35,7 +35,7 @@ def entry_to_json(entry: Entry, *, is_running: bool, has_workflow: bool) -> dict
         "request_id": entry.request_id,
         "state": _state(entry, is_running=is_running, exists=exists),
         "prompt": entry.prompt,
-        "seed": entry.seed,
+        "seed": entry.used_seed,
         "model": endpoint_title(entry.endpoint),
         "options": [str(value) for value in entry.options.values()],
         "cost": cost_to_json(entry),

@@ -21,6 +21,7 @@ from vidu.media.video import check
 from vidu.models import State
 from vidu.progress import Phase
 
+from ..support.least_requests import least_request
 from ..support.shots import SHORT, interrupted, jobs_of, problems, run, shot, switching_on, until
 
 
@@ -53,6 +54,16 @@ async def test_generate_seed_0_is_not_sent(fal, vidu_home, clips):
     clip = await run(shot(seed=0), vidu_home, clips)
     assert "seed" not in fal.ledger()["jobs"][0]["input"]
     assert clip.seed == 0
+
+
+async def test_generate_seed_that_vidu_chose_is_told_and_kept(fal, vidu_home, clips):
+    request = least_request("fal-ai/vidu/q4/image-to-video", seed=0)
+    clip = await run(request, vidu_home, clips)
+    (job,) = fal.ledger()["jobs"]
+    assert "seed" not in job["input"]
+    assert clip.seed >= 1
+    again = await run(request, vidu_home, clips)
+    assert (again.path, again.seed, again.cost_usd) == (clip.path, clip.seed, 0)
 
 
 async def test_generate_four_shots_at_once_run_side_by_side(fal, vidu_home, clips):

@@ -146,7 +146,7 @@ def _row(entry: Entry | UnreadableEntry) -> dict[str, Any]:
         "endpoint": entry.endpoint,
         "state": entry.state.value,
         "prompt": entry.prompt,
-        "seed": entry.seed,
+        "seed": entry.used_seed,
         **entry.options,
         "price_usd": float(entry.price_usd),
         "billed": entry.billed,

@@ -112,23 +112,25 @@ def parse_output(body: object, units: float | None = None) -> Output | None:
     """Return the output in the JSON `body`, or `None` when it names no file.
 
     Args:
-        body: A result: `video`, `image` or `images`.
+        body: A result: `video`, `image` or `images`, and the `seed` where Vidu tells it.
         units: fal's count of what it bills.
     """
     if not isinstance(body, dict):
         return None
-    images = body.get("images")
+    images, seed = body.get("images"), _whole(body.get("seed"), 1)
     stills = [body.get("image"), *(images if isinstance(images, list) else [])]
-    return _output(body.get("video"), "video", units) or next(
-        (found for still in stills if (found := _output(still, "image", units))), None
+    return _output(body.get("video"), "video", units, seed) or next(
+        (found for still in stills if (found := _output(still, "image", units, seed))), None
     )
 
 
-def _output(file: object, kind: Literal["video", "image"], units: float | None) -> Output | None:
+def _output(
+    file: object, kind: Literal["video", "image"], units: float | None, seed: int | None
+) -> Output | None:
     url = file.get("url") if isinstance(file, dict) else None
     if not isinstance(file, dict) or not isinstance(url, str) or not url or not url.isprintable():
         return None
-    return Output(url, _whole(file.get("file_size"), 1), units, kind)
+    return Output(url, _whole(file.get("file_size"), 1), units, kind, seed)
 
 
 def billable_units(response: httpx.Response) -> float | None:

@@ -133,6 +133,7 @@ def output_columns(output: Output) -> dict[str, Any]:
         "output_size": output.size,
         "output_kind": output.kind,
         "billable_units": output.billable_units,
+        "output_seed": output.seed,
     }
 
 
@@ -244,6 +245,7 @@ def _output(read: _Reader) -> Output | None:
         size=read.optional("output_size", int),
         kind="image" if kind == "image" else "video",
         billable_units=read.optional("billable_units", float),
+        seed=read.optional("output_seed", int),
     )
 
 

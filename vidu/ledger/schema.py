@@ -35,6 +35,7 @@ CREATE TABLE entries (
     output_size BIGINT,
     output_kind TEXT,
     billable_units DOUBLE PRECISION,
+    output_seed BIGINT,
     finished_at DOUBLE PRECISION,
     path TEXT,
     relative_path TEXT,

@@ -481,12 +481,17 @@ def test_an_output_is_read_with_what_fal_bills():
         ({"images": [{"url": "https://x/1.png"}]}, Output("https://x/1.png", kind="image")),
         ({"images": [None, {"url": "u"}, {"url": "v"}]}, Output("u", kind="image")),
         ({"image": {"url": "u", "file_size": 9}}, Output("u", 9, kind="image")),
-        ({"video": {"url": "u"}, "cover_image": {"url": "c"}, "seed": 7}, Output("u")),
+        ({"video": {"url": "u"}, "cover_image": {"url": "c"}, "seed": 7}, Output("u", seed=7)),
         ({"video": {"url": "u"}, "image": {"url": "i"}}, Output("u")),
     ],
 )
 def test_parse_output_is_a_clip_or_a_still(body, output):
     assert parse_output(body) == output
+
+
+@pytest.mark.parametrize("seed", [None, 0, -1, True, "7", 7.5, {}, 2**63])
+def test_parse_output_seed_that_is_none_is_not_believed(seed):
+    assert parse_output({"video": {"url": "u"}, "seed": seed}) == Output("u")
 
 
 @pytest.mark.parametrize("images", [None, [], {}, "u", [None], [{"url": 7}]])

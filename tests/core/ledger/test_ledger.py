@@ -42,7 +42,7 @@ FILE_ONLY = pytest.mark.parametrize("home", ["sqlite"], indirect=True)
 
 SLOW_COMMIT_S = 2.0
 
-OUTPUT = Output("https://x/1.mp4", 1234, 1.0, "video")
+OUTPUT = Output("https://x/1.mp4", 1234, 1.0, "video", 2**31 - 1)
 FILE = SavedFile(Path("clips/Vidu_00001_.mp4"), 1234, "cd" * 32, 1280, 720, 24.0, 96, 4.0)
 
 CHILD = f"""
