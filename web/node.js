@@ -72,7 +72,7 @@ function badgeOf(price) {
     saved: () => t("badgeSaved"),
     exact: () => total(price),
     each: () => t("badgeEach", { price: money(price.usd) }),
-    from: () => t("badgeFrom", { price: money(price.usd) }),
+    from: () => t("badgeFrom", { price: money(price.usd * (price.count ?? 1)) }),
     up_to: () => t("badgeUpTo", { price: total(price) }),
     each_up_to: () => t("badgeUpTo", { price: t("badgeEach", { price: money(price.usd) }) }),
   }[price.kind];

@@ -16,6 +16,13 @@ TWO_SHOTS = """() => {
     const vidu = find("FalViduImageToVideo");
     shots.connect(1, vidu, vidu.inputs.findIndex((slot) => slot.name === "prompt"));
 }"""
+LINKED_DURATION = """() => {
+    const find = (type) => app.graph.nodes.find((node) => node.type === type);
+    const shots = find("FalViduShots");
+    const vidu = find("FalViduImageToVideo");
+    const at = (slots, name) => slots.findIndex((slot) => slot.name === name);
+    shots.connect(at(shots.outputs, "duration"), vidu, at(vidu.inputs, "model.duration"));
+}"""
 SUBGRAPH = """() => {
     const vidu = app.graph.nodes.find((node) => node.type === "FalViduImageToVideo");
     app.graph.convertToSubgraph(new Set([vidu]));
@@ -85,6 +92,15 @@ def test_a_shot_list_has_its_sum_on_the_badge(editor_in_both, key):
     editor.change(NODE, mode="live")
     editor.page.evaluate(TWO_SHOTS)
     editor.wait_for_badge(NODE, "2 x $0.20 = $0.40")
+
+
+def test_a_shot_list_of_unknown_lengths_has_its_least_sum_on_the_badge(editor_in_both, key):
+    editor = editor_in_both
+    editor.load(EXAMPLE)
+    editor.change(NODE, mode="live", model="Q3 Turbo")
+    editor.page.evaluate(TWO_SHOTS)
+    editor.page.evaluate(LINKED_DURATION)
+    editor.wait_for_badge(NODE, "from $0.154")
 
 
 def test_what_is_left_of_a_shot_list_is_what_the_badge_counts(editor_in_both, key, fal):
