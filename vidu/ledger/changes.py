@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 from ..errors import LedgerIncompleteError, LedgerUnavailableError
+from ..files import remove_file
 from ..models import Entry, State
 from ..request import Request
 from .budget import Budget, start_of_day
@@ -136,7 +138,8 @@ def bring_in(db: Database) -> None:
             )
             if found and found[0]["revision"] < change["revision"]:
                 _set(db, found[0]["id"], {name: change[name] for name in change if name != "id"})
-        file.unlink(missing_ok=True)
+        with suppress(OSError):  # brought in once more, it changes nothing
+            remove_file(file)
 
 
 def _adopt(db: Database, request: Request) -> Entry | None:

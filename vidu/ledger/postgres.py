@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..command_line import command_line
 from ..errors import InvalidSettingError, LedgerUnavailableError
+from ..files import remove_file
 from .database import DatabaseUnreachableError, Row
 from .postgres_errors import to_ledger_error
 from .postgres_lock import PostgresLocks
@@ -121,7 +122,8 @@ class PostgresDatabase:
             held = None
         yield
         if held:
-            held.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # brought in once more, it changes nothing
+                remove_file(held)
 
     def record(self, change: Row) -> None:
         """Do nothing: the server keeps its own log, on a disk of its own."""

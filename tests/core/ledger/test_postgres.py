@@ -23,8 +23,10 @@ from vidu.ledger import Budget, open_ledger
 from vidu.ledger.postgres import describe
 from vidu.ledger.schema import VERSION
 from vidu.media.image import EncodedImage
-from vidu.models import RequestHandle, State
+from vidu.models import Output, RequestHandle, State
 from vidu.request import Request
+
+from ...support.file_holder import FileHolder
 
 PATIENCE_S = 60
 MACHINES = 20
@@ -252,6 +254,20 @@ def test_answer_of_fal_waits_on_disk_while_the_server_is_away(shared_ledger, mac
     with Ledger.open(machines[0]) as ledger:
         assert ledger.get(row.id).request_id == "r-1"
         assert ledger.get(row.id).state is State.SUBMITTED
+    assert list((machines[0] / "spool").glob("*.json")) == []
+
+
+def test_spooled_change_held_by_another_program_ends_no_run(shared_ledger, machines, monkeypatch):
+    """On Windows; the server has the change already, and its revision tells so."""
+    holder = FileHolder(monkeypatch, "unlink", 8, ".json")
+    with Ledger.open(machines[0]) as ledger:
+        row = ledger.mark_submitting(ledger.reserve(shot(), Budget()), {})
+        row = ledger.mark_submitted(row, handle(1))
+        assert holder.refusals == 1
+        row = ledger.mark_finished(row, Output("https://v3.fal.media/1.mp4"))
+    assert holder.refusals == 0
+    with Ledger.open(machines[0]) as ledger:
+        assert ledger.get(row.id).state is State.FINISHED
     assert list((machines[0] / "spool").glob("*.json")) == []
 
 
