@@ -180,11 +180,7 @@ class Ledger:
             LedgerIncompleteError: The ledger lost rows, so the shot may have been paid already.
             LedgerUnavailableError: It cannot be written down.
         """
-        spent_by_run = sum(self._reserved_usd.values(), Decimal(0))
-        entry = await self._worker.run(changes.reserve, self._db, request, budget, spent_by_run)
-        if entry.state is State.RESERVED:
-            self._reserved_usd[entry.id] = entry.price_usd
-        return entry
+        return await self._worker.run(self._reserve, request, budget)
 
     async def save_metadata(self, entry: Entry, metadata: Mapping[str, str]) -> None:
         """Write down the texts that the clip is to carry, for whoever resumes it.
@@ -292,6 +288,15 @@ class Ledger:
 
     # -- inside ----------------------------------------------------------------------------------
 
+    def _reserve(self, request: Request, budget: Budget) -> Entry:
+        # In the ledger's thread, which runs one function after the other: of two shots side by
+        # side the second sees what the first has reserved, even when a task was cancelled.
+        spent_by_run = sum(self._reserved_usd.values(), Decimal(0))
+        entry = changes.reserve(self._db, request, budget, spent_by_run)
+        if entry.state is State.RESERVED:
+            self._reserved_usd[entry.id] = entry.price_usd
+        return entry
+
     async def _fail(
         self, entry: Entry, expected: Sequence[State], failure: str, billed: bool | None
     ) -> Entry:
@@ -301,7 +306,7 @@ class Ledger:
         }
         failed = await self._move(entry, State.FAILED, expected, columns, "failed_at")
         if billed is False:
-            self._reserved_usd.pop(entry.id, None)
+            await self._worker.run(self._reserved_usd.pop, entry.id, None)
         return failed
 
     async def _move(

@@ -692,3 +692,11 @@ def test_a_run_costs_no_more_than_its_own_budget_and_what_was_not_billed_comes_b
         other.reserve(shot(3), budget)  # another run
         book.mark_failed(first, "no", billed=False)
         book.reserve(shot(2), budget)
+
+
+async def test_reserve_many_shots_of_a_run_at_once_never_exceeds_its_budget(home):
+    async with open_ledger(home) as book:
+        reserving = (book.reserve(shot(number), Budget(run_usd=PRICE)) for number in range(8))
+        results = await asyncio.gather(*reserving, return_exceptions=True)
+        assert [type(each) for each in results].count(BudgetExceededError) == 7
+        assert await book.spent_today() == PRICE
