@@ -101,20 +101,25 @@ async function readPrices() {
     return; // half a graph, or the server is away: what was shown still stands
   }
   if (number !== asked) return; // a newer graph was asked about meanwhile
-  for (const [id, price] of Object.entries(answer.prices)) setPrice(nodeByExecutionId(id), price);
+  const priced = new Map(
+    Object.entries(answer.prices).map(([id, price]) => [nodeByExecutionId(id), price]),
+  );
+  // A node that is muted has no price, and takes back the one that it had.
+  for (const node of allNodes()) if (isOurs(node)) setPrice(node, priced.get(node));
   for (const node of allNodes()) if (node.subgraph) setPrice(node, sumOf(node));
 }
 
 function setPrice(node, price) {
-  if (!node || JSON.stringify(prices.get(node)) === JSON.stringify(price)) return;
+  if (JSON.stringify(prices.get(node)) === JSON.stringify(price)) return;
   if (!badges.has(node)) badges.set(node, addBadge(node, () => {}));
   prices.set(node, price);
   badges.get(node)(badgeOf(price));
 }
 
-// A subgraph costs what the nodes inside cost together.
+// A subgraph costs what the nodes inside cost together, those in subgraphs inside it as well.
 function sumOf(subgraph) {
-  const inside = [...allNodes(subgraph.subgraph)].map((node) => prices.get(node)).filter(Boolean);
+  const nodes = [...allNodes(subgraph.subgraph)].filter((node) => !node.subgraph);
+  const inside = nodes.map((node) => prices.get(node)).filter(Boolean);
   const paid = inside.filter(({ kind }) => kind !== "draft" && kind !== "saved");
   if (inside.length < 2 || !paid.length) return paid[0] ?? inside[0];
   const usd = paid.reduce((sum, price) => sum + price.usd * (price.count ?? 1), 0);

@@ -23,6 +23,18 @@ LINKED_DURATION = """() => {
     const at = (slots, name) => slots.findIndex((slot) => slot.name === name);
     shots.connect(at(shots.outputs, "duration"), vidu, at(vidu.inputs, "model.duration"));
 }"""
+NESTED_SUBGRAPH = """() => {
+    for (const isInner of [(node) => node.type === "FalViduImageToVideo", (node) => node.subgraph])
+        app.graph.convertToSubgraph(new Set([app.graph.nodes.find(isInner)]));
+}"""
+BADGES_OUTSIDE = """() =>
+    app.graph.nodes.find((node) => node.subgraph).badges.map((each) => each().text)"""
+MUTE_INNERMOST = """() => {
+    const outer = app.graph.nodes.find((node) => node.subgraph);
+    const inner = outer.subgraph.nodes.find((node) => node.subgraph);
+    inner.subgraph.nodes.find((node) => node.type === "FalViduImageToVideo").mode = 2;
+    app.api.dispatchCustomEvent("graphChanged");
+}"""
 SUBGRAPH = """() => {
     const vidu = app.graph.nodes.find((node) => node.type === "FalViduImageToVideo");
     app.graph.convertToSubgraph(new Set([vidu]));
@@ -124,6 +136,22 @@ def test_a_subgraph_shows_cost_and_lines_of_what_it_holds(editor_in_both, key, f
     editor.run()
     editor.page.get_by_text("$0.20: Vidu, 480x480, 48 frames").first.wait_for()
     editor.page.wait_for_function(f"() => ({script})().includes('saved: free')")
+
+
+def test_a_subgraph_in_a_subgraph_counts_each_node_once_and_no_muted_one(editor_in_both, key):
+    editor = editor_in_both
+    editor.load(EXAMPLE)
+    editor.change(NODE, mode="live")
+    editor.wait_for_badge(NODE, "$0.20")
+    editor.page.evaluate(NESTED_SUBGRAPH)
+    badges = f"({BADGES_OUTSIDE})()"
+    for _ in range(2):  # when the prices are read again, the inner subgraph has one as well
+        with editor.page.expect_response("**/vidu/prices"):
+            editor.page.evaluate("() => app.api.dispatchCustomEvent('graphChanged')")
+        editor.page.wait_for_function(f"() => {badges}.some((text) => text.includes('$'))")
+    editor.page.wait_for_function(f"() => {badges}.includes('$0.20')", timeout=3000)
+    editor.page.evaluate(MUTE_INNERMOST)
+    editor.page.wait_for_function(f"() => !{badges}.some((text) => text.includes('$'))")
 
 
 def test_an_unchanged_graph_is_cached_in_both_modes(editor_in_both, key, fal):
