@@ -1,7 +1,8 @@
 """Whether an item of fal's listing is the request that was sent.
 
 A wrong "no" pays twice, so that whatever cannot be read is unclear, never different. What is unique
-decides: the URL of an upload, anywhere in the item; without one the seed, which is drawn here.
+decides: the URLs of the uploads, all of them, because shots may share some; without any the seed,
+which is drawn here.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Match(Enum):
 
     SAME = "same"
     LIKELY = "likely"
-    """An upload of the request is in it, and nothing in it speaks against."""
+    """The uploads of the request are in it, and nothing in it speaks against."""
 
     UNCLEAR = "unclear"
     DIFFERENT = "different"
@@ -43,14 +44,10 @@ def compare(item: Mapping[str, Any], arguments: Mapping[str, Any]) -> Match:
     plain = {name: value for name, value in arguments.items() if name not in urls}
     matches = {name: _compare_value(_find(given, name), value) for name, value in plain.items()}
     if urls:
-        text = json.dumps(item, ensure_ascii=False, default=str).replace("\\", "")
-        if any(url in text for found in urls.values() for url in found):
-            return _with_upload(matches, plain)
-        if any(_is_other_upload(_find(given, name), found) for name, found in urls.items()):
-            return Match.DIFFERENT
+        return _compare_with_uploads(item, urls, plain, matches)
     if Match.DIFFERENT in matches.values():
         return Match.DIFFERENT
-    if urls or matches.get("seed") is not Match.SAME or matches.get("prompt") is not Match.SAME:
+    if matches.get("seed") is not Match.SAME or matches.get("prompt") is not Match.SAME:
         return Match.UNCLEAR
     return Match.SAME
 
@@ -60,14 +57,73 @@ def has_upload(arguments: Mapping[str, Any]) -> bool:
     return any(_urls(value) for value in arguments.values())
 
 
-def _with_upload(matches: Mapping[str, Match], plain: Mapping[str, Any]) -> Match:
-    if all(match is Match.SAME for match in matches.values()):
-        return Match.SAME
+def _compare_with_uploads(
+    item: Mapping[str, Any],
+    urls: Mapping[str, list[str]],
+    plain: Mapping[str, Any],
+    matches: Mapping[str, Match],
+) -> Match:
+    text = json.dumps(item, ensure_ascii=False, default=str).replace("\\", "")
+    ours = [url for sent in urls.values() for url in sent]
+    uploads = _compare_uploads(item.get("json_input"), urls, ours, text)
     different = [name for name, match in matches.items() if match is Match.DIFFERENT]
-    # Shots may share an upload. A number that differs is another shot; a text may be rewritten.
-    if any(not isinstance(plain[name], str) for name in different):
+    # A number that differs is another shot.
+    if uploads is Match.DIFFERENT or any(not isinstance(plain[name], str) for name in different):
         return Match.DIFFERENT
-    return Match.UNCLEAR if different else Match.LIKELY
+    if different:  # a text may have been rewritten, but not one without any of our uploads
+        return Match.UNCLEAR if any(url in text for url in ours) else Match.DIFFERENT
+    if uploads is Match.SAME and any(match is not Match.SAME for match in matches.values()):
+        return Match.LIKELY
+    return uploads
+
+
+def _compare_uploads(
+    given: object, urls: Mapping[str, list[str]], ours: list[str], text: str
+) -> Match:
+    """Compare all uploads by field and in order, because shots may share some of them."""
+    fields = [_compare_field(_find(given, name), sent) for name, sent in urls.items()]
+    if Match.DIFFERENT in fields:
+        return Match.DIFFERENT
+    if _has_other_upload(given, ours):
+        return Match.UNCLEAR
+    if all(match is Match.SAME for match in fields):
+        return Match.SAME
+    # Outside its field, one upload is unique. The order of several cannot be read.
+    return Match.LIKELY if len(ours) == 1 and ours[0] in text else Match.UNCLEAR
+
+
+def _compare_field(listed: object, sent: list[str]) -> Match:
+    """Compare what a field has with the URLs that were sent in it.
+
+    A URL of another host may be fal's own copy of ours, and a list may be cut at its end.
+    """
+    found = _urls(listed)
+    if not found or (isinstance(listed, list) and len(found) != len(listed)):
+        return Match.UNCLEAR
+    hosts = {_host(url) for url in sent}
+    if any(_host(url) not in hosts for url in found):
+        return Match.UNCLEAR
+    matches = [_compare_url(*pair) for pair in zip(found, sent, strict=False)]
+    if Match.DIFFERENT in matches or len(found) > len(sent):
+        return Match.DIFFERENT
+    if Match.UNCLEAR in matches or len(found) < len(sent):
+        return Match.UNCLEAR
+    return Match.SAME
+
+
+def _compare_url(listed: str, sent: str) -> Match:
+    if listed == sent or listed.startswith(f"{sent}?"):  # fal may sign it
+        return Match.SAME
+    return Match.UNCLEAR if sent.startswith(listed.rstrip(".\u2026")) else Match.DIFFERENT
+
+
+def _has_other_upload(given: object, ours: list[str]) -> bool:
+    """Return whether an address in `given` is on the host of ours, and is none of ours."""
+    hosts = {_host(url) for url in ours}
+    return any(
+        _host(url) in hosts and all(_compare_url(url, mine) is Match.DIFFERENT for mine in ours)
+        for url in _all_urls(given)
+    )
 
 
 def _compare_value(listed: object, sent: object) -> Match:
@@ -109,20 +165,6 @@ def _urls(value: object) -> list[str]:
     return [each for each in values if isinstance(each, str) and each.startswith("https://")]
 
 
-def _is_other_upload(listed: object, ours: list[str]) -> bool:
-    """Return whether `listed` names whole uploads, on the host of ours, and none of them is ours.
-
-    A URL of another host may be fal's own copy of ours, so it does not tell.
-    """
-    found = _urls(listed)
-    if not found or (isinstance(listed, list) and len(found) != len(listed)):
-        return False
-    hosts = {_host(url) for url in ours}
-    if any(_host(url) not in hosts for url in found):
-        return False
-    return not any(mine.startswith(url.rstrip(".\u2026")) for url in found for mine in ours)
-
-
 def _host(url: str) -> str:
     try:
         return httpx.URL(url).host
@@ -134,15 +176,32 @@ def _find(node: object, name: str, depth: int = 0) -> object:
     """Return the first value of this name in objects, lists and JSON texts, else `MISSING`."""
     if depth > DEEPEST:
         return MISSING
-    if isinstance(node, str) and node.lstrip().startswith(("{", "[")):
-        try:
-            node = json.loads(node)
-        except ValueError:
-            return MISSING
+    node = _parsed(node)
     if isinstance(node, dict) and name in node:
         return node[name]
     found = (_find(child, name, depth + 1) for child in _children(node))
     return next((value for value in found if value is not MISSING), MISSING)
+
+
+def _all_urls(node: object, depth: int = 0) -> Iterator[str]:
+    """Yield each address in objects, lists and JSON texts."""
+    if depth > DEEPEST:
+        return
+    node = _parsed(node)
+    if isinstance(node, str):
+        yield from _urls(node)
+    for child in _children(node):
+        yield from _all_urls(child, depth + 1)
+
+
+def _parsed(node: object) -> object:
+    """Return what a JSON text says, and anything else as it is."""
+    if not isinstance(node, str) or not node.lstrip().startswith(("{", "[")):
+        return node
+    try:
+        return json.loads(node)
+    except ValueError:
+        return node
 
 
 def _children(node: object) -> Iterator[object]:

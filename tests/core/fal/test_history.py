@@ -134,6 +134,53 @@ def test_compare_unreadable_input_is_unclear(given, sent):
     assert compare({"request_id": "r-1"}, sent) is Match.UNCLEAR
 
 
+A, B, C = (f"https://v3b.fal.media/files/b/0aac27e0/{letter}.png" for letter in "abc")
+REFERENCES = {"prompt": "The tide", "reference_image_urls": [A, B], "seed": 7}
+FRAMES = {"prompt": "The tide", "start_image_url": A, "end_image_url": B, "seed": 7}
+COPY = "https://storage.example.com/copy/1.png"
+
+
+@pytest.mark.parametrize(
+    ("sent", "changes"),
+    [
+        (REFERENCES, {"reference_image_urls": [A, C]}),
+        (REFERENCES, {"reference_image_urls": [B, A]}),
+        (REFERENCES, {"reference_image_urls": [C]}),
+        (REFERENCES, {"reference_image_urls": [A, B, C]}),
+        (REFERENCES, {"reference_image_urls": [A, f"{C}?signature=abc"]}),
+        (FRAMES, {"end_image_url": C}),
+        (FRAMES, {"start_image_url": B, "end_image_url": A}),
+    ],
+)
+def test_compare_other_uploads_than_sent_is_different(sent, changes):
+    given = changed(sent, **changes)
+    assert compare(item(given), sent) is Match.DIFFERENT
+    assert compare(item({"input": json.dumps(given)}), sent) is Match.DIFFERENT
+
+
+@pytest.mark.parametrize(
+    ("sent", "given"),
+    [
+        (REFERENCES, changed(REFERENCES, reference_image_urls=[A])),
+        (REFERENCES, changed(REFERENCES, reference_image_urls=[A, "..."])),
+        (REFERENCES, changed(REFERENCES, reference_image_urls=[A, f"{B[:-7]}..."])),
+        (REFERENCES, changed(REFERENCES, reference_image_urls=[A, COPY])),
+        (REFERENCES, changed(REFERENCES, reference_image_urls=None, files=[A, B])),
+        (REFERENCES, json.dumps(REFERENCES)[:-20]),
+        (FRAMES, without(FRAMES, "end_image_url")),
+        (FRAMES, json.dumps(FRAMES)[:-20]),
+        (without(FRAMES, "end_image_url"), FRAMES),
+    ],
+)
+def test_compare_some_of_the_uploads_is_unclear(sent, given):
+    assert compare(item(given), sent) is Match.UNCLEAR
+
+
+def test_compare_signed_uploads_in_order_is_the_same():
+    given = changed(REFERENCES, reference_image_urls=[f"{A}?signature=abc", B])
+    assert compare(item(given), REFERENCES) is Match.SAME
+
+
 def test_compare_same_words_with_a_copied_image_is_unclear():
     given = changed(IMAGE, image_url="https://storage.example.com/copy/1.png")
     assert compare(item(given), IMAGE) is Match.UNCLEAR
@@ -258,6 +305,12 @@ async def test_find_exact_request_takes_precedence_over_a_likely_one():
     likely = item({"image_url": URL}, "r-likely")
     assert await Listing(page(likely, OURS)).find() == "r-1"
     assert await Listing(page(likely, OTHER)).find() == "r-likely"
+
+
+async def test_find_shot_that_shares_one_picture_is_not_the_lost_one():
+    sibling = item(changed(REFERENCES, reference_image_urls=[A, C]), "r-sibling")
+    assert await Listing(page(sibling)).find(REFERENCES) is None
+    assert await Listing(page(sibling, item(REFERENCES))).find(REFERENCES) == "r-1"
 
 
 async def test_find_two_likely_requests_is_unclear():
