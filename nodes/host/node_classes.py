@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +50,8 @@ def may_change(class_type: str) -> bool:
 
 def input_file_state(name: str) -> tuple[int, int] | None:
     """Return size and change time (ns) of a file that an input names, or None if it names none."""
-    path = _input_path(name)
     try:
+        path = _input_path(name)
         if path is None or not path.is_file():
             return None
         found = path.stat()
@@ -77,7 +78,13 @@ def view_of(path: Path) -> dict[str, str] | None:
 def _input_path(name: str) -> Path | None:
     if not name or len(name) > 255 or "\n" in name:
         return None
-    try:
-        return Path(folder_paths.get_annotated_filepath(name))
-    except ValueError:  # it leads out of the input folder
-        return None
+    name, base = folder_paths.annotated_filepath(name)
+    folder = _normalize(Path(base or folder_paths.get_input_directory()).absolute())
+    path = _normalize(folder / name)
+    return path if path.is_relative_to(folder) else None
+
+
+def _normalize(path: Path) -> Path:
+    # As text, where the host resolves the path: Windows logs in to the machine of a network path
+    # when it is only looked at, and a workflow can name any.
+    return Path(os.path.normpath(path))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 NODE = "FalViduImageToVideo"
@@ -119,6 +121,27 @@ def test_signature_changes_with_the_file_of_the_image(sign, picture):
     before = sign(image=load(), vidu=vidu(image=["image", 0]))
     picture.write_bytes(b"another picture")
     assert sign(image=load(), vidu=vidu(image=["image", 0])) != before
+
+
+@pytest.mark.parametrize("name", ["{outside}", "../outside.png", "../input_2/outside.png"])
+def test_signature_looks_at_no_file_outside_the_hosts_folders(name, sign, picture, monkeypatch):
+    outside = picture.parent.parent / "outside.png"
+    beside = picture.parent.parent / "input_2" / "outside.png"
+    beside.parent.mkdir()
+    looked_at = []
+    is_file = Path.is_file
+
+    def recorded(path):
+        looked_at.append(path)
+        return is_file(path)
+
+    for path in (outside, beside):
+        path.write_bytes(b"a picture")
+    monkeypatch.setattr(Path, "is_file", recorded)
+    prompt = name.format(outside=outside)
+    sign(image=load(), vidu=vidu(image=["image", 0], prompt=prompt))
+    assert picture in looked_at
+    assert not [path for path in looked_at if not path.is_relative_to(picture.parent)]
 
 
 def test_signature_ignores_what_changes_no_clip(sign):

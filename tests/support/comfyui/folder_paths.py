@@ -24,5 +24,12 @@ def get_temp_directory() -> str:
     return _folder("temp")
 
 
-def get_annotated_filepath(name: str) -> str:
-    return str(Path(_folder("input"), name))
+def get_input_directory() -> str:
+    return _folder("input")
+
+
+def annotated_filepath(name: str) -> tuple[str, str | None]:
+    for folder in ("output", "input", "temp"):
+        if name.endswith(f"[{folder}]"):
+            return name.removesuffix(f" [{folder}]"), _folder(folder)
+    return name, None
