@@ -68,8 +68,9 @@ async def _note(context: Context, entry: Entry, reply: CancelReply | None) -> No
         if reply is CancelReply.REMOVED:
             reason = "it was cancelled before fal began with it"
             await context.ledger.mark_failed(entry, reason, billed=False)
-        else:
+        elif reply is CancelReply.REQUESTED:
             # The next run of the shot asks what became of it.
             await context.ledger.mark_cancelled(entry)
+        # No other reply shows that fal cancels it: the row stays as it is, for it may be billed.
     except ViduError as problem:
         log.warning("The ledger does not note a cancel: %s", problem.message)

@@ -25,8 +25,13 @@ BILLED_BY_CHARGE: Mapping[Charge, bool] = MappingProxyType(
 REMOVED = "the request was cancelled and removed at fal"
 
 
-async def recover_from_history(context: Context, entry: Entry) -> Entry:
+async def recover_from_history(context: Context, entry: Entry, *, has_ended: bool) -> Entry:
     """Move a row whose request fal answers 404 for to FINISHED, or to FAILED when it has ended.
+
+    Args:
+        context: The run.
+        entry: A row with a request.
+        has_ended: Whether only its result is answered with 404, and its status says that it ended.
 
     Raises:
         GenerationError: The history tells why it ended; the row is FAILED.
@@ -39,11 +44,13 @@ async def recover_from_history(context: Context, entry: Entry) -> Entry:
     if output:
         return await context.ledger.mark_finished(entry, output)
     same_account = context.same_account(entry)
-    if decide(entry.state, Evidence.ABSENT, same_account=same_account) is Decision.PAY:
+    evidence = Evidence.ENDED if has_ended else Evidence.ABSENT
+    if decide(entry.state, evidence, same_account=same_account) is Decision.PAY:
         return await context.ledger.mark_failed(entry, REMOVED, billed=None)
     check_account(context, entry, "fal does not know the request", Charge.MAYBE_SPENT)
+    ended = f"fal says that request {entry.request_id} has ended, and does not have its result."
     raise ClipGoneError(
-        f"fal does not know request {entry.request_id}.",
+        ended if has_ended else f"fal does not know request {entry.request_id}.",
         f"Run the same shot again later. {context.regenerate_hint(entry)}",
         charge=Charge.MAYBE_SPENT,
         request_id=entry.request_id,

@@ -32,6 +32,7 @@ async def poll(context: Context, entry: Entry) -> Entry:
         ViduError: fal could not be asked; the row stays.
     """
     assert entry.handle is not None
+    completed: Completed | None = None
     try:
         completed, was_running = await _poll_until_completed(context, entry, entry.handle)
         output = await context.provider.result(entry.handle, completed, was_running=was_running)
@@ -41,7 +42,7 @@ async def poll(context: Context, entry: Entry) -> Entry:
     except ApiStatusError as problem:
         if problem.status_code != 404:
             raise
-        return await recover_from_history(context, entry)
+        return await recover_from_history(context, entry, has_ended=completed is not None)
     except asyncio.CancelledError:
         recorded = asyncio.get_running_loop().create_future()
         recorded.set_result(entry)

@@ -15,10 +15,12 @@ SUBMITTING  UNCLEAR      it may still be under way     WAIT
 SUBMITTING  UNCLEAR      its longest life is over      ASK
 SUBMITTING  UNREADABLE                                 ASK
 SUBMITTED   ABSENT                                     ASK
+SUBMITTED   ENDED                                      ASK
 SUBMITTED   UNREADABLE                                 ASK
 CANCELLED   CANCELLED                                  PAY
 CANCELLED   ABSENT                                     PAY
 CANCELLED   ABSENT       asked with another key        ASK
+CANCELLED   ENDED                                      ASK
 CANCELLED   UNREADABLE                                 ASK
 FINISHED    ABSENT                                     ASK
 FINISHED    UNREADABLE                                 ASK
@@ -32,7 +34,8 @@ SUBMITTING  The reply was lost. Only a whole, readable history of the same accou
             the request after its longest life proves that it never arrived. It may show the
             request when that has ended, so that it is looked for again until then.
 SUBMITTED   fal accepted the request, so a clip that nobody has seen may exist and be paid for.
-CANCELLED   The user cancelled it. fal removes what was queued and forgets it.
+CANCELLED   fal was told to cancel it. fal removes what was queued and forgets it; what has ENDED
+            may have a clip all the same.
 FINISHED    fal made the clip, and nobody has seen it.
 SAVED       The clip was saved once. A drive that is not mounted or a moved folder must cost
             nothing: whatever became of the file, only the user decides to pay again.
@@ -50,6 +53,7 @@ class Evidence(Enum):
 
     ABSENT = "fal's whole history was read and lacks the request, or its clip"
     CANCELLED = "fal confirms that the request was cancelled"
+    ENDED = "fal says that the request has ended, and serves no result"
     UNCLEAR = "fal's history has requests that cannot be told from this one"
     UNREADABLE = "fal's history could not be read"
 
@@ -79,7 +83,7 @@ def decide(
     """
     if state in (None, State.FAILED, State.RESERVED):
         return Decision.PAY
-    if evidence in (None, Evidence.UNREADABLE) or not same_account:
+    if evidence in (None, Evidence.UNREADABLE, Evidence.ENDED) or not same_account:
         return Decision.ASK
     if state is State.SUBMITTING and not lifetime_is_over:
         return Decision.WAIT

@@ -6,6 +6,7 @@ import pytest
 from blocking_ledger import BlockingLedger
 
 from vidu import errors
+from vidu.fal.history import RequestHistory
 from vidu.models import State
 from vidu.progress import Phase
 
@@ -54,4 +55,40 @@ async def test_poll_accepted_request_that_fal_forgot_is_not_paid_again_unasked(
     fal.set_faults("request_removed")
     with pytest.raises(errors.ClipGoneError, match="not known whether fal charged"):
         await run(shot(), vidu_home, clips)
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_poll_request_that_fal_was_never_told_to_cancel_is_not_paid_again_unasked(
+    open_fal, vidu_home, clips
+):
+    fal = open_fal(generation_seconds=1, faults="cancel_500")
+    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=True)
+    assert newest(vidu_home).state is State.SUBMITTED
+    await until(lambda: jobs_of(fal, shot())[0]["billed"])
+    fal.set_faults("request_removed")
+    with pytest.raises(errors.ClipGoneError, match="not known whether fal charged"):
+        await run(shot(), vidu_home, clips)
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_poll_cancelled_request_that_completed_is_not_paid_again_unasked(
+    open_fal, vidu_home, clips, monkeypatch
+):
+    fal = open_fal(generation_seconds=1, faults="cancel_ignored")
+    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=True)
+    assert newest(vidu_home).state is State.CANCELLED
+    await until(lambda: jobs_of(fal, shot())[0]["billed"])
+
+    async def is_not_listed_yet(*_given):
+        return None
+
+    fal.set_faults("result_expired")
+    with monkeypatch.context() as patched:
+        patched.setattr(RequestHistory, "output", is_not_listed_yet)
+        with pytest.raises(errors.ClipGoneError, match="has ended") as caught:
+            await run(shot(), vidu_home, clips)
+    assert caught.value.charge is errors.Charge.MAYBE_SPENT
+    fal.set_faults("")
+    clip = await run(shot(), vidu_home, clips)
+    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
     assert len(jobs_of(fal, shot())) == 1
