@@ -17,6 +17,8 @@
     +-- AccountLockedError              fal answered 403 "User is locked"
     +-- BudgetExceededError             our own limit, before anything was sent
     +-- LedgerUnavailableError          the paid work cannot be written down, so none is begun
+    |   +-- DatabaseUnreachableError    its server is away, or the way to it
+    |   +-- LedgerIncompleteError       rows may be missing, so a shot may have been paid for
     +-- ServiceError
     |   +-- ConnectionFailedError       no response from fal
     |   |   +-- CertificateError        its certificate is not trusted
@@ -187,6 +189,12 @@ class BudgetExceededError(ViduError):
 
 class LedgerUnavailableError(ViduError):
     """The ledger cannot be read or written, so no paid request is begun."""
+
+
+class DatabaseUnreachableError(LedgerUnavailableError):
+    """The server of the ledger is away, or the way to it."""
+
+    retryable = True
 
 
 class LedgerIncompleteError(LedgerUnavailableError):

@@ -11,7 +11,7 @@ import pytest
 class Shown:
     """A display that has nothing new to show."""
 
-    def changed(self) -> bool:
+    def pop_changed(self) -> bool:
         return False
 
 
@@ -22,7 +22,7 @@ def host(pack, prompt_server) -> ModuleType:
 
 @pytest.fixture
 def interrupted():
-    """InterruptLog Cancel, as /interrupt does; taken back after the test."""
+    """Presses Cancel as /interrupt does, and takes it back after the test."""
     import nodes
 
     yield nodes.interrupt_processing

@@ -7,18 +7,10 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import LedgerUnavailableError
-
 if TYPE_CHECKING:
     from .known import OtherLedger
 
 Row = Mapping[str, Any]
-
-
-class DatabaseUnreachableError(LedgerUnavailableError):
-    """The server of the ledger is away, or the way to it."""
-
-    retryable = True
 
 
 class Readable(Protocol):

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..command_line import command_line
-from ..errors import InvalidSettingError, LedgerUnavailableError
+from ..errors import DatabaseUnreachableError, InvalidSettingError, LedgerUnavailableError
 from ..files import remove_file
-from .database import DatabaseUnreachableError, Row
+from .database import Row
 from .postgres_errors import to_ledger_error
 from .postgres_lock import PostgresLocks
 from .schema import VERSION, create_statements

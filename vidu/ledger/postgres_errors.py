@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import LedgerUnavailableError
-from .database import DatabaseUnreachableError
+from ..errors import DatabaseUnreachableError, LedgerUnavailableError
 
 if TYPE_CHECKING:
     import psycopg
