@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
+from ..errors import InvalidSettingError
 from ..settings import default_data_dir, ledger_url
 from .changes import bring_in
 from .database import Database
@@ -55,7 +56,7 @@ async def open_ledger(
 def _shared_dir(environ: Mapping[str, str]) -> Path | None:
     try:
         return default_data_dir(environ)
-    except RuntimeError:  # a user without a home folder has no other ledger either
+    except InvalidSettingError:  # a user without a home folder has no other ledger either
         return None
 
 

@@ -20,6 +20,6 @@ def test_generate_in_eight_processes_shares_one_job_and_one_clip(
     assert [path.name for path in clips.iterdir()] == ["image_00001.mp4"]
     jobs = fal.ledger()["counts"]["jobs"]
     assert jobs == 1
-    assert any("Another run makes this very shot" in err for _, err in said)
+    assert any("This shot is already being generated" in err for _, err in said)
     saved = len(list(clips.iterdir()))
     tally({"shots": len(racers), "jobs": jobs, "clips": saved})
