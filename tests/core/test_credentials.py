@@ -285,7 +285,8 @@ def test_a_secret_shows_in_no_traceback_not_even_with_locals():
 def test_a_bad_key_shows_in_no_traceback(pasted):
     script = (
         f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
-        "from pathlib import Path\nfrom vidu.credentials import find_key\nfind_key(Path('nowhere'))\n"
+        "from pathlib import Path\nfrom vidu.credentials import find_key\n"
+        "find_key(Path('nowhere'))\n"
     )
     environ = {**os.environ, "FAL_KEY": pasted, "PYTHONUTF8": "1"}
     done = subprocess.run(
