@@ -110,8 +110,7 @@ async def load_saved(entry: Entry, finish: Callable[[Clip], Awaitable[Made]]) ->
         on_progress(Progress(Phase.DONE, _summary(clip), 1.0))
         return made
 
-    with host.track_job(display):
-        return await host.run_interruptible(work(), display)
+    return await host.run_interruptible(work(), display)
 
 
 def clip_outputs(decoded: Sequence[DecodedClip], wanted: Wanted) -> io.NodeOutput:
@@ -179,8 +178,7 @@ class Batch(Generic[Made]):
     async def make(self) -> list[Made]:
         """Make every request; see `generate_clips`."""
         display = NodeProgress(self.requests)
-        with host.track_job(display):
-            results = await host.run_interruptible(self._make_all(display), display)
+        results = await host.run_interruptible(self._make_all(display), display)
         failure = _failure(results, self.labels)
         made = [result for result in results if not isinstance(result, BaseException)]
         if failure and not (made and self.run.skip_failed):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .editor import jobs, notify, recent_requests, route_table, track_job
+from .editor import jobs, notify, recent_requests, route_table
 from .files import data_dir, destination, metadata, preview, preview_stills
 from .links import blocked, connected_slots, running_prompt, wiring
 from .media import (
@@ -45,7 +45,6 @@ __all__ = [
     "running_prompt",
     "single_images",
     "to_media",
-    "track_job",
     "view_of",
     "wiring",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from typing import Any
 
 from aiohttp import web
 from comfy_api.latest import ComfyAPI
@@ -38,14 +38,18 @@ def recent_requests() -> RecentRequests:
     return recent
 
 
-@contextmanager
-def track_job(display: NodeProgress) -> Iterator[None]:
-    """List the display's shots among the running ones while the block runs."""
-    try:
-        with jobs().track(display, _current_run()):
-            yield
-    finally:
+def track_job(display: NodeProgress, work: asyncio.Future[Any]) -> None:
+    """List the display's shots among the running ones until their work is done.
+
+    After Cancel that is later than the node's end: fal is still asked to cancel.
+    """
+
+    def end(_: object) -> None:
+        jobs().end(display)
         _send_jobs()
+
+    jobs().begin(display, _current_run())
+    work.add_done_callback(end)
 
 
 def _current_run() -> NodeRun:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,15 +36,14 @@ class Jobs:
         self._current: dict[NodeProgress, NodeRun] = {}
         self._ended: deque[EndedRun] = deque(maxlen=REMEMBERED_RUNS)
 
-    @contextmanager
-    def track(self, display: NodeProgress, run: NodeRun) -> Iterator[None]:
-        """List the display's shots while the block runs."""
+    def begin(self, display: NodeProgress, run: NodeRun) -> None:
+        """List the display's shots."""
         self._current[display] = run
-        try:
-            yield
-        finally:
-            del self._current[display]
-            self._ended.append(EndedRun(run, display.fingerprints))
+
+    def end(self, display: NodeProgress) -> None:
+        """Take the display's shots off the list, and remember them."""
+        run = self._current.pop(display)
+        self._ended.append(EndedRun(run, display.fingerprints))
 
     def current(self) -> list[dict[str, Any]]:
         """Return each running shot with its newest moment, as the library shows it."""

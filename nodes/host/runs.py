@@ -16,7 +16,7 @@ from comfy.model_management import InterruptProcessingException, processing_inte
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
-from .editor import show, warn
+from .editor import show, track_job, warn
 from .interrupts import InterruptLog
 from .progress import NodeProgress
 
@@ -51,6 +51,7 @@ def interrupted_since(moment: float) -> bool:
 async def run_with_progress(work: Awaitable[T], display: NodeProgress) -> T:
     """Await `work` that belongs to no prompt, and update its display meanwhile."""
     task = asyncio.ensure_future(work)
+    track_job(display, task)
     while not task.done():
         await asyncio.wait({task}, timeout=LOOK_EVERY_S)
         await show(display)
@@ -67,6 +68,7 @@ async def run_interruptible(work: Awaitable[T], display: NodeProgress) -> T:
         asyncio.CancelledError: The prompt is over; the host tears its loop down.
     """
     task = asyncio.ensure_future(work)
+    track_job(display, task)
     try:
         while not task.done():
             await asyncio.wait({task}, timeout=LOOK_EVERY_S)

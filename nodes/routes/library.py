@@ -110,10 +110,8 @@ class ClipRoutes:
         entry = await self._entry(request)
         display = NodeProgress([entry])
         destination = await self._threads.run(host.destination, RECALLED_PREFIX)
-        with host.track_job(display):
-            await host.run_with_progress(
-                load_or_resume(entry, self._data_dir, destination, display.callback_for(0)), display
-            )
+        work = load_or_resume(entry, self._data_dir, destination, display.callback_for(0))
+        await host.run_with_progress(work, display)
         entry = await self._entry(request)
         return json_response(await self._threads.run(_card, entry, self._running()))
 

@@ -8,11 +8,10 @@ from types import ModuleType
 import pytest
 
 
-class Shown:
-    """A display that has nothing new to show."""
-
-    def pop_changed(self) -> bool:
-        return False
+@pytest.fixture
+def display(pack):
+    """A display that has nothing to show."""
+    return pack.nodes.host.progress.NodeProgress([])
 
 
 @pytest.fixture
@@ -29,22 +28,22 @@ def interrupted():
     nodes.interrupt_processing(False)
 
 
-async def test_what_work_returns_is_returned(host):
+async def test_what_work_returns_is_returned(host, display):
     async def work() -> int:
         return 5
 
-    assert await host.run_interruptible(work(), Shown()) == 5
+    assert await host.run_interruptible(work(), display) == 5
 
 
-async def test_what_work_raises_is_raised(host):
+async def test_what_work_raises_is_raised(host, display):
     async def work() -> None:
         raise ValueError("its own")
 
     with pytest.raises(ValueError, match="its own"):
-        await host.run_interruptible(work(), Shown())
+        await host.run_interruptible(work(), display)
 
 
-async def test_cancel_stops_work_and_lets_it_clean_up(host, interrupted):
+async def test_cancel_stops_work_and_lets_it_clean_up(host, display, interrupted):
     cleaned = []
 
     async def work() -> None:
@@ -56,11 +55,11 @@ async def test_cancel_stops_work_and_lets_it_clean_up(host, interrupted):
 
     with pytest.raises(host.InterruptProcessingException):
         asyncio.get_running_loop().call_later(0.05, interrupted)
-        await host.run_interruptible(work(), Shown())
+        await host.run_interruptible(work(), display)
     assert cleaned
 
 
-async def test_work_that_does_not_stop_is_left_behind(host, interrupted):
+async def test_work_that_does_not_stop_is_left_behind(host, display, interrupted):
     goes_on = asyncio.Event()
 
     async def work() -> None:
@@ -71,11 +70,11 @@ async def test_work_that_does_not_stop_is_left_behind(host, interrupted):
 
     with pytest.raises(host.InterruptProcessingException):
         interrupted()
-        await host.run_interruptible(work(), Shown())
+        await host.run_interruptible(work(), display)
     goes_on.set()
 
 
-async def test_an_error_on_the_way_out_does_not_hide_the_cancel(host, interrupted):
+async def test_an_error_on_the_way_out_does_not_hide_the_cancel(host, display, interrupted):
     async def work() -> None:
         try:
             await asyncio.sleep(3600)
@@ -84,20 +83,20 @@ async def test_an_error_on_the_way_out_does_not_hide_the_cancel(host, interrupte
 
     with pytest.raises(host.InterruptProcessingException):
         interrupted()
-        await host.run_interruptible(work(), Shown())
+        await host.run_interruptible(work(), display)
 
 
-async def test_a_cancelled_error_of_works_own_does_not_get_out(host):
+async def test_a_cancelled_error_of_works_own_does_not_get_out(host, display):
     """It would end the host's worker, and every later prompt would hang."""
 
     async def work() -> None:
         raise asyncio.CancelledError
 
     with pytest.raises(host.InterruptProcessingException):
-        await host.run_interruptible(work(), Shown())
+        await host.run_interruptible(work(), display)
 
 
-async def test_the_hosts_teardown_reaches_work(host):
+async def test_the_hosts_teardown_reaches_work(host, display):
     ended = asyncio.Event()
 
     async def work() -> None:
@@ -106,7 +105,7 @@ async def test_the_hosts_teardown_reaches_work(host):
         finally:
             ended.set()
 
-    node = asyncio.ensure_future(host.run_interruptible(work(), Shown()))
+    node = asyncio.ensure_future(host.run_interruptible(work(), display))
     await asyncio.sleep(0.05)
     node.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -348,6 +348,28 @@ async def test_teardown_after_cancel_that_fal_does_not_take_warns_in_the_editor(
     assert warning.startswith(f"Request {job['request_id']} could not be cancelled at fal")
 
 
+async def test_run_is_in_progress_until_fal_was_asked_to_cancel(pack, running, server, monkeypatch):
+    runs, jobs = pack.nodes.host.runs, pack.nodes.host.jobs()
+    answered = asyncio.Event()
+
+    async def work():
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await answered.wait()
+
+    monkeypatch.setattr(runs, "processing_interrupted", lambda: True)
+    display = pack.nodes.host.progress.NodeProgress([])
+    with running(), pytest.raises(runs.InterruptProcessingException):
+        await runs.run_interruptible(work(), display)
+    assert jobs.is_running("a-prompt")
+    assert not jobs.ended("a-prompt")
+    answered.set()
+    await asyncio.sleep(0.05)
+    assert not jobs.is_running("a-prompt")
+    assert len(jobs.ended("a-prompt")) == 1
+
+
 async def test_teardown_without_cancel_leaves_the_request_to_the_next_run(execute, asked, fal):
     await torn_down(execute, asked, fal)
     await execute(NODE, **asked())
