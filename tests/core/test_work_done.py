@@ -16,7 +16,6 @@ import pytest
 import vidu
 from vidu.builders import image_to_video
 from vidu.destination import Destination
-from vidu.files import sha256_of
 from vidu.generate import generate
 from vidu.media.color import Scratch, write_rgb
 from vidu.media.image import encode
@@ -25,6 +24,7 @@ from vidu.media.mux import write_clip
 from vidu.media.probe import probe
 from vidu.media.video import check, decode
 from vidu.session import open_session
+from vidu.steps.verify import verify
 
 from ..support.shots import SHORT, run, shot
 
@@ -109,7 +109,7 @@ async def test_a_new_clip_is_checked_once_and_a_kept_one_never_again(fal, vidu_h
     with counting() as calls:
         assert (await run(shot(), vidu_home, clips)).reused
         assert (calls(check), calls(write_clip), calls(probe)) == (0, 0, 0)
-        assert calls(sha256_of) > 0
+        assert calls(verify) > 0
 
 
 @pytest.mark.parametrize(
