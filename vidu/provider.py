@@ -96,7 +96,7 @@ class Provider(Protocol):
         """Return what the request is doing."""
 
     async def result(
-        self, handle: RequestHandle, completed: Completed, *, was_running: bool
+        self, handle: RequestHandle, completed: Completed, *, may_have_run: bool
     ) -> Output:
         """Fetch what the completed request made."""
 

@@ -57,7 +57,7 @@ class Draft:
         return Completed(failed=False)
 
     async def result(
-        self, handle: RequestHandle, completed: Completed, *, was_running: bool
+        self, handle: RequestHandle, completed: Completed, *, may_have_run: bool
     ) -> Output:
         """Return where the output will come from."""
         return Output(handle.request_id)

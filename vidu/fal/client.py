@@ -153,7 +153,7 @@ class Fal:
         )
 
     async def result(
-        self, handle: RequestHandle, completed: Completed, *, was_running: bool
+        self, handle: RequestHandle, completed: Completed, *, may_have_run: bool
     ) -> Output:
         """Fetch what the completed request made.
 
@@ -161,7 +161,7 @@ class Fal:
             handle: The request.
             completed: Its status. Where that told of an error, a server error without words is the
                 request's own; else it is the server's, and is asked past.
-            was_running: Whether the request was ever seen to run.
+            may_have_run: Whether it was seen to run, or was not seen to wait in the queue.
 
         Raises:
             GenerationError: It ended with an error.
@@ -169,7 +169,7 @@ class Fal:
             ApiStatusError: fal does not know the request any more (404).
         """
         failed = completed.failed
-        never_ran = not was_running and completed.inference_time_s is None
+        never_ran = not may_have_run and completed.inference_time_s is None
         try:
             return await retry(
                 lambda: read_result(self._http, handle, failed=failed, never_ran=never_ran),

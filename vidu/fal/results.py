@@ -60,13 +60,15 @@ def error_from_result(
     Args:
         response: The result, which is no success.
         request_id: fal's id of the request.
-        never_ran: Whether it is known that no runner ever had it.
+        never_ran: Whether nothing shows that a runner ever had it.
     """
     words, types = error_message(response), set(_types(response))
-    charge = Charge.NOT_SPENT if never_ran else _charge(response)
+    is_cancelled = response.status_code == 499 or not types.isdisjoint(CANCELLED_TYPES)
+    # Any other error is a runner's own.
+    charge = _charge(response, never_ran=never_ran and is_cancelled)
     kind, what = GenerationError, f"The generation failed at fal: {words}"
     field = _refused_field(response) if response.status_code == 422 else ""
-    if response.status_code == 499 or types & CANCELLED_TYPES:
+    if is_cancelled:
         kind, what = GenerationCancelledError, f"The request was cancelled at fal: {words}"
     elif "content_policy_violation" in types:
         kind, what = ContentPolicyError, f"fal's content checker refused this shot: {words}"
@@ -147,11 +149,13 @@ def _whole(value: object, least: int) -> int | None:
     return value if least <= value < LARGEST_INTEGER else None
 
 
-def _charge(response: httpx.Response) -> Charge:
+def _charge(response: httpx.Response, *, never_ran: bool) -> Charge:
     units = billable_units(response)
     if response.status_code >= 500 or units == 0:
         return Charge.NOT_SPENT  # fal never bills a server error (fal.ai/docs pricing page)
-    return Charge.MAYBE_SPENT if units is None else Charge.CHARGED
+    if units is not None:
+        return Charge.CHARGED
+    return Charge.NOT_SPENT if never_ran else Charge.MAYBE_SPENT
 
 
 def _rejection(field: str) -> type[GenerationError]:

@@ -50,7 +50,7 @@ async def read_result(
         http: The client that carries the key.
         handle: The request.
         failed: Whether its status told of an error.
-        never_ran: Whether it is known that no runner ever had it.
+        never_ran: Whether nothing shows that a runner ever had it.
 
     Raises:
         GenerationError: It ended with an error.

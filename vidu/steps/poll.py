@@ -34,8 +34,8 @@ async def poll(context: Context, entry: Entry) -> Entry:
     assert entry.handle is not None
     completed: Completed | None = None
     try:
-        completed, was_running = await _poll_until_completed(context, entry, entry.handle)
-        output = await context.provider.result(entry.handle, completed, was_running=was_running)
+        completed, may_have_run = await _poll_until_completed(context, entry, entry.handle)
+        output = await context.provider.result(entry.handle, completed, may_have_run=may_have_run)
         return await context.ledger.mark_finished(entry, output)
     except GenerationError as failure:
         return await end_failed(context, entry, failure)
@@ -53,16 +53,21 @@ async def poll(context: Context, entry: Entry) -> Entry:
 async def _poll_until_completed(
     context: Context, entry: Entry, handle: RequestHandle
 ) -> tuple[Completed, bool]:
-    """Return how the request ended, and whether it was ever seen to run."""
-    waiting, generation = Stopwatch(), None
+    """Return how the request ended, and whether it may have run.
+
+    What was over before this run looked may have run; what was seen in the queue, and never to run,
+    has not.
+    """
+    waiting, generation, was_queued = Stopwatch(), None, False
     while True:
         status = await context.provider.status(handle)
         if isinstance(status, Completed):
-            return status, generation is not None
+            return status, generation is not None or not was_queued
         if isinstance(status, Running):
             generation = generation or Stopwatch()
             _check_generation(context, entry, generation.elapsed_s())
         if isinstance(status, Queued):
+            was_queued = True
             _check_queue(context, entry, status, waiting.elapsed_s())
         await asyncio.sleep(POLL_EVERY_S)
 

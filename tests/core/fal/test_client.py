@@ -27,6 +27,7 @@ from vidu.errors import (
     CertificateError,
     Charge,
     ConnectionFailedError,
+    ContentPolicyError,
     GenerationCancelledError,
     GenerationError,
     ResponseTooLargeError,
@@ -136,7 +137,7 @@ def client(settings: Settings = IMPATIENT) -> Fal:
 
 CALLS = {
     "status": lambda fal: fal.status(HANDLE),
-    "result": lambda fal: fal.result(HANDLE, Completed(failed=False), was_running=True),
+    "result": lambda fal: fal.result(HANDLE, Completed(failed=False), may_have_run=True),
     "find_output": lambda fal: fal.find_output("fal-ai/vidu", HANDLE),
     "find_lost_request": lambda fal: fal.find_lost_request("fal-ai/vidu", {}, None, is_known=never),
     "upload": lambda fal: fal.upload(IMAGE),
@@ -424,24 +425,40 @@ async def test_cancel_lasting_failure_raises_within_five_seconds(trouble, raw_fa
 
 
 @pytest.mark.parametrize(
-    ("inference_time_s", "was_running", "units", "charge"),
+    ("inference_time_s", "may_have_run", "units", "charge"),
     [
         (None, False, None, Charge.NOT_SPENT),
         (None, True, None, Charge.MAYBE_SPENT),
+        (None, False, "0", Charge.NOT_SPENT),
+        (None, False, "4", Charge.CHARGED),
         (3.2, False, None, Charge.MAYBE_SPENT),
         (3.2, True, "0", Charge.NOT_SPENT),
         (3.2, True, "1", Charge.CHARGED),
     ],
 )
 async def test_result_of_cancelled_request_tells_what_was_charged(
-    inference_time_s, was_running, units, charge, raw_fal
+    inference_time_s, may_have_run, units, charge, raw_fal
 ):
     headers = [] if units is None else [f"x-fal-billable-units: {units}"]
     raw_fal(always(response('{"detail": "Request cancelled by the client."}', 499, *headers)))
     async with client() as fal:
         with pytest.raises(GenerationCancelledError) as caught:
             completed = Completed(failed=True, inference_time_s=inference_time_s)
-            await fal.result(HANDLE, completed, was_running=was_running)
+            await fal.result(HANDLE, completed, may_have_run=may_have_run)
+    assert caught.value.charge is charge
+
+
+@pytest.mark.parametrize(
+    ("units", "charge"),
+    [(None, Charge.MAYBE_SPENT), ("0", Charge.NOT_SPENT), ("4", Charge.CHARGED)],
+)
+async def test_result_refused_by_the_model_shows_that_it_ran(units, charge, raw_fal):
+    headers = [] if units is None else [f"x-fal-billable-units: {units}"]
+    detail = [{"loc": ["body", "prompt"], "msg": "no", "type": "content_policy_violation"}]
+    raw_fal(always(response(json.dumps({"detail": detail}), 422, *headers)))
+    async with client() as fal:
+        with pytest.raises(ContentPolicyError) as caught:
+            await fal.result(HANDLE, Completed(failed=True), may_have_run=False)
     assert caught.value.charge is charge
 
 
@@ -461,7 +478,7 @@ async def test_result_without_words_of_a_failed_request_is_its_end(raw_fal, monk
     raw_fal(always(response("Internal Server Error", 500)))
     async with client() as fal:
         with pytest.raises(GenerationError) as caught:
-            await fal.result(HANDLE, Completed(failed=True), was_running=True)
+            await fal.result(HANDLE, Completed(failed=True), may_have_run=True)
     assert (caught.value.charge, caught.value.status_code) == (Charge.NOT_SPENT, 500)
 
 

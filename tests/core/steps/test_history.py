@@ -6,6 +6,7 @@ import pytest
 from blocking_ledger import BlockingLedger
 
 from vidu import errors
+from vidu.fal.client import Fal
 from vidu.fal.history import RequestHistory
 from vidu.models import State
 from vidu.progress import Phase
@@ -92,3 +93,21 @@ async def test_poll_cancelled_request_that_completed_is_not_paid_again_unasked(
     clip = await run(shot(), vidu_home, clips)
     assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
     assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_poll_request_that_ended_between_two_runs_may_have_run(
+    open_fal, vidu_home, clips, monkeypatch
+):
+    fal = open_fal(generation_seconds=1)
+    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=False)
+    await until(lambda: jobs_of(fal, shot())[0]["state"] == "COMPLETED")
+    told = []
+    result = Fal.result
+
+    async def note(self, handle, completed, *, may_have_run):
+        told.append(may_have_run)
+        return await result(self, handle, completed, may_have_run=may_have_run)
+
+    monkeypatch.setattr(Fal, "result", note)
+    await run(shot(), vidu_home, clips)
+    assert told == [True]

@@ -350,7 +350,7 @@ async def test_poll_row_with_foreign_urls_gets_no_key(fal, vidu_home, clips):
     async with open_session(vidu_home, SHORT) as (provider, _):
         with pytest.raises(errors.ServiceError, match="not fal's"):
             await provider.result(
-                RequestHandle("r-1", *foreign), Completed(failed=False), was_running=False
+                RequestHandle("r-1", *foreign), Completed(failed=False), may_have_run=False
             )
         with pytest.raises(errors.ServiceError, match="not fal's"):
             await asyncio.to_thread(provider.cancel, RequestHandle("r-1", *foreign))
