@@ -250,4 +250,7 @@ def _summary(clip: Clip, request: Request | None = None) -> str:
         size = f"{request.endpoint.model}, {size}"
     if clip.is_draft:
         return f"Draft, free: {size}"
-    return f"Saved, free: {size}" if clip.reused else f"{format_usd(clip.cost_usd)}: {size}"
+    if clip.reused:
+        return f"Saved, free: {size}"
+    up_to = "up to " if request is not None and request.quote.is_upper_bound else ""
+    return f"{up_to}{format_usd(clip.cost_usd)}: {size}"

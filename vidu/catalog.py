@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from . import endpoints as e
 from .endpoint import Endpoint, Intention
@@ -111,6 +112,12 @@ def endpoint_title(endpoint_id: str) -> str:
     """Return the model's name for a row of the ledger; its id where it is no longer known."""
     endpoint = e.ENDPOINTS.get(endpoint_id)
     return endpoint.model if endpoint else endpoint_id
+
+
+def is_price_upper_bound(endpoint_id: str, options: Mapping[str, Any]) -> bool:
+    """Return whether fal may have charged less for a row of the ledger than was reserved."""
+    endpoint = e.ENDPOINTS.get(endpoint_id)
+    return endpoint is not None and endpoint.price.is_upper_bound(options)
 
 
 def find_intention(endpoint_id: str, roles: Collection[str]) -> Intention | None:

@@ -75,14 +75,18 @@ class PriceTable:
             seconds: How long the output is; 0 for a still.
             input_s: How long the input video is.
         """
-        rate = self.rates.get(str(options.get(self.by)), None) or self.rates[ANY]
+        rate = self._rate(options)
         charged_s = Decimal(seconds)
         if self.charges_input_seconds:
             charged_s += Decimal(str(round(input_s, 3)))
-        return Quote(
-            rate.base + rate.per_second * charged_s,
-            rate.is_upper_bound or self.charges_input_seconds,
-        )
+        return Quote(rate.base + rate.per_second * charged_s, self.is_upper_bound(options))
+
+    def is_upper_bound(self, options: Mapping[str, OptionValue]) -> bool:
+        """Return whether fal may charge less than is quoted with these options."""
+        return self.charges_input_seconds or self._rate(options).is_upper_bound
+
+    def _rate(self, options: Mapping[str, OptionValue]) -> Rate:
+        return self.rates.get(str(options.get(self.by))) or self.rates[ANY]
 
 
 def flat(base: str) -> Mapping[str, Rate]:

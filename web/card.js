@@ -89,7 +89,11 @@ const asked = ({ model, seed, options, machine }, t, machines) => [
 const made = ({ file, created_at: at }, t) => [file && `${file.width}\u00d7${file.height}`, moment(at)];
 
 // "$0.20?" where nobody knows whether fal charges it.
-const costOf = ({ cost }, t) => (cost.certain ? (cost.usd ? money(cost.usd) : t("free")) : `${money(cost.usd)}?`);
+function costOf({ cost }, t) {
+  if (cost.certain && !cost.usd) return t("free");
+  const price = cost.is_upper_bound ? t("badgeUpTo", { price: money(cost.usd) }) : money(cost.usd);
+  return cost.certain ? price : `${price}?`;
+}
 
 // The action that helps stands on the card of a clip that is not here.
 function quickAction(clip, context) {

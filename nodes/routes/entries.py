@@ -11,7 +11,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from ...vidu.catalog import endpoint_title
+from ...vidu.catalog import endpoint_title, is_price_upper_bound
 from ...vidu.models import Entry, SavedFile, State
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -53,10 +53,14 @@ def unreadable_to_json(entry_id: int) -> dict[str, Any]:
 
 
 def cost_to_json(entry: Entry) -> dict[str, Any]:
-    """Return the cost in US dollars, and whether it is known that fal charges it."""
+    """Return the cost in US dollars, whether it is known that fal charges it, and all of it."""
     free = entry.state is State.RESERVED or (entry.state is State.FAILED and entry.billed is False)
     usd = Decimal(0) if free else entry.price_usd
-    return {"usd": float(usd), "certain": is_cost_certain(entry)}
+    return {
+        "usd": float(usd),
+        "certain": is_cost_certain(entry),
+        "is_upper_bound": not free and is_price_upper_bound(entry.endpoint, entry.options),
+    }
 
 
 def is_cost_certain(entry: Entry) -> bool:

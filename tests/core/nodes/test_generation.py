@@ -256,6 +256,15 @@ async def test_template_takes_its_images(execute, tensors, fal):
     assert len(job["input"]["input_image_urls"]) == 3
 
 
+async def test_clip_that_may_have_cost_less_says_up_to(execute, tensors, fal, server):
+    from .conftest import shared_inputs
+
+    given = {"template": ["minecraft"], "aspect_ratio": ["9:16"]}
+    images = {"image_1": [tensors(1, 128, 128)]}
+    await execute("FalViduTemplate", **shared_inputs(**given, images=images))
+    assert server.texts[-1].startswith("up to $0.50: Vidu, ")
+
+
 async def test_shot_list_runs_as_it_is_written(execute, asked, tensors, fal):
     listed = (
         await execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -111,6 +112,30 @@ async def test_rerun_tells_a_sum_that_is_the_least_from_one_that_is_certain(
         "certain": certain,
         "at_least": at_least,
     }
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "options", "state", "is_upper_bound"),
+    [
+        ("VIDU_IMAGE_TO_VIDEO", {}, "SAVED", False),
+        ("Q2_VIDEO_EXTENSION_PRO", {"duration": 4, "resolution": "720p"}, "SAVED", True),
+        ("Q2_VIDEO_EXTENSION_PRO", {}, "RESERVED", False),  # free
+        ("an endpoint of a newer version", {}, "SAVED", False),
+    ],
+)
+def test_cost_of_a_row_that_fal_may_have_charged_less_for(
+    endpoint, options, state, is_upper_bound, pack
+):
+    endpoints = vars(pack.vidu.endpoints)
+    entry = SimpleNamespace(
+        endpoint=endpoints[endpoint].id if endpoint in endpoints else endpoint,
+        options=options,
+        state=pack.vidu.models.State[state],
+        price_usd=Decimal("0.5"),
+        billed=None,
+    )
+    cost = pack.nodes.routes.entries.cost_to_json(entry)
+    assert cost["is_upper_bound"] is is_upper_bound
 
 
 @pytest.mark.parametrize("prompt", [None, [], "x", 7])
