@@ -147,6 +147,7 @@ def still_outputs(stills: Sequence[Clip]) -> io.NodeOutput:
 async def _build(shots: Sequence[NodeShot], labels: Sequence[str]) -> list[Request]:
     notice = folded_seed_notice(shots)
     if notice:
+        log.warning("Vidu: %s", notice)
         host.notify(notice)
     requests = await asyncio.to_thread(build_requests, shots, labels)
     await asyncio.to_thread(remember_requests, [request.fingerprint for request in requests])

@@ -88,8 +88,9 @@ def warn(display: NodeProgress) -> None:
 
 
 def notify(warning: str) -> None:
-    """Show a warning in the editor that runs the prompt, or in all when none does."""
+    """Show a warning in the editor that runs the prompt; without one it is in the log alone."""
     server = PromptServer.instance
-    # Between prompts the host still has the client of the last one.
-    client_id = server.client_id if get_executing_context() else None
-    server.send_sync("vidu.warning", {"text": warning}, client_id)
+    # Between prompts the host still has the client of the last one. Without an address a warning,
+    # which may name a shot by its prompt, would go to every page that listens to the socket.
+    if get_executing_context() and server.client_id:
+        server.send_sync("vidu.warning", {"text": warning}, server.client_id)

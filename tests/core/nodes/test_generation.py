@@ -171,6 +171,17 @@ async def test_of_several_the_failed_are_named_and_the_others_saved(execute, ask
     assert len(fal.ledger()["jobs"]) == 4
 
 
+async def test_warning_of_a_prompt_without_an_editor_is_in_the_log_alone(
+    execute, asked, fal, server, caplog
+):
+    fal.set_faults("content_policy_violation:1")
+    server.client_id = None
+    await execute(NODE, **asked(prompt=["One.", "Two."], seed=[2**40], on_error=["skip"]))
+    assert not [event for event, _ in server.events if event == "vidu.warning"]
+    assert "skipped shots. 1 of 2" in caplog.text
+    assert "was folded to" in caplog.text
+
+
 async def test_failed_shots_can_be_skipped(execute, asked, fal, server):
     fal.set_faults("content_policy_violation:1")
     output = await execute(NODE, **asked(prompt=["One.", "Two."], on_error=["skip"]))
