@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ..errors import (
-    AccountLockedError,
-    Charge,
-    CredentialError,
-    LedgerUnavailableError,
-    ServiceError,
-    ViduError,
-)
+from ..errors import Charge, GenerationError, ViduError
 from ..models import Entry, State
-
-NO_VERDICT = (ServiceError, CredentialError, AccountLockedError, LedgerUnavailableError)
-"""Errors of the way to fal or of the ledger: what a request costs does not depend on them."""
 
 CHARGE_BY_STATE: Mapping[State, Charge] = MappingProxyType(
     {
@@ -47,12 +37,14 @@ def charge_of_error(error: ViduError, entry: Entry, *, is_free: bool) -> Charge:
     """Return what became of the money when `error` stopped a step that began with `entry`.
 
     Args:
-        error: The error; one that knows of money that moved is believed.
+        error: The error. That nothing was charged is believed only of one with which fal ended the
+            request; any other comes from the way to fal, this machine or the ledger, which change
+            nothing about a request that was paid for.
         entry: The row as it was when the step began.
         is_free: Whether the provider never charges.
     """
     if is_free:
         return Charge.NOT_SPENT
-    if isinstance(error, NO_VERDICT) and error.charge is Charge.NOT_SPENT:
+    if error.charge is Charge.NOT_SPENT and not isinstance(error, GenerationError):
         return charge_of_entry(entry)
     return error.charge
