@@ -16,8 +16,6 @@ export async function request(path, { method = "GET", body, signal } = {}) {
 
 export const urlOf = (path) => api.apiURL(`/vidu/${path}`);
 
-export const clientId = () => api.clientId;
-
 function errorIn(text) {
   try {
     return JSON.parse(text).error;

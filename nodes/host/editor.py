@@ -56,7 +56,7 @@ def _current_run() -> NodeRun:
     context = get_executing_context()
     if context is None:
         return NodeRun()
-    return NodeRun(context.prompt_id, context.node_id, PromptServer.instance.client_id)
+    return NodeRun(context.prompt_id, context.node_id)
 
 
 def _send_jobs() -> None:

@@ -14,11 +14,10 @@ REMEMBERED_RUNS = 200
 
 @dataclass(frozen=True)
 class NodeRun:
-    """One node of one prompt, as the host names them; all None where no prompt runs."""
+    """One node of one prompt, as the host names them; both None where no prompt runs."""
 
     prompt_id: str | None = None
     node_id: str | None = None
-    client_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Jobs:
     def current(self) -> list[dict[str, Any]]:
         """Return each running shot with its newest moment, as the library shows it."""
         return [
-            {**job, "prompt_id": run.prompt_id, "node_id": run.node_id, "client_id": run.client_id}
+            {**job, "prompt_id": run.prompt_id, "node_id": run.node_id}
             for display, run in list(self._current.items())
             for job in display.jobs()
         ]

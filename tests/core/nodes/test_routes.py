@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 from decimal import Decimal
@@ -146,6 +147,20 @@ async def test_prices_of_what_is_no_graph_are_refused(client, prompt):
 async def test_texts_are_the_english_ones(client):
     texts = await (await client.get("/vidu/texts")).json()
     assert texts["today"] == "Today"
+
+
+async def test_jobs_do_not_tell_the_client_ids_of_the_editors(client, pack, server, running):
+    shot = SimpleNamespace(fingerprint="a", prompt="A wave.", seed=1)
+    display = pack.nodes.host.progress.NodeProgress([shot])
+    phase = pack.vidu.progress.Phase.DECODING
+    display.callback_for(0)(pack.vidu.progress.Progress(phase, "Decoding", 0.5))
+    work = asyncio.get_running_loop().create_future()
+    with running():
+        pack.nodes.host.editor.track_job(display, work)
+    answer = await (await client.get("/vidu/jobs")).text()
+    work.set_result(None)
+    assert "A wave." in answer
+    assert server.client_id not in answer
 
 
 async def test_outcome_of_an_unknown_prompt_is_empty(client):
