@@ -42,7 +42,7 @@ class FalViduImageToVideo(io.ComfyNode):
             display_name="Vidu Image to Video (fal)",
             category="video/Vidu",
             description=(
-                "Turns an image into a video with Vidu on fal.ai, from $0.20 a clip. Each image "
+                "Turns an image into a video with Vidu on fal.ai, from $0.035 a clip. Each image "
                 "of a batch becomes a clip, all at once. The same inputs give the same clip, free."
             ),
             search_aliases=["vidu", "fal", "image to video", "i2v", "animate", "first last frame"],
