@@ -16,9 +16,9 @@ export const toast = (severity, detail, life = 10_000) =>
 export const confirm = (title, message) =>
   app.extensionManager.dialog.confirm({ title, message: message ?? "" });
 
-// `key` begins with "extension-", or the editor does not find the dialog again to close it.
 // Opens the editor's dialog with an element of ours in it, and returns what closes it. A dialog
 // takes a Vue component; this one draws nothing and puts the element where it would be drawn.
+// `key` begins with "extension-", or the editor does not find the dialog again to close it.
 // Replaced by: dialogs that take an element, as sidebar tabs do.
 export function openDialog(key, title, element) {
   const component = {
