@@ -137,7 +137,8 @@ async def _make_or_resume(context: Context, request: Request, budget: Budget) ->
                 except GenerationError:  # it came to nothing, and this shot is not its like
                     entry = None
                     continue
-            paid = True
+            # What another ledger had paid for comes as it is there, not RESERVED.
+            paid = entry.state is State.RESERVED
         entry = await advance(context, entry)
         if entry.state is State.SAVED:
             cost_usd = entry.price_usd if paid and context.provider.charges else Decimal(0)

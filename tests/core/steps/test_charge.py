@@ -56,3 +56,24 @@ async def test_poll_with_a_proxy_that_cannot_be_used_tells_of_the_pending_charge
             await run(shot(), vidu_home, clips)
     assert caught.value.charge is Charge.PENDING
     assert caught.value.request_id == jobs_of(fal, shot())[0]["request_id"]
+
+
+async def test_generate_shot_that_another_ledger_paid_for_costs_nothing(
+    fal, vidu_home, clips, tmp_path
+):
+    first = await run(shot(), vidu_home, clips)
+    clip = await run(shot(), tmp_path / "shell", clips)
+    assert (clip.path, clip.cost_usd, clip.reused) == (first.path, 0, True)
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_generate_request_that_another_ledger_lost_is_paid_for_by_this_run(
+    fal, vidu_home, clips, tmp_path
+):
+    fal.set_faults("submit_reset")
+    await interrupted(shot(), vidu_home, clips, Phase.SEARCHING, by_user=False)
+    assert jobs_of(fal, shot()) == []
+    fal.set_faults("")
+    clip = await run(shot(), tmp_path / "shell", clips)
+    assert (clip.cost_usd, clip.reused) == (shot().price, False)
+    assert len(jobs_of(fal, shot())) == 1
