@@ -61,6 +61,17 @@ def reserve(db: Database, request: Request, budget: Budget, spent_by_run: Decima
         return entry
 
 
+def mark_submitting(db: Database, entry: Entry, columns: Mapping[str, Any]) -> Entry:
+    """Move a row from RESERVED to SUBMITTING; `record` is still to be called."""
+    changes = {**columns, "state": State.SUBMITTING.value, "submitting_at": db.now()}
+    return _apply(db, entry, (State.RESERVED,), changes, IMPATIENCE_S)
+
+
+def record(db: Database, entry: Entry) -> None:
+    """Write all of a row into the journal."""
+    db.record(_journaled(db, entry))
+
+
 def update(
     db: Database,
     entry: Entry,
@@ -69,7 +80,7 @@ def update(
     columns: Mapping[str, Any],
     time_column: str | None = None,
 ) -> Entry:
-    """Move a row on.
+    """Move a row on from SUBMITTING, or to its end.
 
     Args:
         db: The database.
@@ -85,10 +96,6 @@ def update(
     changes: dict[str, Any] = {**columns, "state": state.value}
     if time_column:
         changes[time_column] = db.now()
-    if state is State.SUBMITTING:
-        moved = _apply(db, entry, expected, changes, IMPATIENCE_S)
-        db.record(_journaled(db, moved))
-        return moved
     with db.holding(_change_of(entry, changes)):
         return _apply(db, entry, expected, changes, PATIENCE_S)
 
@@ -235,6 +242,7 @@ def _restore(db: Database, entry: Entry, changes: Mapping[str, Any]) -> Entry:
     if rows[0]["revision"] < entry.revision:
         _set(db, rows[0]["id"], newest)
     elif not _is_done(rows[0], changes):
+        db.record(rows[0])  # the refused change is in the journal, and this one is newer
         raise LedgerUnavailableError(
             f"Another process changed row {entry.id} of the ledger at the same moment.",
             "Run the same shot again.",
@@ -274,14 +282,12 @@ def _journaled(db: Database, entry: Entry) -> Row:
 
 
 def _change_of(entry: Entry, changes: Mapping[str, Any]) -> Row:
-    # A cancelled `mark_submitting` may have moved a RESERVED row once more than is known here.
-    steps = 2 if entry.state is State.RESERVED else 1
     identity = {
         "id": entry.id,
         "fingerprint": entry.fingerprint,
         "reserved_at": entry.reserved_at,
     }
-    return {**identity, **changes, "revision": entry.revision + steps}
+    return {**identity, **changes, "revision": entry.revision + 1}
 
 
 def _identity_of(row: Row) -> Row:

@@ -60,6 +60,7 @@ class Ledger:
         self._db = database
         self._worker = worker
         self._reserved_usd: dict[int, Decimal] = {}  # by this object: one run
+        self._submitting: dict[int, Entry] = {}  # rows that this object moved there
 
     @property
     def place(self) -> str:
@@ -223,9 +224,7 @@ class Ledger:
             "account": account,
             "submitting_server_time": server_time,
         }
-        return await self._move(
-            entry, State.SUBMITTING, (State.RESERVED,), columns, "submitting_at"
-        )
+        return await self._worker.run(self._mark_submitting, entry, columns)
 
     async def mark_submitted(self, entry: Entry, handle: RequestHandle) -> Entry:
         """SUBMITTING to SUBMITTED: fal has it."""
@@ -265,10 +264,15 @@ class Ledger:
         """RESERVED or SUBMITTING to FAILED: the paid POST was not made, and never will be.
 
         Args:
-            entry: The row, which a cancelled `mark_submitting` may have moved since.
+            entry: The row, which a cancelled `mark_submitting` of this object may have moved since.
             failure: The reason, in words.
+
+        Raises:
+            LedgerUnavailableError: It cannot be written down, or another process moved the row and
+                may be paying for it.
         """
-        return await self._fail(entry, (State.RESERVED, State.SUBMITTING), failure, billed=False)
+        newest = self._submitting.get(entry.id, entry)
+        return await self._fail(newest, (newest.state,), failure, billed=False)
 
     def delete_command(self, entry: Entry) -> str:
         """Return the shell command that deletes this row, for the user's own decision."""
@@ -297,6 +301,13 @@ class Ledger:
             self._reserved_usd[entry.id] = entry.price_usd
         return entry
 
+    def _mark_submitting(self, entry: Entry, columns: Mapping[str, Any]) -> Entry:
+        moved = changes.mark_submitting(self._db, entry, columns)
+        # Known here even when the task is cancelled or the journal cannot be written.
+        self._submitting[entry.id] = moved
+        changes.record(self._db, moved)
+        return moved
+
     async def _fail(
         self, entry: Entry, expected: Sequence[State], failure: str, billed: bool | None
     ) -> Entry:
@@ -317,6 +328,8 @@ class Ledger:
         columns: Mapping[str, Any],
         time_column: str | None,
     ) -> Entry:
-        return await self._worker.run(
+        moved = await self._worker.run(
             changes.update, self._db, entry, state, expected, columns, time_column
         )
+        self._submitting.pop(entry.id, None)
+        return moved

@@ -668,6 +668,21 @@ async def test_a_cancelled_write_is_waited_for_and_can_be_taken_back(home, monke
         assert await book.spent_today() == 0
 
 
+def test_mark_unsent_row_that_another_process_submits_meanwhile_is_refused(home):
+    with Ledger.open(home) as one, Ledger.open(home) as two:
+        one.reserve(shot(), Budget())
+        read = two.active(shot().fingerprint)
+        posting = one.mark_submitting(read, {})
+        with pytest.raises(LedgerUnavailableError, match="Another process"):
+            two.mark_unsent(read, "its run ended before it was sent")
+        assert one.active(shot().fingerprint) == posting
+    with Ledger.open(home) as book:  # brings in what waits on this machine's disk
+        assert book.active(shot().fingerprint) == posting
+    (home / LEDGER_FILE).unlink(missing_ok=True)  # the journal of a file says the same
+    with Ledger.open(home) as book:
+        assert book.active(shot().fingerprint) == posting
+
+
 def slowly(transaction: Any) -> Any:
     @contextlib.contextmanager
     def slow(*arguments: Any, **options: Any) -> Iterator[Any]:
