@@ -39,8 +39,10 @@ def salvage(damaged: Path, history: History, db: sqlite3.Connection) -> tuple[in
         elif len(record.values) == 2 and isinstance(record.values[1], bytes):
             kept = pictures if unpack(record.values[1]) else texts
             kept[record.row_id] = record.values[1]
+    # A stale copy of a row that has failed since would else make its shot's paid row give way.
+    known = {_key(record): record for record in latest(history.records)}
     for row_id in sorted(rows):
-        insert(db, rows[row_id])
+        insert(db, _bring_up(rows[row_id], known.get(_key(rows[row_id]))))
     replay(history, db)
     for table, values in (("metadata", texts), ("likenesses", pictures)):
         db.executemany(
@@ -110,6 +112,16 @@ def _yield_to_other(db: sqlite3.Connection, row: dict[str, Any]) -> None:
     row.update(state=State.FAILED.value, failure=PAID_TWICE, billed=None)
     if other["request_id"] == row.get("request_id"):
         row["request_id"] = None
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, float]:
+    return row["fingerprint"], row["reserved_at"]
+
+
+def _bring_up(row: Mapping[str, Any], record: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if record is None or record["revision"] <= row["revision"]:
+        return row
+    return {**row, **record, "id": row["id"]}
 
 
 def _entry_row(record: Record, columns: list[str]) -> dict[str, Any] | None:

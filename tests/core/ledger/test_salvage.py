@@ -6,6 +6,7 @@ import contextlib
 import random
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from vidu.errors import BudgetExceededError, LedgerIncompleteError, LedgerUnavailableError
 from vidu.ledger import Budget, Search, UnreadableEntry
 from vidu.ledger.opening import LEDGER_FILE
+from vidu.ledger.pages import Record, read_records
 from vidu.ledger.sqlite import journal_of
 from vidu.media.image import EncodedImage
 from vidu.models import Entry, Output, RequestHandle, SavedFile, State
@@ -230,3 +232,23 @@ def test_request_that_the_ledger_has_is_not_taken_for_another_row(home):
         with pytest.raises(LedgerUnavailableError):
             book.mark_submitted(row, handle(3))
         assert book.get(row.id).state is State.SUBMITTING
+
+
+def test_stale_copy_of_a_failed_row_does_not_fail_the_saved_row_of_its_shot(home, monkeypatch):
+    path = home / LEDGER_FILE
+    with Ledger.open(home) as book:
+        failed = book.mark_submitting(book.reserve(shot(ROWS), Budget()), {})
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            stale = db.execute("SELECT * FROM entries WHERE id = ?", (failed.id,)).fetchone()
+        book.mark_failed(failed, "it never arrived", billed=False)
+        saved = save(book, ROWS)
+
+    def read_stale(damaged: Path) -> Iterator[Record]:
+        for record in read_records(damaged):
+            yield Record(failed.id, stale) if record.row_id == failed.id else record
+
+    monkeypatch.setattr("vidu.ledger.salvage.read_records", read_stale)
+    damage(path, "junk root page")
+    with Ledger.open(home) as book:
+        assert book.get(failed.id).state is State.FAILED
+        assert book.reserve(shot(ROWS), Budget()) == saved
