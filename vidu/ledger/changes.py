@@ -15,7 +15,8 @@ from ..models import Entry, State
 from ..request import Request
 from .budget import Budget, start_of_day
 from .database import Database, Row
-from .likenesses import find_alike, keep
+from .journal import LIKENESSES
+from .likenesses import find_alike, keep, to_text
 from .queries import SHOWN, entry_of, find_active, incomplete_since, spent_since
 from .rows import MICRO, entry_columns, search_text
 
@@ -69,7 +70,15 @@ def mark_submitting(db: Database, entry: Entry, columns: Mapping[str, Any]) -> E
 
 def record(db: Database, entry: Entry) -> None:
     """Write all of a row into the journal."""
-    db.record(_journaled(db, entry))
+    db.record(journaled(db, entry.id))
+
+
+def journaled(db: Database, entry_id: int) -> Row:
+    """Return all of a row as the journal has it, with its small pictures."""
+    (row,) = db.rows("SELECT * FROM entries WHERE id = ?", entry_id)
+    pictures = db.rows("SELECT packed FROM likenesses WHERE entry_id = ?", entry_id)
+    known = {name: value for name, value in row.items() if value is not None}
+    return known | ({LIKENESSES: to_text(pictures[0]["packed"])} if pictures else {})
 
 
 def update(
@@ -164,7 +173,7 @@ def _adopt(db: Database, request: Request) -> Entry | None:
         for table, rows in (("metadata", texts), ("likenesses", pictures)):
             for each in rows:
                 db.execute(f"INSERT INTO {table} VALUES (?, ?)", entry.id, each["packed"])
-        db.record(_journaled(db, entry))
+        db.record(journaled(db, entry.id))
         return entry
     return None
 
@@ -274,11 +283,6 @@ def _insert(db: Database, columns: Mapping[str, Any]) -> Entry:
 def _set(db: Database, entry_id: int, columns: Mapping[str, Any]) -> None:
     names = ", ".join(f"{name} = ?" for name in columns)
     db.execute(f"UPDATE entries SET {names} WHERE id = ?", *columns.values(), entry_id)
-
-
-def _journaled(db: Database, entry: Entry) -> Row:
-    rows = db.rows("SELECT * FROM entries WHERE id = ?", entry.id)
-    return {name: value for name, value in rows[0].items() if value is not None}
 
 
 def _change_of(entry: Entry, changes: Mapping[str, Any]) -> Row:

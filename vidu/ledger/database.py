@@ -66,8 +66,8 @@ class Database(Protocol):
             change: Columns of a row, with `fingerprint`, `reserved_at` and `revision`.
         """
 
-    def record(self, change: Row) -> None:
-        """Repeat a change in the journal, if the database has one.
+    def record(self, *changes: Row) -> None:
+        """Repeat changes in the journal, if the database has one.
 
         Raises:
             LedgerUnavailableError: It cannot be written.

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import InvalidSettingError, LedgerUnavailableError
 from ..models import Entry, State
-from .changes import IMPATIENCE_S
+from .changes import IMPATIENCE_S, journaled
 from .database import Database
 from .rows import read_entry
 from .salvage import PAID_TWICE
@@ -61,7 +61,10 @@ def import_rows(db: Database, path: Path) -> Counter[Outcome]:
             "Run `vidu ledger` on it where it comes from, which repairs what is damaged.",
         ) from error
     with db.transaction(timeout_s=IMPATIENCE_S):
-        return Counter(_import_row(db, row, kept) for row in rows)
+        changed: list[int] = []
+        outcomes = Counter(_import_row(db, row, kept, changed) for row in rows)
+        db.record(*(journaled(db, entry_id) for entry_id in changed))
+    return outcomes
 
 
 def _read(path: Path) -> tuple[list[Row], dict[str, dict[int, bytes]]]:
@@ -84,7 +87,10 @@ def _read(path: Path) -> tuple[list[Row], dict[str, dict[int, bytes]]]:
     return rows, kept
 
 
-def _import_row(db: Database, row: Row, kept: dict[str, dict[int, bytes]]) -> Outcome:
+def _import_row(
+    db: Database, row: Row, kept: dict[str, dict[int, bytes]], changed: list[int]
+) -> Outcome:
+    """Add a row, or bring it up to date; the ids of rows that change come into `changed`."""
     entry = _trusted(row)
     if entry is None:
         return Outcome.REFUSED
@@ -102,21 +108,23 @@ def _import_row(db: Database, row: Row, kept: dict[str, dict[int, bytes]]) -> Ou
         if same[0]["revision"] >= row["revision"]:
             return Outcome.KNOWN
         _set(db, same[0]["id"], columns)
+        changed.append(same[0]["id"])
         return Outcome.UPDATED
     outcome = Outcome.ADDED
     if entry.state is not State.FAILED and row["deleted_at"] is None:
-        outcome = _make_room(db, columns)
+        outcome = _make_room(db, columns, changed)
     entry_id = _insert(db, columns)
     for table, values in kept.items():
         if row["id"] in values:
             db.execute(f"INSERT INTO {table} VALUES (?, ?)", entry_id, values[row["id"]])
+    changed.append(entry_id)
     return outcome
 
 
-def _make_room(db: Database, columns: Row) -> Outcome:
+def _make_room(db: Database, columns: Row, changed: list[int]) -> Outcome:
     """Let one of two active rows of a shot go on, the one that is further; both are counted."""
     rivals = db.rows(
-        "SELECT id, state FROM entries WHERE fingerprint = ? AND state <> 'failed' "
+        "SELECT id, state, revision FROM entries WHERE fingerprint = ? AND state <> 'failed' "
         "AND deleted_at IS NULL",
         columns["fingerprint"],
     )
@@ -126,7 +134,8 @@ def _make_room(db: Database, columns: Row) -> Outcome:
     rival = rivals[0]
     if RANK[columns["state"]] > RANK[rival["state"]]:
         unsent = {"billed": 0} if rival["state"] == State.RESERVED.value else {}
-        _set(db, rival["id"], {**ended, **unsent})
+        _set(db, rival["id"], {**ended, **unsent, "revision": rival["revision"] + 1})
+        changed.append(rival["id"])
     else:
         columns |= ended
     return Outcome.TWICE

@@ -15,7 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-TAIL_BYTES = 1 << 16
+TAIL_BYTES = 1 << 20
+"""Where the newest record is looked for: more than the longest one, with its small pictures."""
+
+LIKENESSES = "likenesses"
+"""The one name in a record that is no column: the small pictures of the row, as text."""
 
 Record = Mapping[str, Any]
 
@@ -27,7 +31,8 @@ class History:
     Args:
         after_id: Rows with a higher id are in the journal from their paid POST on.
         is_whole: Whether every line could be read.
-        records: What changed, oldest first: columns of rows, with `fingerprint` and `reserved_at`.
+        records: What changed, oldest first: columns of rows, with `fingerprint` and `reserved_at`,
+            and perhaps `likenesses`.
     """
 
     after_id: int
@@ -61,18 +66,18 @@ class Journal:
         if not self.path.exists():
             self.append({"after_id": after_id})
 
-    def append(self, record: Record) -> None:
-        """Add a line; it is on disk when this returns.
+    def append(self, *records: Record) -> None:
+        """Add a line for each record; they are on disk when this returns.
 
         Raises:
             OSError: It cannot be written.
         """
-        text = json.dumps(dict(record)).encode()
+        texts = [json.dumps(dict(record)).encode() for record in records]
         # A line break first, so that a line torn by a power cut spoils itself only.
-        line = b"\n%08x %s\n" % (zlib.crc32(text), text)
+        lines = b"".join(b"\n%08x %s\n" % (zlib.crc32(text), text) for text in texts)
         file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            if os.write(file, line) != len(line):
+            if os.write(file, lines) != len(lines):
                 raise OSError("the disk is full")
             os.fsync(file)
         finally:

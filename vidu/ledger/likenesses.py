@@ -6,6 +6,7 @@ one, and the small pictures kept with them tell whether the pixels do, to within
 
 from __future__ import annotations
 
+import binascii
 import struct
 from collections.abc import Sequence
 
@@ -59,3 +60,13 @@ def unpack(packed: bytes) -> list[bytes]:
         found.append(packed[LENGTH.size : end])
         packed = packed[end:]
     return found
+
+
+def to_text(packed: bytes) -> str:
+    """Return packed pictures as text, for the journal."""
+    return binascii.b2a_base64(packed, newline=False).decode()
+
+
+def from_text(text: str) -> bytes:
+    """Return the packed pictures of a text of `to_text`."""
+    return binascii.a2b_base64(text)

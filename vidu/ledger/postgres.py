@@ -125,7 +125,7 @@ class PostgresDatabase:
             with contextlib.suppress(OSError):  # brought in once more, it changes nothing
                 remove_file(held)
 
-    def record(self, change: Row) -> None:
+    def record(self, *changes: Row) -> None:
         """Do nothing: the server keeps its own log, on a disk of its own."""
 
     def waiting(self) -> Sequence[tuple[Path, Row]]:

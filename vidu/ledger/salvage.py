@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..models import State
-from .journal import History, latest
-from .likenesses import unpack
+from .journal import LIKENESSES, History, latest
+from .likenesses import from_text, unpack
 from .pages import Record, read_records
 from .rows import read_entry
 
@@ -61,11 +61,9 @@ def replay(history: History, db: sqlite3.Connection) -> int:
         db: The database, inside a transaction.
     """
     behind = 0
-    for row in latest(history.records):
-        found = db.execute(
-            "SELECT id, revision FROM entries WHERE fingerprint = ? AND reserved_at = ?",
-            (row["fingerprint"], row["reserved_at"]),
-        ).fetchone()
+    for record in latest(history.records):
+        row = _columns(record)
+        found = _find(db, row)
         if found is None:
             behind += insert(db, row)
         elif found["revision"] < row["revision"]:
@@ -73,6 +71,12 @@ def replay(history: History, db: sqlite3.Connection) -> int:
             changed = {name: value for name, value in row.items() if name != "id"}
             names = ", ".join(f"{name} = ?" for name in changed)
             db.execute(f"UPDATE entries SET {names} WHERE id = ?", (*changed.values(), found["id"]))
+        found = _find(db, row)
+        if found and LIKENESSES in record:
+            db.execute(
+                "INSERT INTO likenesses VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (found["id"], from_text(record[LIKENESSES])),
+            )
     return behind
 
 
@@ -118,10 +122,20 @@ def _key(row: Mapping[str, Any]) -> tuple[str, float]:
     return row["fingerprint"], row["reserved_at"]
 
 
+def _columns(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name != LIKENESSES}
+
+
+def _find(db: sqlite3.Connection, row: Mapping[str, Any]) -> Any:
+    return db.execute(
+        "SELECT id, revision FROM entries WHERE fingerprint = ? AND reserved_at = ?", _key(row)
+    ).fetchone()
+
+
 def _bring_up(row: Mapping[str, Any], record: Mapping[str, Any] | None) -> Mapping[str, Any]:
     if record is None or record["revision"] <= row["revision"]:
         return row
-    return {**row, **record, "id": row["id"]}
+    return {**row, **_columns(record), "id": row["id"]}
 
 
 def _entry_row(record: Record, columns: list[str]) -> dict[str, Any] | None:

@@ -92,11 +92,11 @@ class SqliteDatabase:
                     db.rollback()
                 raise
 
-    def record(self, change: Row) -> None:
-        """Append a change to the journal; see `Database`."""
+    def record(self, *changes: Row) -> None:
+        """Append changes to the journal; see `Database`."""
         if self._path:
             with unavailable_when_broken(self.place):
-                journal_of(self._path).append(change)
+                journal_of(self._path).append(*changes)
 
     @contextlib.contextmanager
     def holding(self, change: Row) -> Iterator[None]:

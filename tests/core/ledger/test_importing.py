@@ -107,3 +107,15 @@ def test_import_of_a_file_that_is_none_is_refused_in_words(home, tmp_path):
             ledger.import_file(tmp_path / "missing")
         with pytest.raises(LedgerUnavailableError, match="cannot be read as a ledger"):
             ledger.import_file(tmp_path / "text")
+
+
+def test_imported_rows_come_back_from_the_journal_when_the_file_is_lost(home, file):
+    with Ledger.open(home) as ledger:
+        submit(ledger, 0, "ours-0")
+        ledger.import_file(file)
+        before = ledger.entries()
+    (home / LEDGER_FILE).unlink(missing_ok=True)
+    with Ledger.open(home) as ledger:
+        assert ledger.entries() == before
+        assert not ledger.is_incomplete()
+        assert ledger.reserve(shot(1), Budget()).state is State.SAVED

@@ -11,6 +11,7 @@ from blocking_ledger import BlockingLedger as Ledger
 from vidu.builders import image_to_video
 from vidu.ledger import Budget
 from vidu.ledger.likenesses import pack, unpack
+from vidu.ledger.opening import LEDGER_FILE
 from vidu.models import State
 from vidu.request import Request
 
@@ -54,6 +55,14 @@ def test_reserve_after_the_like_was_deleted_is_a_new_row(book):
     row = book.reserve(shot(), Budget())
     book.delete(row)
     assert book.reserve(shot(1), Budget()).id != row.id
+
+
+def test_reserve_the_like_of_a_row_from_the_journal_is_handed_that_row(tmp_path):
+    with Ledger.open(tmp_path) as book:
+        row = book.mark_submitting(book.reserve(shot(), Budget()), {})
+    (tmp_path / LEDGER_FILE).unlink()
+    with Ledger.open(tmp_path) as book:
+        assert book.reserve(shot(1), Budget()) == row
 
 
 @pytest.mark.parametrize("damaged", [b"", b"x", pack([b"abc"])[:-3]])
