@@ -24,6 +24,7 @@ SHORT = ("tests/core/draft", "tests/core/media", "tests/core/test_python_api.py"
 # Most of a core test is waiting, and of one with a server; a browser fills two cores.
 SIX_AT_ONCE = ("-n", 6, "--dist", "loadfile", "--no-loadscope-reorder")
 TWO_AT_ONCE = ("-n", 2, "--dist", "loadfile")
+FAILED_ALONE = ("-m", "pytest", "--last-failed", "--last-failed-no-failures=none")
 
 
 def test(pytest_args: Sequence[str], *, every_python: bool) -> int:
@@ -86,7 +87,13 @@ def _layer_steps(
         chosen = [name for name in names if _layer_of(name) in layers]
         if chosen:
             command = (interpreter, "-m", "pytest", *workers, *chosen, *options)
-            yield Step(" ".join(("pytest", *chosen)), command, variables, bool(options))
+            yield Step(
+                " ".join(("pytest", *chosen)),
+                command,
+                variables,
+                may_be_empty=bool(options),
+                again=(interpreter, *FAILED_ALONE, *chosen, *options),
+            )
 
 
 def _other_pythons(
@@ -105,4 +112,10 @@ def _other_pythons(
         ]
     for (name, _, _), environment in zip(plans, made, strict=True):
         command = (environment.result(), "-m", "pytest", *SIX_AT_ONCE, *names, *options)
-        yield Step(f"{name}: pytest", command, environment_variables(), bool(options))
+        yield Step(
+            f"{name}: pytest",
+            command,
+            environment_variables(),
+            may_be_empty=bool(options),
+            again=(environment.result(), *FAILED_ALONE, *names, *options),
+        )
