@@ -159,7 +159,7 @@ def test_a_bad_shot_of_a_list_is_named_and_none_is_paid(comfy, fal, storyboard):
     prompt = storyboard("# Evening\nI one.\nI two.", images=1)
     prompt["10"]["inputs"]["width"] = 1000
     error = error_of(comfy.run(prompt))
-    assert error.startswith('Shot 1 of 2, line 2 ("I one."): The image is 1000 x 64 pixels')
+    assert error.startswith('Shot 1 of 2, line 2 ("I one."): image is 1000 x 64 pixels')
     assert not new_jobs(fal, before)
 
 
@@ -169,7 +169,7 @@ def test_lists_that_do_not_fit_together_are_refused(comfy, fal, storyboard):
     other = {"shots": "K one.\nK two.", "base_seed": 1, "duration": 4}
     prompt["4"] = {"class_type": "FalViduShots", "inputs": other}
     prompt["3"]["inputs"]["seed"] = ["4", 2]
-    assert "seed holds 2 values for 3 shots." in error_of(comfy.run(prompt))
+    assert "prompt holds 3 values and seed 2: they do not pair." in error_of(comfy.run(prompt))
     assert not new_jobs(fal, before)
 
 
