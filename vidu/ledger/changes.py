@@ -163,7 +163,16 @@ def _adopt(db: Database, request: Request) -> Entry | None:
     for opening in db.others():
         with opening as other:
             found = other.find(request)
-            if found is None or found.state is State.RESERVED or _was_here(db, found):
+            if found is None or _was_here(db, found):
+                continue
+            if found.state is State.RESERVED:
+                # A run of the very same shot would have its lock, which this run has.
+                if found.fingerprint != request.fingerprint and other.is_at_work(found.fingerprint):
+                    raise LedgerUnavailableError(
+                        "The same picture, read by another decoder, is being made into this clip "
+                        f"by another run, with the ledger {other.place}.",
+                        "Run this shot again when that run has ended: its clip is free then.",
+                    )
                 continue
             row = other.rows("SELECT * FROM entries WHERE id = ?", found.id)[0]
             texts = other.rows("SELECT packed FROM metadata WHERE entry_id = ?", found.id)

@@ -18,6 +18,7 @@ from ..errors import LedgerUnavailableError
 from ..models import Entry
 from ..request import Request
 from .budget import start_of_day
+from .journal import Journal
 from .likenesses import find_alike
 from .queries import find_active
 from .rows import MICRO
@@ -33,11 +34,13 @@ class OtherLedger:
     Args:
         db: The connection.
         place: Its file, in words.
+        locks: The folder of the locks of shots, which all ledgers share.
     """
 
-    def __init__(self, db: sqlite3.Connection, place: str) -> None:
+    def __init__(self, db: sqlite3.Connection, place: str, locks: Path) -> None:
         self._db = db
         self.place = place
+        self._locks = locks
 
     def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
         """Return the rows of a query."""
@@ -46,6 +49,23 @@ class OtherLedger:
     def find(self, request: Request) -> Entry | None:
         """Return the active row of a shot, or of the same shot read by another decoder."""
         return find_active(self, request.fingerprint) or find_alike(self, request)
+
+    def is_at_work(self, fingerprint: str) -> bool:
+        """Return whether a run holds the lock of a shot.
+
+        Raises:
+            OSError: That cannot be found out.
+        """
+        from filelock import FileLock, Timeout  # importing it takes time
+
+        path = self._locks / fingerprint
+        if not path.exists():
+            return False
+        try:
+            with FileLock(path, timeout=0):
+                return False
+        except Timeout:
+            return True
 
     def spent_today(self, now: float) -> dict[str, Decimal]:
         """Return what each request, or row without one, has cost since midnight UTC."""
@@ -79,11 +99,16 @@ class KnownLedgers:
             note.write_text(f"{path.absolute()}\n", encoding="utf-8")
 
     def others(self, path: Path) -> list[Path]:
-        """Return the ledgers beside this one that are there."""
+        """Return the ledgers beside this one that are there.
+
+        Raises:
+            LedgerUnavailableError: One is lost and its journal is not: it has paid for something.
+            OSError: That cannot be found out.
+        """
         own = self._note(path).name
         notes = sorted(note for note in self._folder.glob("*.txt") if note.name != own)
         paths = [Path(note.read_text(encoding="utf-8").strip()) for note in notes]
-        return [other for other in paths if other.is_file() and not _is_same(other, path)]
+        return [each for each in paths if not _is_same(each, path) and self._is_there(each)]
 
     @contextmanager
     def opened(self, path: Path) -> Iterator[OtherLedger]:
@@ -94,12 +119,15 @@ class KnownLedgers:
         """
         try:
             uri = f"{path.absolute().as_uri()}?mode=ro"
-            with closing(sqlite3.connect(uri, uri=True, timeout=LOCK_LIMIT_S)) as db:
+            with (
+                _hold_opening(path),
+                closing(sqlite3.connect(uri, uri=True, timeout=LOCK_LIMIT_S)) as db,
+            ):
                 db.row_factory = sqlite3.Row
                 (version,) = db.execute("PRAGMA user_version").fetchone()
                 if version not in (0, VERSION):
                     raise sqlite3.OperationalError("another version of this pack made it")
-                yield OtherLedger(db, str(path))
+                yield OtherLedger(db, str(path), self._folder.parent / "locks")
         except (sqlite3.Error, OSError) as error:
             raise LedgerUnavailableError(
                 f"Another ledger of yours on this machine, {path}, cannot be read ({error}), so "
@@ -107,9 +135,35 @@ class KnownLedgers:
                 f"Mend it, or remove {self._note(path)} to go on without it.",
             ) from error
 
+    def _is_there(self, path: Path) -> bool:
+        if path.is_file():
+            return True
+        if not path.parent.is_dir():
+            return False
+        with _hold_opening(path):
+            if path.is_file():
+                return True
+            if Journal(path.with_suffix(".journal")).last() is None:
+                return False
+        raise LedgerUnavailableError(
+            f"Another ledger of yours on this machine, {path}, is gone, and its journal is not, so "
+            "this shot may have been paid for there.",
+            "Open that ledger once, in ComfyUI or with `vidu ledger --home`, which brings it back; "
+            f"or remove {self._note(path)} to go on without it.",
+        )
+
     def _note(self, path: Path) -> Path:
         name = hashlib.sha256(str(path.absolute()).encode(errors="surrogateescape")).hexdigest()
         return self._folder / f"{name[:16]}.txt"
+
+
+@contextmanager
+def _hold_opening(path: Path) -> Iterator[None]:
+    # A ledger that is being repaired is away for a moment, and then empty.
+    from filelock import FileLock  # importing it takes time
+
+    with FileLock(path.with_name(f"{path.name}.opening"), timeout=LOCK_LIMIT_S):
+        yield
 
 
 def _is_same(one: Path, other: Path) -> bool:

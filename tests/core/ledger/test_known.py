@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from blocking_ledger import BlockingLedger as Ledger
+from filelock import FileLock
 
+from vidu.builders import image_to_video
 from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from vidu.errors import BudgetExceededError, LedgerUnavailableError
 from vidu.ledger import Budget, open_ledger
+from vidu.ledger.opening import LEDGER_FILE
 from vidu.media.image import EncodedImage
 from vidu.models import Entry, Output, RequestHandle, SavedFile, State
 from vidu.request import Request
@@ -103,8 +108,48 @@ def test_another_ledger_that_cannot_be_read_refuses_the_shot_in_words(two, tmp_p
         other.reserve(shot(), Budget())
 
 
-def test_another_ledger_that_is_gone_is_no_reason_to_wait(two, tmp_path):
+def test_another_ledger_that_is_gone_with_its_folder_is_no_reason_to_wait(two, tmp_path):
+    one, other = two
+    save(one)
+    one.close()
+    shutil.rmtree(tmp_path / "comfyui")
+    assert other.reserve(shot(), Budget()).state is State.RESERVED
+
+
+def test_another_ledger_that_paid_for_nothing_and_is_gone_is_no_reason_to_wait(two, tmp_path):
     one, other = two
     one.close()
-    (tmp_path / "comfyui" / "ledger.sqlite").unlink()
+    (tmp_path / "comfyui" / LEDGER_FILE).unlink()
     assert other.reserve(shot(), Budget()).state is State.RESERVED
+
+
+def test_reserve_another_ledger_lost_but_for_its_journal_refuses_until_it_is_opened(two, tmp_path):
+    one, other = two
+    save(one)
+    one.close()
+    (tmp_path / "comfyui" / LEDGER_FILE).unlink()
+    with pytest.raises(LedgerUnavailableError, match=r"is gone.*Nothing was"):
+        other.reserve(shot(), Budget())
+    Ledger.open(tmp_path / "comfyui").close()
+    assert other.reserve(shot(), Budget()).state is State.SAVED
+
+
+def test_reserve_while_another_ledger_is_repaired_is_refused(two, tmp_path, monkeypatch):
+    monkeypatch.setattr("vidu.ledger.known.LOCK_LIMIT_S", 0.1)
+    with (
+        FileLock(tmp_path / "comfyui" / f"{LEDGER_FILE}.opening"),
+        pytest.raises(LedgerUnavailableError, match="opening"),
+    ):
+        two[1].reserve(shot(), Budget())
+    assert two[1].reserve(shot(), Budget()).state is State.RESERVED
+
+
+async def test_reserve_the_like_of_a_shot_at_work_in_another_ledger_is_refused(tmp_path):
+    picture = np.random.default_rng(5).integers(20, 230, (360, 640, 3), np.uint8)
+    mine, alike = (image_to_video(picture + change, "p", seed=1) for change in (0, np.uint8(1)))
+    async with open_ledger(tmp_path / "comfyui") as one, open_ledger(tmp_path / "shell") as other:
+        async with one.lock_shot(mine.fingerprint, lambda _: None):
+            await one.reserve(mine, Budget())
+            with pytest.raises(LedgerUnavailableError, match=r"another decoder.*Nothing was"):
+                await other.reserve(alike, Budget())
+        assert (await other.reserve(alike, Budget())).state is State.RESERVED
