@@ -29,7 +29,7 @@ IMPATIENCE_S = 5.0
 
 def reserve(db: Database, request: Request, budget: Budget, spent_by_run: Decimal) -> Entry:
     """Add a RESERVED row for a shot, or return its active one; see `Ledger.reserve`."""
-    with db.transaction(timeout_s=IMPATIENCE_S):
+    with db.reserving(), db.transaction(timeout_s=IMPATIENCE_S):
         active = (
             find_active(db, request.fingerprint) or find_alike(db, request) or _adopt(db, request)
         )

@@ -79,6 +79,13 @@ class Database(Protocol):
     def others(self) -> Sequence[AbstractContextManager[OtherLedger]]:
         """Return the other ledgers of this user on this machine, each to be opened."""
 
+    def reserving(self) -> AbstractContextManager[None]:
+        """Hold off every reservation in the other ledgers of this user on this machine.
+
+        Raises:
+            LedgerUnavailableError: Another one reserves for too long.
+        """
+
     def command(self, *arguments: object) -> str:
         """Return a shell command of this pack's that works on this database."""
 

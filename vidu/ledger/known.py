@@ -20,12 +20,11 @@ from ..request import Request
 from .budget import start_of_day
 from .journal import Journal
 from .likenesses import find_alike
-from .queries import find_active
+from .queries import COUNTED, find_active
 from .rows import MICRO
 from .schema import VERSION
 
 LOCK_LIMIT_S = 2.0
-COUNTED = "reserved_at >= ? AND (state <> 'failed' OR billed IS NULL OR billed <> 0)"
 
 
 class OtherLedger:
@@ -70,10 +69,11 @@ class OtherLedger:
     def spent_today(self, now: float) -> dict[str, Decimal]:
         """Return what each request, or row without one, has cost since midnight UTC."""
         query = f"SELECT id, request_id, price_micro_usd FROM entries WHERE {COUNTED}"
+        midnight = start_of_day(now)
         return {
             row["request_id"] or f"row {row['id']} of {self.place}": Decimal(row["price_micro_usd"])
             / MICRO
-            for row in self.rows(query, start_of_day(now))
+            for row in self.rows(query, midnight, midnight)
         }
 
 

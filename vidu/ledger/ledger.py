@@ -142,7 +142,7 @@ class Ledger:
         return await self._worker.run(queries.has_request, self._db, request_id)
 
     async def spent_since(self, moment: float) -> Decimal:
-        """Return US dollars spent or reserved by rows reserved since `moment`.
+        """Return US dollars spent or reserved by rows reserved or sent since `moment`.
 
         A failed row counts unless it is known that fal did not bill it; a deleted one counts.
         """

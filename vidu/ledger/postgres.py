@@ -136,6 +136,10 @@ class PostgresDatabase:
         """Return none: all machines share this one."""
         return []
 
+    def reserving(self) -> AbstractContextManager[None]:
+        """Do nothing: a writing transaction holds off all machines."""
+        return contextlib.nullcontext()
+
     def command(self, *arguments: object) -> str:
         """Return a shell command of this pack's; VIDU_LEDGER leads it to this server."""
         return command_line(*arguments)

@@ -15,6 +15,10 @@ from .rows import MICRO, UnreadableEntry, read_entry, read_row, search_text
 
 SHOWN = "deleted_at IS NULL"
 ACTIVE = f"state <> 'failed' AND {SHOWN}"
+COUNTED = (
+    "(reserved_at >= ? OR submitting_at >= ?) "
+    "AND (state <> 'failed' OR billed IS NULL OR billed <> 0)"
+)
 OWED = f"state IN ('submitting', 'submitted', 'cancelled', 'finished') AND {SHOWN}"
 """Conditions, word for word those of the indexes, or SQLite does not use them."""
 
@@ -98,15 +102,16 @@ def has_request(db: Database, request_id: str) -> bool:
 
 
 def spent_since(db: Database, moment: float) -> Decimal:
-    """Return US dollars spent or reserved by rows reserved since `moment`, deleted ones included.
+    """Return US dollars spent or reserved since `moment`, deleted rows included.
 
-    A failed row counts unless it is known that fal did not bill it.
+    A failed row counts unless it is known that fal did not bill it. A row that was reserved before
+    `moment` and sent after it counts before and after: fal may bill it on either side.
     """
     query = (
         "SELECT CAST(coalesce(sum(price_micro_usd), 0) AS BIGINT) AS micro FROM entries "
-        "WHERE reserved_at >= ? AND (state <> 'failed' OR billed IS NULL OR billed <> 0)"
+        f"WHERE {COUNTED}"
     )
-    return Decimal(db.rows(query, moment)[0]["micro"]) / MICRO
+    return Decimal(db.rows(query, moment, moment)[0]["micro"]) / MICRO
 
 
 def search(db: Database, wanted: Search, offset: int, limit: int | None) -> Page:

@@ -59,6 +59,7 @@ CREATE UNIQUE INDEX one_entry_per_request ON entries (request_id);
 CREATE INDEX entries_by_likeness ON entries (likeness_key)
     WHERE state <> 'failed' AND deleted_at IS NULL;
 CREATE INDEX entries_by_time ON entries (reserved_at);
+CREATE INDEX entries_by_submission ON entries (submitting_at);
 CREATE INDEX unfinished_entries ON entries (id)
     WHERE state IN ('submitting', 'submitted', 'cancelled', 'finished') AND deleted_at IS NULL;
 CREATE INDEX shown_entries ON entries (state, id) WHERE deleted_at IS NULL;

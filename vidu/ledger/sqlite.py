@@ -118,6 +118,22 @@ class SqliteDatabase:
         with unavailable_when_broken(self.place):
             return [self._known.opened(path) for path in self._known.others(self._path)]
 
+    @contextlib.contextmanager
+    def reserving(self) -> Iterator[None]:
+        """Hold the lock of all reservations of this user on this machine; see `Database`."""
+        if self._path is None:
+            yield
+            return
+        from filelock import FileLock  # importing it takes time
+
+        lock = FileLock(self._shared_dir / "reserving.lock", timeout=LOCK_LIMIT_S)
+        with unavailable_when_broken(self.place):
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
     def command(self, *arguments: object) -> str:
         """Return a shell command of this pack's that works on this file."""
         return command_line(*arguments, *(("--home", self._path.parent) if self._path else ()))

@@ -82,6 +82,23 @@ def test_daily_budget_counts_every_ledger_and_no_request_twice(two):
         one.reserve(shot(3), Budget(price * 2))
 
 
+async def test_reserve_in_two_ledgers_at_once_never_exceeds_the_daily_budget(tmp_path):
+    async with open_ledger(tmp_path / "comfyui") as one, open_ledger(tmp_path / "shell") as other:
+        budget = Budget(shot().price)
+        for number in range(0, 20, 2):
+            results = await asyncio.gather(
+                one.reserve(shot(number), budget),
+                other.reserve(shot(number + 1), budget),
+                return_exceptions=True,
+            )
+            ((ledger, row),) = (
+                (ledger, row)
+                for ledger, row in zip((one, other), results, strict=True)
+                if isinstance(row, Entry)
+            )
+            await ledger.mark_unsent(row, "stopped")
+
+
 async def test_lock_shot_runs_of_two_ledgers_take_turns(tmp_path):
     inside = 0
 

@@ -693,6 +693,22 @@ def slowly(transaction: Any) -> Any:
     return slow
 
 
+def test_row_reserved_before_midnight_and_sent_after_it_counts_in_the_new_day(tmp_path):
+    clock = Clock(2026, 7, 15, 23, 59, 59)
+    with Ledger(tmp_path, now=clock) as book:
+        row = book.reserve(shot(0), Budget(PRICE))
+        clock.set(2026, 7, 16, 0, 0, 1)
+        book.mark_submitting(row, {})
+        assert book.spent_today() == PRICE
+        with pytest.raises(BudgetExceededError):
+            book.reserve(shot(1), Budget(PRICE))
+    with (
+        Ledger(tmp_path / "another", now=clock) as another,
+        pytest.raises(BudgetExceededError),
+    ):
+        another.reserve(shot(2), Budget(PRICE))
+
+
 # -- the budget of one run -----------------------------------------------------------------------
 
 

@@ -60,10 +60,9 @@ class Books(RuleBasedStateMachine):
 
     def spent(self, fmt: str) -> Decimal:
         today = self.now.strftime(fmt)
-        counted = (row for row in self.rows.values() if row.billed is not False)
-        days = (
-            datetime.fromtimestamp(row.reserved_at, timezone.utc).strftime(fmt) for row in counted
-        )
+        counted = [row for row in self.rows.values() if row.billed is not False]
+        last = (max(row.reserved_at, row.submitting_at or 0) for row in counted)
+        days = (datetime.fromtimestamp(moment, timezone.utc).strftime(fmt) for moment in last)
         return sum((PRICE for day in days if day == today), Decimal(0))
 
     @rule(request=st.sampled_from(SHOTS), budget=st.sampled_from(["0", "0.19", "0.40", "9"]))
