@@ -328,7 +328,7 @@ def test_eight_processes_open_new_ledgers_and_write_one_row_each(home):
     script = """
 for number in range(8):
     with Ledger.open(home / str(number)) as book:
-        row = book.reserve(shot(0), Budget(Decimal(0)))
+        row = book.reserve(shot(number), Budget(Decimal(0)))
         try:
             book.mark_submitting(row, {})
             print(f"posts {number},", end="")
