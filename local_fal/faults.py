@@ -178,7 +178,7 @@ LISTING = {
     "listing_input_null": "the listing shows an input as null, and an output",
     "listing_seed_text": "the listing shows the seed as text",
     "listing_without_defaults": "the listing leaves out the fields that have their default value",
-    "listing_urls_signed": "the listing signs each URL anew at every request",
+    "listing_urls_signed": "the listing returns newly signed URLs at every request",
     "listing_more_without_cursor": "has_more is true, with no item and no next_cursor",
     "listing_cursor_without_more": "has_more is false, with no item; next_cursor leads to them",
 }

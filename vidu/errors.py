@@ -307,7 +307,7 @@ class PromptRejectedError(InputRejectedError):
 class GenerationCancelledError(GenerationError):
     """The request was cancelled, here or at fal."""
 
-    next_step = "Run again to generate it anew."
+    next_step = "Run again to generate it."
 
 
 class ClipUnavailableError(ViduError):
@@ -333,7 +333,7 @@ class CorruptClipError(ViduError):
     """The file is truncated, foreign or cannot be decoded whole."""
 
     charge = Charge.SPENT
-    next_step = "Run the same shot again to fetch it anew, free."
+    next_step = "Run the same shot again to download it again, free."
 
 
 class ClipTooLargeError(ViduError):

@@ -65,7 +65,7 @@ class Length(Enum):
     """The server ended the file in order, but no length confirms that it had all of it itself."""
 
     DOUBTFUL = "doubtful"
-    """Only the end of the connection ended it, or fal told of more bytes."""
+    """Only the end of the connection ended it, or fal reported more bytes."""
 
 
 JobStatus = Queued | Running | Completed

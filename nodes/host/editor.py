@@ -1,4 +1,4 @@
-"""What the editors are told of the shots that run, and the server's own state of them."""
+"""Messages to the editors about the shots that run, and the state that the server keeps of them."""
 
 from __future__ import annotations
 

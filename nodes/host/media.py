@@ -86,7 +86,7 @@ def _encode_video(video: Input.Video) -> Medium:
     from ...vidu.media.video_file import encode_video, read_video
 
     if isinstance(video, InputImpl.VideoFromComponents):
-        # The host would encode it anew in each run: the frames themselves name it.
+        # The host would encode it again in each run, so the hash is over the frames.
         parts = video.get_components()
         sound = None
         if parts.audio is not None:

@@ -12,7 +12,7 @@ clock S               from here on this machine's clock is
 decoder N             from here on another decoder reads the shot's images
 twin                  another machine submits the same request, and waits for it
 run                   the shot is run, to whatever end
-cancel PHASE [S]      it is run, and the user cancels it S seconds after it told of this phase
+cancel PHASE [S]      it is run, and the user cancels it S seconds after it reported this phase
 teardown PHASE [S]    it is run, and torn down then
 kill MOMENT [PHASE]   it is run in a process that kills itself there, see crash_child.py
 kill S                it is run in a process that is killed after S seconds

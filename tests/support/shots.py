@@ -109,7 +109,7 @@ async def interrupting(
     settings: Settings = SHORT,
     clock_s: float = 0.0,
 ) -> asyncio.Task[Clip]:
-    """A run that was cancelled so long after it told of this phase, or was over before."""
+    """A run that was cancelled this long after it reported the phase, or that had ended before."""
     reached = asyncio.Event()
 
     def on_progress(progress: Progress) -> None:

@@ -159,7 +159,7 @@ class Fal:
 
         Args:
             handle: The request.
-            completed: Its status. Where that told of an error, a server error without words is the
+            completed: Its status. Where that reported an error, a server error without words is the
                 request's own; else it is the server's, and is asked past.
             may_have_run: Whether it was seen to run, or was not seen to wait in the queue.
 

@@ -95,12 +95,12 @@ def is_final(response: httpx.Response, *, failed: bool) -> bool:
     """Return whether a result that is no success is the request's own error.
 
     fal replays what the model answered: a 422, another 4xx that names its type, and, when the
-    status told of an error, any 4xx and a 5xx that names its type. All else comes from a server
+    status reported an error, any 4xx and a 5xx that names its type. All else comes from a server
     on the way, and a 401, 403 or 404 from fal's gateway.
 
     Args:
         response: The result.
-        failed: Whether the request's status told of an error.
+        failed: Whether the request's status reported an error.
     """
     code = response.status_code
     if code in (401, 403, 404, 408, 409, 425, 429) or is_not_ready(response):

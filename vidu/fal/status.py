@@ -49,7 +49,7 @@ async def read_result(
     Args:
         http: The client that carries the key.
         handle: The request.
-        failed: Whether its status told of an error.
+        failed: Whether its status reported an error.
         never_ran: Whether nothing shows that a runner ever had it.
 
     Raises:

@@ -122,7 +122,7 @@ async def test_download_packed_file_that_breaks_off_is_begun_again(fetch):
 
 
 async def test_download_size_that_changes_between_attempts_is_handed_on(fetch):
-    """The file is written anew at the CDN while it is downloaded."""
+    """The file is rewritten at the CDN while it is downloaded."""
     longer = FILE + b"more"
     first = response(FILE[:5000], 200, ETAG, length=len(FILE))
     done, data, _ = await fetch(in_turn(first, response(longer, 200, 'ETag: "two"')), len(FILE))

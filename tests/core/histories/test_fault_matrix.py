@@ -64,7 +64,7 @@ WAYS: dict[str, tuple[set[str], list[str]]] = {
         {*at("download"), *DOWNLOAD} - PENDING,
         ["fal download_broken:1,{}:1"],
     ),
-    "in fetching a lost file anew": (
+    "in fetching a lost file again": (
         {*at("download"), *DOWNLOAD} - PENDING,
         ["run", "remove", "fal {}:1"],
     ),
