@@ -16,7 +16,10 @@ from PIL import Image
 from benchmarks._measure import ROUNDS, race, run, table
 from benchmarks._table import print_figure, print_ratio
 
-MOST_TIME, MOST_MB, WARM_BYTES = 0.25, 10, 500_000_000
+# Of the time of Pillow's default PNG. Level 1 gains most on photos. Noise is a PNG that is too
+# large and then a JPEG.
+MOST_TIME = {"photo": 0.3, "photo without grain": 0.3, "gradient": 1.0, "noise": 1.25}
+MOST_MB, WARM_BYTES = 10, 500_000_000
 HEIGHTS = {"1080p": (1080, 1920), "4K": (2160, 3840)}
 FORMATS = {
     "PNG, Pillow's default": {"format": "PNG"},
@@ -107,7 +110,9 @@ def compare(picture: str, rounds: int, detail: bool) -> None:
         table(f"4K {picture} to bytes", figures)
         return
     what, ours = f"upload: 4K {picture}", figures["this pack"]
-    print_ratio(f"{what} to bytes", ours["wall s"], slow, "Pillow's PNG", at_most=MOST_TIME)
+    print_ratio(
+        f"{what} to bytes", ours["wall s"], slow, "Pillow's PNG", at_most=MOST_TIME[picture]
+    )
     print_figure(
         f"{what}, its size", ours["MB"], "MB", at_most=MOST_MB, note=f"loss {ours['loss']}"
     )
