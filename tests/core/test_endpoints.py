@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,9 @@ from vidu.errors import InvalidImageError, InvalidSettingError
 from vidu.fields import Choice, MediaField, MediumShape, Ratio, Switch, WholeNumber, as_whole_number
 from vidu.pricing import ANY, format_usd
 
-FACTS = json.loads((Path(__file__).parents[1] / "facts" / "vidu_family.json").read_text("utf-8"))
+FOLDER = Path(__file__).parents[1] / "facts"
+FACTS = json.loads((FOLDER / "vidu_family.json").read_text("utf-8"))
+LIMITS = json.loads((FOLDER / "vidu_limits.json").read_text("utf-8"))
 each_endpoint = pytest.mark.parametrize("endpoint_id", FACTS)
 HD = MediumShape(1280, 720)
 
@@ -51,7 +54,7 @@ def compared(fact: dict) -> dict:
 
 
 def test_endpoints_are_the_documented_ones():
-    assert ENDPOINTS.keys() == FACTS.keys()
+    assert ENDPOINTS.keys() == FACTS.keys() == LIMITS.keys()
 
 
 @each_endpoint
@@ -95,6 +98,73 @@ def test_media_match_the_schema(endpoint_id):
         assert bool(field.least) == fact["required"]
         assert field.most == fact.get("max_items", field.most)
         assert field.least >= fact.get("min_items", field.least)
+
+
+@each_endpoint
+def test_limits_match_the_documents(endpoint_id):
+    """What no schema says: counts, aspects, sizes and lengths of media, and of the clip."""
+    endpoint, facts = ENDPOINTS[endpoint_id], LIMITS[endpoint_id]
+    assert {field.name for field in endpoint.media} == facts["media"].keys()
+    for field in endpoint.media:
+        fact = facts["media"][field.name]
+        limits = {
+            "least": field.least,
+            "most": field.most,
+            "aspect": field.max_aspect if field.kind != "audio" else 0,
+            "min_side": field.min_side if field.min_side > 1 else 0,
+            "min_s": field.min_s,
+            "max_s": field.max_s,
+            "max_mb": field.max_bytes / 1e6,
+        }
+        known = {name: value for name, value in fact.items() if name != "source"}
+        assert {name: value for name, value in limits.items() if value or name in known} == known
+    has_duration = any(field.name == "duration" for field in endpoint.fields)
+    assert ("seconds" in facts) != has_duration
+    assert endpoint.seconds == facts.get("seconds", 0)
+    assert len(endpoint.rules) == len(facts.get("rules", []))
+
+
+def shapes_outside(field: MediaField) -> Iterator[tuple[MediumShape, str]]:
+    """A medium beyond each limit that the field has, and a word of the refusal."""
+    good = good_shape(field)
+    if field.kind != "audio":
+        yield replace(good, width=4010, height=1000), "aspect"
+        yield replace(good, width=1000, height=4010), "aspect"
+    if field.min_side > 1:
+        yield replace(good, width=field.min_side - 1, height=field.min_side), "at least"
+        yield replace(good, width=field.min_side, height=field.min_side - 1), "at least"
+    if field.min_s:
+        yield replace(good, duration_s=field.min_s - 0.01), "seconds"
+    if field.max_s:
+        yield replace(good, duration_s=field.max_s + 0.01), "seconds"
+    if field.max_bytes:
+        yield replace(good, size=field.max_bytes + 1), "MB"
+
+
+def good_shape(field: MediaField) -> MediumShape:
+    if field.kind == "audio":
+        return MediumShape(duration_s=5.0)
+    return replace(HD, duration_s=0.0 if field.kind == "image" else 5.0)
+
+
+@each_endpoint
+def test_check_media_beyond_each_limit_of_each_field_is_refused_by_its_name(endpoint_id):
+    endpoint = ENDPOINTS[endpoint_id]
+    options = endpoint.check_options({})
+    good = {field.role: [good_shape(field)] * field.least for field in endpoint.media}
+    endpoint.check_media(options, good)
+    for field in endpoint.media:
+        if field.least:
+            with pytest.raises(InvalidSettingError, match=f"^{field.role} holds 0"):
+                endpoint.check_media(options, good | {field.role: []})
+        with pytest.raises(InvalidSettingError, match=f"^{field.role} holds {field.most + 1}"):
+            endpoint.check_media(
+                options, good | {field.role: [good_shape(field)] * (field.most + 1)}
+            )
+        for bad, blamed in shapes_outside(field):
+            with pytest.raises((InvalidSettingError, InvalidImageError), match=blamed) as refused:
+                endpoint.check_media(options, good | {field.role: [bad]})
+            assert refused.value.message.startswith(f"{field.role} ")
 
 
 @each_endpoint
