@@ -278,6 +278,8 @@ class GenerationError(ViduError):
 
     charge = Charge.MAYBE_SPENT
     next_step = "Run again; if it fails the same way, change the image or the prompt."
+    refused_input: str = ""
+    """The input that fal names, as nodes and manifests call it: `end_image`, `images 2`."""
 
 
 class ContentPolicyError(GenerationError):

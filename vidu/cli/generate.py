@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..destination import Destination
 from ..endpoint import Intention
-from ..errors import InvalidInputError, ViduError
+from ..errors import GenerationError, InvalidInputError, ViduError
 from ..generate import generate
 from ..models import Clip
 from ..request import Request
@@ -30,6 +31,17 @@ from ._signals import run_stoppable
 
 if TYPE_CHECKING:
     from ._arguments import Commands
+
+OPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "end_image": "--end",
+        "images": "--reference",
+        "videos": "--reference",
+        "voices": "--reference",
+        "video": "--video",
+    }
+)
+"""The argument that the files of a role are given with; an IMAGE has none."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +74,13 @@ class Shot:
         label: What it is called.
         stem: What its file is called.
         request: What is asked of fal.
+        arguments: Its files as they were typed, by the names of `GenerationError.refused_input`.
     """
 
     label: str
     stem: str
     request: Request
+    arguments: Mapping[str, str]
 
 
 def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
@@ -105,7 +119,7 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     """Make the clips; return 0, or 1 when one failed."""
     settings = Settings.load(options.home)
-    shots = [_build_shot(spec) for spec in _read_specs(options)]
+    shots = [_build_shot(spec, options) for spec in _read_specs(options)]
     check_output_folder(options.out)
     results = run_stoppable(
         lambda by_user: _generate_all(shots, settings, options, by_user),
@@ -149,14 +163,32 @@ def _read_specs(options: Options) -> list[ShotSpec]:
     ]
 
 
-def _build_shot(spec: ShotSpec) -> Shot:
+def _build_shot(spec: ShotSpec, options: Options) -> Shot:
     file = spec.first_file
     label = str(file.name) if file else spec.intention.value
     try:
         request = spec.build(print_notice)
     except InvalidInputError as error:
         raise type(error)(f"{label}: {error.message}", error.next_step) from error
-    return Shot(label, file.stem if file else label, request)
+    arguments = _arguments_of(spec.media, has_references=bool(options.references))
+    return Shot(label, file.stem if file else label, request, arguments)
+
+
+def _arguments_of(media: Mapping[str, Sequence[Path]], *, has_references: bool) -> dict[str, str]:
+    arguments: dict[str, str] = {}
+    for role, paths in media.items():
+        is_positional = role == "image" or (role == "images" and not has_references)
+        option = "" if is_positional else f"{OPTIONS[role]} "
+        words = [f"{option}{path}" for path in paths]
+        arguments |= {role: ", ".join(words)}
+        arguments |= {f"{role} {number}": word for number, word in enumerate(words, 1)}
+    return arguments
+
+
+def _describe_failure(shot: Shot, error: ViduError) -> str:
+    refused = error.refused_input if isinstance(error, GenerationError) else ""
+    argument = shot.arguments.get(refused)
+    return f"{shot.label}: {error}" + (f" ({refused} is {argument})" if argument else "")
 
 
 async def _generate_all(
@@ -186,7 +218,7 @@ async def _generate_all(
                 async with one_at_a_time:
                     await _export_frames(clip, options)
             except ViduError as error:
-                bars.say(f"{shot.label}: {error}")
+                bars.say(_describe_failure(shot, error))
                 return error
             bars.print(json.dumps(as_json(clip)) if options.json else str(clip.path))
             return clip

@@ -7,9 +7,13 @@ Types and statuses decide, fal's `msg` is shown, and its echoed `input` is never
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from ..endpoints import ENDPOINTS
 from ..errors import (
     AccountLockedError,
     ApiStatusError,
@@ -22,6 +26,11 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_MESSAGE_LENGTH = 300
+ROLES: Mapping[str, str] = MappingProxyType(
+    {field.name: field.role for endpoint in ENDPOINTS.values() for field in endpoint.media}
+)
+"""What fal's media fields are called in nodes, builders and manifests."""
+
 RETRYABLE_STATUS_CODES = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 522, 524})
 
 
@@ -102,16 +111,38 @@ def _format_detail(item: object) -> str:
     if not isinstance(item, dict):
         return item if isinstance(item, str) else ""
     message = str(item.get("msg") or "").strip()
-    place = refused_place(item)
-    return f"{place}: {message}" if message and place else message
+    refused = refused_input(item)
+    return f"{refused}: {message}" if message and refused else message
 
 
-def refused_place(item: dict[str, Any]) -> str:
-    """Return the input that an item of `detail` names, such as `prompt` or `image_urls 2`."""
+@dataclass(frozen=True)
+class RefusedInput:
+    """An input that fal's words are about.
+
+    Args:
+        field: fal's name of the field.
+        number: Which one of a list, from 1; None where it is all of the field.
+    """
+
+    field: str
+    number: int | None = None
+
+    @property
+    def is_medium(self) -> bool:
+        """Whether it is a file."""
+        return self.field in ROLES
+
+    def __str__(self) -> str:
+        """The name in nodes, builders and manifests, such as `prompt`, `end_image`, `images 2`."""
+        name = ROLES.get(self.field, self.field)
+        return name if self.number is None else f"{name} {self.number}"
+
+
+def refused_input(item: dict[str, Any]) -> RefusedInput | None:
+    """Return the input that an item of `detail` names, or None when it names none."""
     loc = item.get("loc")
     names = [each for each in loc if each != "body"] if isinstance(loc, list) else []
     if not names or not isinstance(names[0], str):
-        return ""
-    place = names[0]
+        return None
     is_listed = len(names) > 1 and isinstance(names[1], int)
-    return f"{place} {names[1] + 1}" if is_listed else place
+    return RefusedInput(names[0], names[1] + 1 if is_listed else None)

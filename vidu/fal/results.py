@@ -18,7 +18,7 @@ from ..errors import (
     PromptRejectedError,
 )
 from ..models import Output
-from .responses import error_message, is_not_ready, json_body, refused_place
+from .responses import RefusedInput, error_message, is_not_ready, json_body, refused_input
 
 LARGEST_INTEGER = 2**63
 """Of what the ledger can hold, one more."""
@@ -67,14 +67,14 @@ def error_from_result(
     # Any other error is a runner's own.
     charge = _charge(response, never_ran=never_ran and is_cancelled)
     kind, what = GenerationError, f"The generation failed at fal: {words}"
-    field = _refused_field(response) if response.status_code == 422 else ""
+    refused = _refused(response) if response.status_code == 422 else None
     if is_cancelled:
         kind, what = GenerationCancelledError, f"The request was cancelled at fal: {words}"
     elif "content_policy_violation" in types:
         kind, what = ContentPolicyError, f"fal's content checker refused this shot: {words}"
-    elif field or types & (IMAGE_TYPES | FILE_TYPES):
-        kind = _rejection(field)
-        what = f"fal could not use {_words_for(field)}: {words}"
+    elif refused or types & (IMAGE_TYPES | FILE_TYPES):
+        kind = _rejection(refused)
+        what = f"fal could not use {_words_for(refused)}: {words}"
     elif "user" in response.headers.get("x-fal-request-timeout-type", ""):
         return GenerationError(
             "fal ended the request because it waited for a runner longer than the queue limit.",
@@ -83,7 +83,9 @@ def error_from_result(
             request_id=request_id,
             status_code=response.status_code,
         )
-    return kind(what, charge=charge, request_id=request_id, status_code=response.status_code)
+    error = kind(what, charge=charge, request_id=request_id, status_code=response.status_code)
+    error.refused_input = str(refused or "")
+    return error
 
 
 def error_from_listing(status_code: int, body: object, request_id: str) -> GenerationError:
@@ -158,24 +160,23 @@ def _charge(response: httpx.Response, *, never_ran: bool) -> Charge:
     return Charge.NOT_SPENT if never_ran else Charge.MAYBE_SPENT
 
 
-def _rejection(field: str) -> type[GenerationError]:
-    if field == "prompt":
-        return PromptRejectedError
-    return ImageRejectedError if not field or "image" in field else InputRejectedError
+def _rejection(refused: RefusedInput | None) -> type[GenerationError]:
+    if refused is None or "image" in refused.field:
+        return ImageRejectedError
+    return PromptRejectedError if refused.field == "prompt" else InputRejectedError
 
 
-def _words_for(field: str) -> str:
-    return FIELD_WORDS.get(field, "an input") if field else "the image"
+def _words_for(refused: RefusedInput | None) -> str:
+    return FIELD_WORDS.get(refused.field, "an input") if refused else "the image"
 
 
-def _refused_field(response: httpx.Response) -> str:
-    """Return the name of the input that was refused, a file before a text, else ""."""
+def _refused(response: httpx.Response) -> RefusedInput | None:
+    """Return the input that was refused, a file before a text."""
     detail = json_body(response).get("detail")
     items = detail if isinstance(detail, list) else []
-    places = [refused_place(item) for item in items if isinstance(item, dict)]
-    fields = [place.partition(" ")[0] for place in places if place]
-    files = [field for field in fields if field.endswith(("_url", "_urls"))]
-    return next(iter([*files, *fields]), "")
+    named = [refused_input(item) for item in items if isinstance(item, dict)]
+    found = [each for each in named if each]
+    return next(iter(sorted(found, key=lambda each: not each.is_medium)), None)
 
 
 def _types(response: httpx.Response) -> Iterator[str]:

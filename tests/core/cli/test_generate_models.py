@@ -64,6 +64,33 @@ def test_generate_with_a_model_asks_its_endpoint_and_saves_the_output(
     assert len(swift_fal.ledger()["jobs"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "fault", "named"),
+    [
+        ("{a} --model q1 --end {b}", "last_medium_refused", "end_image is --end {b}"),
+        ("{a} --model q1 --end {b}", "first_medium_refused", "image is {a}"),
+        (
+            "--reference {a} --reference {b} --model q1",
+            "last_medium_refused",
+            "2 is --reference {b}",
+        ),
+        ("--reference {a} --reference {voice} --model q4", "last_medium_refused", "{voice}"),
+        ("{a} --task template", "first_medium_refused", "images 1 is {a}"),
+        ("--video {video}", "last_medium_refused", "video is --video {video}"),
+    ],
+)
+def test_generate_with_a_refused_file_names_its_argument(
+    words, fault, named, shell, swift_fal, files, clips
+):
+    swift_fal.set_faults(f"{fault}:1")
+    prompt = () if "template" in words else PROMPT
+    arguments = [word.format(**files) for word in words.split()]
+    done = shell("generate", *arguments, *prompt, "--out", clips)
+    assert done.returncode == 1
+    assert f"{named.format(**files)})" in " ".join(done.stderr.split())
+    assert "_url" not in done.stderr
+
+
 def test_batch_with_several_models_in_one_manifest_makes_each(shell, swift_fal, files, tmp_path):
     manifest = tmp_path / "shots.csv"
     manifest.write_text(

@@ -207,27 +207,28 @@ def test_error_from_result_error_that_is_no_refusal_keeps_fals_words(status, kin
 
 
 @pytest.mark.parametrize(
-    ("place", "kind", "words"),
+    ("place", "kind", "words", "named"),
     [
-        (("image_url",), ImageRejectedError, "the image"),
-        (("start_image_url",), ImageRejectedError, "the first frame"),
-        (("end_image_url",), ImageRejectedError, "the last frame"),
-        (("input_image_urls", 0), ImageRejectedError, "the image"),
-        (("reference_image_urls", 2), ImageRejectedError, "the reference image"),
-        (("reference_video_urls", 1), InputRejectedError, "the reference video"),
-        (("reference_audio_urls", 0), InputRejectedError, "the reference voice"),
-        (("video_url",), InputRejectedError, "the video"),
-        (("prompt",), PromptRejectedError, "the prompt"),
-        (("duration",), InputRejectedError, "an input"),
-        (("resolution",), InputRejectedError, "an input"),
-        (("field_of_next_year",), InputRejectedError, "an input"),
+        (("image_url",), ImageRejectedError, "the image", "image"),
+        (("start_image_url",), ImageRejectedError, "the first frame", "image"),
+        (("end_image_url",), ImageRejectedError, "the last frame", "end_image"),
+        (("input_image_urls", 0), ImageRejectedError, "the image", "images 1"),
+        (("reference_image_urls", 2), ImageRejectedError, "the reference image", "images 3"),
+        (("reference_image_urls",), ImageRejectedError, "the reference image", "images"),
+        (("reference_video_urls", 1), InputRejectedError, "the reference video", "videos 2"),
+        (("reference_audio_urls", 0), InputRejectedError, "the reference voice", "voices 1"),
+        (("video_url",), InputRejectedError, "the video", "video"),
+        (("prompt",), PromptRejectedError, "the prompt", "prompt"),
+        (("duration",), InputRejectedError, "an input", "duration"),
+        (("resolution",), InputRejectedError, "an input", "resolution"),
+        (("field_of_next_year",), InputRejectedError, "an input", "field_of_next_year"),
     ],
 )
 @pytest.mark.parametrize("type_", ["missing", "literal_error", "file_download_error", "any"])
-def test_error_from_result_refused_input_is_named(place, kind, words, type_):
+def test_error_from_result_refused_input_is_named(place, kind, words, named, type_):
     error = error_from_result(reply(422, model_error(type_, "Not this.", *place)), "r")
-    named = place[0] if len(place) == 1 else f"{place[0]} {place[1] + 1}"
     assert type(error) is kind
+    assert error.refused_input == named
     assert f"fal could not use {words}: {named}: Not this." in str(error)
 
 
@@ -236,7 +237,7 @@ def test_error_from_result_several_refusals_name_the_file_first():
     details += model_error("missing", "Field required", "end_image_url")["detail"]
     error = error_from_result(reply(422, {"detail": details}), "r")
     assert type(error) is ImageRejectedError
-    assert "the last frame: prompt: Field required; end_image_url: Field required" in str(error)
+    assert "the last frame: prompt: Field required; end_image: Field required" in str(error)
 
 
 @pytest.mark.parametrize("kind", ["client_cancelled", "client_disconnected"])
