@@ -21,6 +21,8 @@ sys.path.insert(0, os.environ["COMFYUI_PATH"])
 @pytest.fixture(scope="session")
 def pack() -> ModuleType:
     """The pack as nodes.load_custom_node imports it; `pack.vidu` is its vidu."""
+    # As main.py does first: in 0.20 nodes.py puts comfy/, with its own utils.py, before the rest.
+    import utils.install_util  # noqa: F401
     from comfy.cli_args import args
 
     args.cpu = True
