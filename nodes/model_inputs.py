@@ -13,17 +13,8 @@ from ..vidu.endpoint import Intention
 from ..vidu.errors import InvalidSettingError
 from ..vidu.fields import Choice, Field, MediaField, Ratio, Switch, WholeNumber
 
-TOOLTIPS: Mapping[str, str] = MappingProxyType(
-    {
-        "duration": "Length of the clip in seconds.",
-        "resolution": "Size of the clip. More pixels cost more.",
-        "aspect_ratio": "Shape of the picture, width to height.",
-        "audio": "The model makes sound with the clip: speech, effects. It costs nothing more.",
-        "bgm": "Adds background music.",
-        "movement_amplitude": "How much the things in the frame move.",
-        "style": "General, or drawn as anime.",
-    }
-)
+DISPLAY_NAMES: Mapping[str, str] = MappingProxyType({"bgm": "music"})
+"""What a widget is called, where it is not its option's name."""
 
 SOCKETS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -111,28 +102,16 @@ def _inputs_of(intention: Intention, model: Model) -> list[io.Input]:
 
 def field_input(field: Field) -> io.Input:
     """Return the widget of one option."""
-    tooltip = TOOLTIPS[field.name]
+    shared = {"display_name": DISPLAY_NAMES.get(field.name), "tooltip": field.help}
     match field:
         case Choice():
-            return io.Combo.Input(
-                field.name, options=list(field.values), default=field.default, tooltip=tooltip
-            )
+            values = list(field.values)
+            return io.Combo.Input(field.name, options=values, default=field.default, **shared)
         case Ratio():
-            return io.Combo.Input(
-                field.name, options=list(field.suggestions), default=field.default, tooltip=tooltip
-            )
+            values = list(field.suggestions)
+            return io.Combo.Input(field.name, options=values, default=field.default, **shared)
         case WholeNumber():
-            return io.Int.Input(
-                field.name,
-                default=field.default,
-                min=field.least,
-                max=field.most,
-                tooltip=tooltip,
-            )
+            limits = {"min": field.least, "max": field.most}
+            return io.Int.Input(field.name, default=field.default, **limits, **shared)
         case Switch():
-            return io.Boolean.Input(
-                field.name,
-                display_name="music" if field.name == "bgm" else None,
-                default=field.default,
-                tooltip=tooltip,
-            )
+            return io.Boolean.Input(field.name, default=field.default, **shared)

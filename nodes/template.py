@@ -9,10 +9,9 @@ from comfy_api.latest import io
 
 from ..vidu.endpoint import Intention
 from ..vidu.endpoints import TEMPLATE_TO_VIDEO
-from ..vidu.templates import TEMPLATES
 from . import host
 from .generation import CLIP_SLOTS, generate_clips
-from .model_inputs import connected_sockets, growing_input
+from .model_inputs import connected_sockets, field_input, growing_input
 from .run_inputs import (
     CLIP_OUTPUTS,
     FILENAME_PREFIX,
@@ -45,19 +44,7 @@ class FalViduTemplate(io.ComfyNode):
             search_aliases=["vidu", "fal", "template", "effect", "hug", "kiss"],
             inputs=[
                 growing_input(TEMPLATE_TO_VIDEO.media[0]),
-                io.Combo.Input(
-                    "template",
-                    options=list(TEMPLATES),
-                    default="hug",
-                    tooltip="The effect. Most take one image; dynasty_dress takes 1 or 2, "
-                    "wish_sender 3.",
-                ),
-                io.Combo.Input(
-                    "aspect_ratio",
-                    options=["16:9", "9:16"],
-                    default="16:9",
-                    tooltip="Shape of the picture, width to height.",
-                ),
+                *(field_input(field) for field in TEMPLATE_TO_VIDEO.fields),
                 SEED,
                 MODE,
                 FILENAME_PREFIX,

@@ -26,17 +26,36 @@ from .templates import TEMPLATE_TIERS, TEMPLATES
 PAGE = "fal.ai/models/fal-ai/vidu/"
 THIRD_PARTY = "public third-party files"
 
-AMPLITUDE = Choice("movement_amplitude", ("auto", "small", "medium", "large"), "auto")
-ASPECT_3 = Choice("aspect_ratio", ("16:9", "9:16", "1:1"), "16:9")
-ASPECT_5 = Choice("aspect_ratio", ("16:9", "9:16", "4:3", "3:4", "1:1"), "16:9")
-RESOLUTION_Q2 = Choice("resolution", ("720p", "1080p"), "720p")
-RESOLUTION_Q3 = Choice("resolution", ("360p", "540p", "720p", "1080p"), "720p")
-RESOLUTION_Q4 = Choice("resolution", ("540p", "720p", "1080p", "2K", "4K"), "720p")
-DURATION_Q2 = WholeNumber("duration", 2, 8, 4)
-DURATION_Q3 = WholeNumber("duration", 1, 16, 5)
-DURATION_Q4 = WholeNumber("duration", 3, 16, 5)
-AUDIO = Switch("audio", True)
-BGM = Switch("bgm", False)
+LENGTH = "Length of the clip in seconds."
+SIZE = "Size of the clip. More pixels cost more."
+SHAPE = "Shape of the picture, width to height."
+SOUND = "The model makes sound with the clip: speech, effects. It costs nothing more."
+
+AMPLITUDE = Choice(
+    "movement_amplitude",
+    ("auto", "small", "medium", "large"),
+    "auto",
+    "How much the things in the frame move.",
+)
+ASPECT_2 = Choice("aspect_ratio", ("16:9", "9:16"), "16:9", SHAPE)
+ASPECT_3 = Choice("aspect_ratio", ("16:9", "9:16", "1:1"), "16:9", SHAPE)
+ASPECT_5 = Choice("aspect_ratio", ("16:9", "9:16", "4:3", "3:4", "1:1"), "16:9", SHAPE)
+ANY_ASPECT = Ratio("aspect_ratio", ("auto", "16:9", "9:16", "1:1", "4:3", "3:4"), "16:9", SHAPE)
+RESOLUTION_Q2 = Choice("resolution", ("720p", "1080p"), "720p", SIZE)
+RESOLUTION_Q3 = Choice("resolution", ("360p", "540p", "720p", "1080p"), "720p", SIZE)
+RESOLUTION_Q4 = Choice("resolution", ("540p", "720p", "1080p", "2K", "4K"), "720p", SIZE)
+DURATION_Q2 = WholeNumber("duration", 2, 8, 4, LENGTH)
+DURATION_Q3 = WholeNumber("duration", 1, 16, 5, LENGTH)
+DURATION_Q4 = WholeNumber("duration", 3, 16, 5, LENGTH)
+AUDIO = Switch("audio", True, SOUND)
+BGM = Switch("bgm", False, "Adds background music.")
+STYLE = Choice("style", ("general", "anime"), "general", "General, or drawn as anime.")
+TEMPLATE = Choice(
+    "template",
+    TEMPLATES,
+    "hug",
+    "The effect. Most take one image; dynasty_dress takes 1 or 2, wish_sender 3.",
+)
 
 IMAGE = MediaField("image_url", "image")
 START_IMAGE = MediaField("start_image_url", "image")
@@ -118,7 +137,7 @@ TEMPLATE_TO_VIDEO = Endpoint(
         PAGE + "template-to-video/llms.txt",
         by="template",
     ),
-    fields=(Choice("template", TEMPLATES, "hug"), Choice("aspect_ratio", ("16:9", "9:16"), "16:9")),
+    fields=(TEMPLATE, ASPECT_2),
     media=(MediaField("input_image_urls", "images", is_list=True, most=3),),
     seconds=4,
     rules=(images_of_the_template,),
@@ -174,7 +193,7 @@ Q1_TEXT_TO_VIDEO = Endpoint(
     "Q1",
     PriceTable(flat("0.40"), PAGE + "q1/text-to-video/llms.txt"),
     PROMPT,
-    fields=(ASPECT_3, AMPLITUDE, Choice("style", ("general", "anime"), "general")),
+    fields=(ASPECT_3, AMPLITUDE, STYLE),
     seconds=5,
     resolution="1080p",
 )
@@ -222,7 +241,7 @@ Q2_TEXT_TO_VIDEO = Endpoint(
     Text(3000),
     fields=(
         DURATION_Q2,
-        Choice("resolution", ("360p", "520p", "720p", "1080p"), "720p"),
+        replace(RESOLUTION_Q2, values=("360p", "520p", "720p", "1080p")),
         ASPECT_3,
         BGM,
         AMPLITUDE,
@@ -241,9 +260,9 @@ Q2_REFERENCE_TO_VIDEO_PRO = Endpoint(
     ),
     Text(2000),
     fields=(
-        WholeNumber("duration", 1, 8, 4),
-        Choice("resolution", ("540p", "720p", "1080p"), "720p"),
-        Ratio("aspect_ratio", ("auto", "16:9", "9:16", "1:1", "4:3", "3:4"), "16:9"),
+        replace(DURATION_Q2, least=1),
+        replace(RESOLUTION_Q2, values=("540p", "720p", "1080p")),
+        ANY_ASPECT,
         BGM,
         AMPLITUDE,
     ),
@@ -264,7 +283,7 @@ Q2_VIDEO_EXTENSION_PRO = Endpoint(
         charges_input_seconds=True,  # "video second": of the extension or the result, is not said
     ),
     Text(3000, is_required=False),
-    fields=(WholeNumber("duration", 2, 7, 4), RESOLUTION_Q2),
+    fields=(replace(DURATION_Q2, most=7), RESOLUTION_Q2),
     # Vidu's own API takes 4 to 55 s, says ComfyUI's own node; fal does not say.
     media=(MediaField("video_url", "video", "video", min_s=4.0, max_s=55.0),),
 )
@@ -350,7 +369,7 @@ Q4_REFERENCE_TO_VIDEO = Endpoint(
     "Q4",
     PRICE_Q4,
     Text(5000),
-    fields=(DURATION_Q4, RESOLUTION_Q4, ASPECT_5, Switch("audio", False)),
+    fields=(DURATION_Q4, RESOLUTION_Q4, ASPECT_5, replace(AUDIO, default=False)),
     media=(
         replace(IMAGES, least=0, most=12, max_bytes=50_000_000),
         MediaField(

@@ -17,11 +17,12 @@ MediumKind = Literal["image", "video", "audio"]
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a fixed set of texts."""
+    """One of a fixed set of texts; `help` says to an artist what it does."""
 
     name: str
     values: tuple[str, ...]
     default: str
+    help: str = ""
 
     @property
     def range(self) -> str:
@@ -45,12 +46,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class WholeNumber:
-    """A whole number from `least` to `most`."""
+    """A whole number from `least` to `most`; `help` says to an artist what it does."""
 
     name: str
     least: int
     most: int
     default: int
+    help: str = ""
 
     @property
     def range(self) -> str:
@@ -75,10 +77,11 @@ class WholeNumber:
 
 @dataclass(frozen=True)
 class Switch:
-    """Something that is on or off."""
+    """Something that is on or off; `help` says to an artist what it does."""
 
     name: str
     default: bool
+    help: str = ""
 
     range = "true or false"
 
@@ -101,11 +104,15 @@ class Switch:
 
 @dataclass(frozen=True)
 class Ratio:
-    """Any width:height, or `auto`; the `suggestions` are what a menu shows."""
+    """Any width:height, or `auto`; the `suggestions` are what a menu shows.
+
+    `help` says to an artist what it does.
+    """
 
     name: str
     suggestions: tuple[str, ...]
     default: str
+    help: str = ""
 
     range = "auto or W:H"
 

@@ -70,6 +70,11 @@ def test_options_match_the_schema(endpoint_id):
 
 
 @each_endpoint
+def test_every_option_has_a_help(endpoint_id):
+    assert all(field.help.endswith(".") for field in ENDPOINTS[endpoint_id].fields)
+
+
+@each_endpoint
 def test_options_stand_in_the_house_order(endpoint_id):
     order = ["template", "duration", "resolution", "aspect_ratio", "audio", "bgm"]
     order += ["movement_amplitude", "style"]
@@ -422,15 +427,3 @@ def test_models_of_one_choice_share_their_options():
     for models in MODELS.values():
         for model in models:
             assert len({endpoint.fields for endpoint in model.endpoints}) == 1, model.name
-
-
-def test_a_new_endpoint_is_a_value_and_nothing_else():
-    endpoint = replace(
-        endpoint_called("q3/image-to-video"),
-        id="fal-ai/vidu/q5/image-to-video",
-        model="Q5",
-        media=(MediaField("first_image_url", "image"), MediaField("sound_url", "voices", "audio")),
-    )
-    options = endpoint.check_options({"duration": 2})
-    endpoint.check_media(options, {"image": [HD], "voices": [MediumShape(duration_s=4.0)]})
-    assert endpoint.quote(options, {}).usd == Decimal("0.308")

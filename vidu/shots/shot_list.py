@@ -24,7 +24,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from ..endpoints import AMPLITUDE
+from ..endpoints import AMPLITUDE, ENDPOINTS
 from ..errors import InvalidImageError, InvalidInputError, InvalidPromptError, InvalidSettingError
 from ..fields import Text, WholeNumber
 from ..prompts import normalize_prompt
@@ -34,14 +34,25 @@ LINE_BREAK = re.compile(r"\r\n|\r|\n")
 TOKEN = re.compile(r'"[^"]*"|[^"|]+|["|]')
 QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
-LONGEST_PROMPT = Text(5000)
-"""What Q4 takes; the node that makes the clip knows its model's own limit."""
+LONGEST_PROMPT = Text(max(each.prompt.max_length for each in ENDPOINTS.values() if each.prompt))
+"""What any model takes; the node that makes the clip knows its model's own limit."""
 
 COLUMNS = ("prompt", "seed", "amplitude", "duration", "end")
 
 FORM = f"Write {' | '.join(COLUMNS)}; put a prompt that has a bar in it between double quotes."
 
-ANY_DURATION = WholeNumber("duration", 1, 16, 5)
+_DURATIONS = [
+    field
+    for endpoint in ENDPOINTS.values()
+    for field in endpoint.fields
+    if isinstance(field, WholeNumber) and field.name == "duration"
+]
+ANY_DURATION = WholeNumber(
+    "duration",
+    min(field.least for field in _DURATIONS),
+    max(field.most for field in _DURATIONS),
+    5,
+)
 """What any model takes; the node that makes the clip knows its model's own range."""
 
 LOOP, NEXT = "loop", "next"
