@@ -78,12 +78,6 @@ def shared() -> Iterator:
 
 
 @pytest.fixture
-def fal(shared):
-    shared.reset()
-    return shared
-
-
-@pytest.fixture
 def run_script(fal) -> Callable[[str], object]:
     """Runs a script in a process of its own and returns the JSON it printed."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -94,20 +93,6 @@ SCALE = 0.05
 def shared() -> Iterator[local_fal.LocalFal]:
     with local_fal.running(generation_seconds=0, concurrency=9, scale=SCALE) as fal:
         yield fal
-
-
-@pytest.fixture
-def fal(shared):
-    shared.reset()
-    return shared
-
-
-@pytest.fixture(scope="module")
-def client(shared) -> Iterator[httpx.Client]:
-    trust = ssl.create_default_context(cafile=shared.environment["SSL_CERT_FILE"])
-    headers = {"Authorization": f"Key {shared.key}"}
-    with httpx.Client(proxy=shared.url, verify=trust, headers=headers, timeout=30) as client:
-        yield client
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import ssl
 import time
 from collections.abc import Callable, Iterator
 
@@ -22,20 +21,6 @@ def shared() -> Iterator:
         generation_seconds=0.05, clip_size=(64, 36), clip_frames=FRAMES, concurrency=2
     ) as fal:
         yield fal
-
-
-@pytest.fixture
-def fal(shared):
-    shared.reset()
-    return shared
-
-
-@pytest.fixture(scope="module")
-def client(shared) -> Iterator[httpx.Client]:
-    trust = ssl.create_default_context(cafile=shared.environment["SSL_CERT_FILE"])
-    headers = {"Authorization": f"Key {shared.key}"}
-    with httpx.Client(proxy=shared.url, verify=trust, headers=headers, timeout=10) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")
