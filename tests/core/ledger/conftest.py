@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from blocking_ledger import BlockingLedger as Ledger
 from postgres_server import PostgresServer, running_postgres
 
 
@@ -29,3 +30,9 @@ def home(request, tmp_path) -> Path:
     if request.param == "postgres":
         request.getfixturevalue("shared_ledger")
     return tmp_path / "home"
+
+
+@pytest.fixture
+def book(home):
+    with Ledger.open(home) as ledger:
+        yield ledger

@@ -1,0 +1,91 @@
+"""One active row for each shot, whoever writes."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from blocking_ledger import BlockingLedger as Ledger
+
+from vidu.errors import LedgerUnavailableError
+from vidu.ledger import Budget
+from vidu.ledger.opening import LEDGER_FILE
+from vidu.models import State
+
+from ...support.ledger_rows import FILE_ONLY, FREE, all_at_once, copy_into, shot
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.FAILED])
+def test_a_shot_with_a_live_row_is_not_intended_again(book, state):
+    row = copy_into(state, book)
+    assert book.reserve(shot(), Budget(FREE)) == row
+    assert book.entries() == [row]
+
+
+def test_a_shot_that_failed_is_intended_anew(book):
+    first = copy_into(State.FAILED, book)
+    second = book.reserve(shot(), Budget(FREE))
+    assert second.id > first.id
+    assert book.active(second.fingerprint) == second
+    assert book.entries() == [second, first]
+
+
+@FILE_ONLY
+def test_no_program_can_write_a_second_live_row(book, home):
+    row = copy_into(State.SUBMITTED, book)
+    with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
+        columns = (
+            "fingerprint, endpoint, prompt, search_text, seed, options, price_micro_usd, "
+            "reserved_at, revision"
+        )
+        for state, outcome in [
+            ("reserved", pytest.raises(sqlite3.IntegrityError, match="UNIQUE")),
+            ("failed", contextlib.nullcontext()),
+        ]:
+            with outcome:
+                db.execute(
+                    f"INSERT INTO entries (state, {columns}) "
+                    f"SELECT ?, {columns} FROM entries WHERE id = ?",
+                    (state, row.id),
+                )
+
+
+def test_many_threads_write_one_row(book):
+    with ThreadPoolExecutor(16) as pool:
+        rows = list(pool.map(lambda _: book.reserve(shot(), Budget(FREE)), range(64)))
+    assert {row.id for row in rows} == {rows[0].id}
+
+
+def test_only_one_of_many_threads_may_post(book):
+    row = book.reserve(shot(), Budget(FREE))
+
+    def post(_: int) -> bool:
+        try:
+            book.mark_submitting(row, {})
+        except LedgerUnavailableError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(post, range(32))) == 1
+
+
+@FILE_ONLY
+def test_eight_processes_open_new_ledgers_and_write_one_row_each(home):
+    script = """
+for number in range(8):
+    with Ledger.open(home / str(number)) as book:
+        row = book.reserve(shot(number), Budget(Decimal(0)))
+        try:
+            book.mark_submitting(row, {})
+            print(f"posts {number},", end="")
+        except LedgerUnavailableError:
+            pass
+"""
+    said = "".join(all_at_once(8, script, home))
+    assert sorted(said.split(",")) == ["", *(f"posts {number}" for number in range(8))]
+    for number in range(8):
+        with Ledger.open(home / str(number)) as book:
+            assert [row.id for row in book.entries()] == [1]

@@ -1,0 +1,196 @@
+"""The budgets of a day and of a run, and what counts as spent."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from decimal import Decimal
+
+import pytest
+from blocking_ledger import BlockingLedger as Ledger
+
+from vidu.errors import BudgetExceededError
+from vidu.ledger import Budget, open_ledger
+from vidu.models import State
+
+from ...support.ledger_rows import FILE_ONLY, FREE, PRICE, all_at_once, copy_into, shot
+
+
+class Clock:
+    """A clock that is set by hand, in UTC."""
+
+    def __init__(self, *moment: int) -> None:
+        self.set(*moment)
+
+    def set(self, *moment: int) -> None:
+        self.now = datetime(*moment, tzinfo=timezone.utc).timestamp()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+# -- the budget ----------------------------------------------------------------------------------
+
+
+def test_the_budget_holds_to_the_cent(book):
+    for number in range(3):
+        book.reserve(shot(number), Budget(Decimal("0.60")))
+    with pytest.raises(BudgetExceededError) as refused:
+        book.reserve(shot(3), Budget(Decimal("0.79")))
+    text = str(refused.value)
+    assert "$0.20" in text
+    assert "$0.60 of today's $0.79" in text
+    assert "VIDU_DAILY_BUDGET_USD" in text
+    assert "Nothing was charged." in text
+    assert book.active(shot(3).fingerprint) is None
+    book.reserve(shot(3), Budget(Decimal("0.80")))
+
+
+def test_a_budget_of_0_is_no_limit(book):
+    for number in range(20):
+        book.reserve(shot(number), Budget(FREE))
+    assert book.spent_today() == Decimal("4.00")
+
+
+def test_a_shot_that_has_its_row_needs_no_budget(book):
+    row = copy_into(State.SAVED, book)
+    assert book.reserve(shot(), Budget(Decimal("0.01"))) == row
+
+
+def test_threads_do_not_overdraw(book):
+    def intend(number: int) -> bool:
+        try:
+            book.reserve(shot(number), Budget(Decimal("1.10")))
+        except BudgetExceededError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(intend, range(40))) == 5
+    assert book.spent_today() == Decimal("1.00")
+
+
+def test_processes_do_not_overdraw(home):
+    script = """
+taken = 0
+with Ledger.open(home) as book:
+    for number in range(5):
+        try:
+            book.reserve(shot(f"{sys.argv[2]} {number}"), Budget(Decimal("2.00")))
+            taken += 1
+        except BudgetExceededError:
+            pass
+print(taken)
+"""
+    said = all_at_once(8, script, home)
+    assert sum(map(int, said)) == 10
+    with Ledger.open(home) as book:
+        assert len(book.entries()) == 10
+        assert book.spent_today() == Decimal("2.00")
+
+
+# -- sums ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.FAILED])
+def test_work_in_flight_counts_as_spent(book, state):
+    copy_into(state, book)
+    assert book.spent_today() == book.spent_this_month() == PRICE
+
+
+@pytest.mark.parametrize(("billed", "spent"), [(False, FREE), (True, PRICE), (None, PRICE)])
+def test_a_failed_row_counts_unless_it_is_known_to_be_free(book, billed, spent):
+    book.mark_failed(copy_into(State.SUBMITTED, book), "no", billed=billed)
+    assert book.spent_today() == spent
+
+
+def test_an_empty_ledger_has_spent_nothing(book):
+    assert book.spent_today() == book.spent_this_month() == 0
+
+
+def test_a_day_begins_at_midnight_utc_and_a_month_on_its_first(tmp_path):
+    clock = Clock(2026, 2, 27, 12)
+    with Ledger(tmp_path, now=clock) as book:
+        for number, moment in enumerate(
+            [(2026, 2, 28, 23, 59, 59), (2026, 3, 1), (2026, 3, 1, 0, 0, 1), (2026, 3, 2)]
+        ):
+            clock.set(*moment)
+            book.mark_submitting(book.reserve(shot(number), Budget(FREE)), {})
+        assert (book.spent_today(), book.spent_this_month()) == (PRICE, 3 * PRICE)
+        clock.set(2026, 3, 1, 23, 59, 59)
+        assert book.spent_today() == 3 * PRICE
+        clock.set(2026, 2, 28)
+        assert book.spent_this_month() == 4 * PRICE
+        clock.set(2026, 4, 1)
+        assert (book.spent_today(), book.spent_this_month()) == (FREE, FREE)
+
+
+def test_the_budget_is_fresh_at_midnight(tmp_path):
+    clock = Clock(2026, 2, 28, 23, 59, 59)
+    with Ledger(tmp_path, now=clock) as book:
+        book.reserve(shot(0), Budget(PRICE))
+        with pytest.raises(BudgetExceededError):
+            book.reserve(shot(1), Budget(PRICE))
+        clock.set(2026, 3, 1)
+        book.reserve(shot(1), Budget(PRICE))
+
+
+@FILE_ONLY
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system has no tzset")
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kathmandu", "UTC"])
+def test_a_day_is_the_same_in_every_time_zone(home, monkeypatch, zone):
+    clock = Clock(2026, 3, 8)
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        with Ledger(home, now=clock) as book:
+            book.mark_submitting(book.reserve(shot(0), Budget()), {})
+            clock.now -= 1
+            book.mark_submitting(book.reserve(shot(1), Budget()), {})
+            clock.set(2026, 3, 8, 23, 59, 59)
+            assert book.spent_today() == PRICE
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_row_reserved_before_midnight_and_sent_after_it_counts_in_the_new_day(tmp_path):
+    clock = Clock(2026, 7, 15, 23, 59, 59)
+    with Ledger(tmp_path, now=clock) as book:
+        row = book.reserve(shot(0), Budget(PRICE))
+        clock.set(2026, 7, 16, 0, 0, 1)
+        book.mark_submitting(row, {})
+        assert book.spent_today() == PRICE
+        with pytest.raises(BudgetExceededError):
+            book.reserve(shot(1), Budget(PRICE))
+    with (
+        Ledger(tmp_path / "another", now=clock) as another,
+        pytest.raises(BudgetExceededError),
+    ):
+        another.reserve(shot(2), Budget(PRICE))
+
+
+# -- the budget of one run -----------------------------------------------------------------------
+
+
+def test_a_run_costs_no_more_than_its_own_budget_and_what_was_not_billed_comes_back(home):
+    budget = Budget(run_usd=Decimal("0.40"))
+    with Ledger.open(home) as book, Ledger.open(home) as other:
+        first = book.reserve(shot(0), budget)
+        book.reserve(shot(1), budget)
+        with pytest.raises(BudgetExceededError, match=r"\$0.40 of this run's \$0.40"):
+            book.reserve(shot(2), budget)
+        assert book.reserve(shot(0), budget) == first
+        other.reserve(shot(3), budget)  # another run
+        book.mark_failed(first, "no", billed=False)
+        book.reserve(shot(2), budget)
+
+
+async def test_reserve_many_shots_of_a_run_at_once_never_exceeds_its_budget(home):
+    async with open_ledger(home) as book:
+        reserving = (book.reserve(shot(number), Budget(run_usd=PRICE)) for number in range(8))
+        results = await asyncio.gather(*reserving, return_exceptions=True)
+        assert [type(each) for each in results].count(BudgetExceededError) == 7
+        assert await book.spent_today() == PRICE

@@ -1,0 +1,64 @@
+"""Rows found again: pages, ids, prefixes, what is unfinished."""
+
+from __future__ import annotations
+
+import pytest
+
+from vidu.ledger import Budget
+from vidu.models import State
+
+from ...support.ledger_rows import FILE_ONLY, FREE, copy_into, shot
+
+
+def test_rows_are_listed_newest_first_a_page_at_a_time(book):
+    ids = [book.reserve(shot(number), Budget(FREE)).id for number in range(7)]
+    assert [row.id for row in book.entries()] == ids[::-1]
+    assert [row.id for row in book.entries(limit=3)] == ids[:3:-1]
+    assert [row.id for row in book.entries(limit=3, offset=6)] == ids[:1]
+    assert book.entries(limit=3, offset=7) == []
+
+
+def test_unfinished_is_what_fal_may_owe_a_clip_for(book):
+    rows = [copy_into(state, book, shot(number)) for number, state in enumerate(State)]
+    owed = {State.SUBMITTING, State.SUBMITTED, State.CANCELLED, State.FINISHED}
+    assert book.unfinished() == [row for row in rows if row.state in owed]
+
+
+def test_a_row_is_found_by_its_id_its_request_or_its_fingerprint(book):
+    rows = [copy_into(State.SUBMITTED, book, shot(number)) for number in range(3)]
+    for row in rows:
+        assert book.get_by_prefix(str(row.id)) == [row]
+        assert (
+            book.get_by_prefix(row.fingerprint) == book.get_by_prefix(row.fingerprint[:8]) == [row]
+        )
+    assert book.get_by_prefix(rows[0].request_id) == [rows[0]]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "*", "********", "........", "????????", "%%%%%%%%", "________", "[0-9a-f]", "-1"]
+)
+def test_nothing_is_found_by_a_pattern(book, name):
+    """What is found may be forgotten, and what is forgotten is paid for again."""
+    copy_into(State.SUBMITTED, book)
+    assert book.get_by_prefix(name) == []
+
+
+@pytest.mark.parametrize("length", range(1, 8))
+def test_a_few_digits_of_a_fingerprint_are_not_enough(book, length):
+    row = copy_into(State.SUBMITTED, book, shot(11))
+    assert book.get_by_prefix(row.fingerprint[:length]) == []
+
+
+@FILE_ONLY
+def test_the_command_to_forget_a_row_names_it_and_its_home(book, home):
+    row = copy_into(State.SUBMITTING, book)
+    command = book.delete_command(row)
+    assert f"forget {row.id}" in command
+    assert str(home) in command
+
+
+def test_what_is_forgotten_may_be_intended_anew_under_a_new_id(book):
+    row = copy_into(State.SAVED, book)
+    book.delete(row)
+    assert book.active(row.fingerprint) is None
+    assert book.reserve(shot(), Budget(FREE)).id > row.id
