@@ -30,7 +30,6 @@ LONGEST_FIRST = (
     "test_fault_matrix.py",
     "test_batch.py",
     "test_generate.py",
-    "test_command_line.py",
     "test_crash.py",
     "test_soak.py",
     "test_random_histories.py",

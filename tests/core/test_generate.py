@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from dataclasses import replace
 from decimal import Decimal
-from itertools import pairwise
 
 import pytest
 from blocking_ledger import BlockingLedger
 
-from vidu import Destination, errors, generate
-from vidu.credentials import find_key
+from vidu import errors
 from vidu.errors import Charge
-from vidu.fal.client import Fal
-from vidu.ledger import open_ledger
 from vidu.media.video import check
 from vidu.models import State
 from vidu.progress import Phase
 
 from ..support.least_requests import least_request
-from ..support.shots import SHORT, interrupted, jobs_of, problems, run, shot, switching_on, until
+from ..support.shots import SHORT, jobs_of, problems, run, shot
 
 
 async def test_generate_new_shot_returns_its_saved_clip(fal, vidu_home, clips):
@@ -73,20 +68,6 @@ async def test_generate_four_shots_at_once_run_side_by_side(fal, vidu_home, clip
     ledger = fal.ledger()
     assert (ledger["counts"]["jobs"], ledger["most_running"]) == (4, 2)
     assert ledger["billed_usd"] == pytest.approx(0.80)
-
-
-async def test_poll_asks_once_a_second_and_sees_the_end_soon(open_fal, vidu_home, clips):
-    fal = open_fal(generation_seconds=2.4)
-    patient = replace(SHORT, queue_limit_s=9.0)
-    runs = (run(shot(seed), vidu_home, clips, settings=patient) for seed in (1, 2, 3))
-    await asyncio.gather(*runs)
-    ledger = fal.ledger()
-    for job in ledger["jobs"]:
-        assert len(job["polls"]) >= 3
-        assert min(later - earlier for earlier, later in pairwise(job["polls"])) >= 1
-        result = f"/fal-ai/vidu/requests/{job['request_id']}"
-        (fetched,) = (each["at"] for each in ledger["requests"] if each["path"] == result)
-        assert fetched - job["ended_at"] <= 1.5
 
 
 # Again, and free.
@@ -181,279 +162,6 @@ async def test_retrieve_clip_gone_before_it_was_saved_is_not_paid_again(fal, vid
     fal.set_faults("")
     clip = await run(shot(), vidu_home, clips)
     assert problems(fal, vidu_home, clips, shot(), clip) == []
-
-
-# What fal refuses.
-
-REFUSED = {
-    "content_policy_violation": (errors.ContentPolicyError, "content checker"),
-    "no_media_generated": (errors.PromptRejectedError, "did not generate the expected output"),
-    "image_load_error": (errors.ImageRejectedError, "Failed to load the image"),
-    "file_download_error": (errors.ImageRejectedError, "Failed to download the file"),
-    "image_too_small": (errors.ImageRejectedError, "128x128"),
-    "image_too_large": (errors.ImageRejectedError, "8000x8000"),
-    "image_aspect_ratio_error": (errors.ImageRejectedError, "between 0.25 and 4.0"),
-    "file_too_large": (errors.ImageRejectedError, "52428800 bytes"),
-    "unsupported_image_format": (errors.ImageRejectedError, "png, jpeg, jpg, webp"),
-    "face_detection_error": (errors.ImageRejectedError, "clear face"),
-    "feature_not_supported": (errors.GenerationError, "not supported"),
-    "greater_than": (errors.InputRejectedError, "seed: Input should be greater than 0"),
-    "sequence_too_long": (errors.PromptRejectedError, "at most 1500"),
-    "one_of": (errors.InputRejectedError, "auto, small, medium, large"),
-    "internal_server_error": (errors.GenerationError, "Internal server error"),
-    "generation_timeout": (errors.GenerationError, "Generation timeout"),
-    "downstream_service_error": (errors.GenerationError, "Downstream service error"),
-    "downstream_service_unavailable": (errors.GenerationError, "unavailable"),
-    "request_timeout": (errors.GenerationError, "Request timed out"),
-    "runner_scheduling_failure": (errors.GenerationError, "No runner"),
-    "client_cancelled": (errors.GenerationCancelledError, "cancelled at fal"),
-    "detail_text": (errors.GenerationError, "could not be processed"),
-    "detail_dict": (errors.GenerationError, "could not be processed"),
-    "detail_html": (errors.GenerationError, "Unprocessable"),
-    "detail_v1": (errors.PromptRejectedError, "field required"),
-}
-NO_UNITS = {"detail_text", "detail_dict", "detail_html", "detail_v1", "client_cancelled"}
-
-
-async def test_generate_each_refusal_has_its_class_words_and_charge(open_fal, vidu_home, clips):
-    fal = open_fal(generation_seconds=0.05, concurrency=50)
-
-    async def refused(seed, fault, kind, words):
-        on_progress = switching_on(fal, f"{fault}:1", Phase.SUBMITTING)
-        with pytest.raises(errors.GenerationError) as caught:
-            await run(shot(seed), vidu_home, clips, on_progress=on_progress)
-        (job,) = jobs_of(fal, shot(seed))
-        assert job["faults"] == [fault]
-        error = caught.value
-        assert (fault, type(error)) == (fault, kind)
-        assert words in error.message
-        assert error.charge is (Charge.MAYBE_SPENT if fault in NO_UNITS else Charge.NOT_SPENT)
-        assert str(error) == f"{error.message} {error.charge.value} {error.next_step}"
-        assert error.request_id == job["request_id"]
-        for private in (fal.key, fal.key.split(":")[1], "https://", "The tide"):
-            assert private not in str(error)
-
-    # One after the other is submitted, and all are then waited for together.
-    tasks = []
-    for seed, (fault, (kind, words)) in enumerate(REFUSED.items(), start=1):
-        tasks.append(asyncio.create_task(refused(seed, fault, kind, words)))
-        await until(lambda: jobs_of(fal, shot(seed)))  # noqa: B023 (called at once)
-    await asyncio.gather(*tasks)
-    # Nothing of it stands in the way of another go, which is another job.
-    seeds = range(1, len(REFUSED) + 1)
-    made = await asyncio.gather(*(run(shot(seed), vidu_home, clips) for seed in seeds))
-    assert {clip.cost_usd for clip in made} == {Decimal("0.20")}
-    assert fal.ledger()["counts"]["jobs"] == 2 * len(REFUSED)
-
-
-@pytest.mark.parametrize("place", [Phase.UPLOADING, Phase.SUBMITTING])
-@pytest.mark.parametrize(
-    ("fault", "words", "next_step"),
-    [
-        ("user_locked", "Exhausted balance", "Top up at fal.ai/dashboard/billing"),
-        ("admin_locked", "Admin lock", "Only fal can unlock it: write to support@fal.ai"),
-    ],
-)
-async def test_generate_locked_account_pays_nothing_and_says_what_to_do(
-    fault, words, next_step, place, fal, vidu_home, clips
-):
-    on_progress = switching_on(fal, fault, place)
-    with pytest.raises(errors.AccountLockedError, match=words) as caught:
-        await run(shot(), vidu_home, clips, on_progress=on_progress)
-    assert f"Nothing was charged. {next_step}" in str(caught.value)
-    assert fal.ledger()["counts"]["jobs"] == 0
-    fal.set_faults("")
-    assert problems(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
-
-
-async def test_generate_wrong_key_pays_nothing(fal, vidu_home, clips, monkeypatch):
-    monkeypatch.setenv("FAL_KEY", "11111111-2222:not-the-key")
-    with pytest.raises(
-        errors.RejectedKeyError, match=r"does not accept the key.*Nothing was charged"
-    ):
-        await run(shot(), vidu_home, clips)
-    assert fal.ledger()["counts"]["jobs"] == 0
-
-
-async def test_generate_without_a_key_asks_fal_for_nothing(fal, vidu_home, clips, monkeypatch):
-    monkeypatch.delenv("FAL_KEY")
-    with pytest.raises(errors.MissingKeyError, match="FAL_KEY"):
-        await run(shot(), vidu_home, clips)
-    assert fal.ledger()["requests"] == []
-
-
-async def test_submit_rate_limited_post_was_not_taken(fal, vidu_home, clips):
-    fal.set_faults("submit_429:1")
-    with pytest.raises(errors.RateLimitedError, match=r"Nothing was charged\. Wait a minute"):
-        await run(shot(), vidu_home, clips)
-    assert problems(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
-
-
-# The paid POST.
-
-
-def submits(fal) -> dict[str, int]:
-    return fal.ledger()["counts"]["submits"]
-
-
-ACCEPTED = [
-    "accepted_then_dropped",
-    "accepted_but_silent",
-    "accepted_then_500",
-    "accepted_then_502",
-    "accepted_then_504",
-    "accepted_unreadable",
-]
-
-
-async def test_search_lost_reply_is_found_with_one_post(open_fal, vidu_home, clips):
-    fal = open_fal(concurrency=50)
-
-    async def lost(seed, fault):
-        told = []
-        switch = switching_on(fal, f"{fault}:1", Phase.SUBMITTING)
-
-        def on_progress(progress):
-            switch(progress)
-            told.append(progress)
-
-        clip = await run(shot(seed), vidu_home, clips, on_progress=on_progress)
-        searching = [progress for progress in told if progress.phase is Phase.SEARCHING]
-        assert searching[0].warning
-        assert "paid request" in searching[0].text
-        assert searching[-1].text == "Found the request at fal: going on with it"
-        assert clip.cost_usd == Decimal("0.20")
-
-    tasks = []
-    for seed, fault in enumerate(ACCEPTED, start=1):
-        tasks.append(asyncio.create_task(lost(seed, fault)))
-        await until(lambda: jobs_of(fal, shot(seed)))  # noqa: B023 (called at once)
-    await asyncio.gather(*tasks)
-    assert submits(fal) == {"queue.fal.run": len(ACCEPTED)}
-    assert fal.ledger()["counts"]["jobs"] == len(ACCEPTED)
-
-
-async def test_search_with_a_clock_hours_off_finds_the_request(fal, tmp_path, clips):
-    def by_a_wrong_clock() -> float:
-        return time.time() - 9 * 3600
-
-    fal.set_faults("accepted_then_dropped:1")
-    async with (
-        Fal(find_key(tmp_path).secret, SHORT) as provider,
-        open_ledger(tmp_path, now=by_a_wrong_clock) as ledger,
-    ):
-        destination = Destination(clips, "clip")
-        await generate(shot(), provider, ledger, destination, settings=SHORT)
-    assert fal.ledger()["counts"]["jobs"] == 1
-
-
-async def test_search_without_a_history_asks_the_user(fal, vidu_home, clips):
-    fal.set_faults("accepted_then_dropped:1,listing_unavailable")
-    for _ in range(2):
-        with pytest.raises(errors.SubmissionUnknownError) as caught:
-            await run(shot(), vidu_home, clips)
-        assert "not known whether fal charged" in str(caught.value)
-        assert "does not repeat the request" in caught.value.message
-        assert "forget 1 --home" in caught.value.next_step
-        assert submits(fal) == {"queue.fal.run": 1}
-    fal.set_faults("")
-    await until(lambda: fal.ledger()["jobs"][0]["billed"])
-    clip = await run(shot(), vidu_home, clips)
-    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
-
-
-async def test_search_request_that_never_arrived_is_made_again_after_its_longest_life(
-    fal, vidu_home, clips
-):
-    fal.set_faults("submit_reset:1")
-    told = []
-    clip = await run(shot(), vidu_home, clips, on_progress=told.append)
-    assert submits(fal) == {"queue.fal.run": 2}
-    with BlockingLedger.open(vidu_home) as ledger:
-        again, lost = ledger.entries()
-    assert (lost.state, lost.billed) == (State.FAILED, False)
-    assert again.submitting_at - lost.submitting_at > SHORT.max_lifetime_s()
-    assert any("never reached fal" in progress.text for progress in told)
-    assert problems(fal, vidu_home, clips, shot(), clip) == []
-
-
-async def test_submit_dead_primary_domain_is_passed_by_with_one_post(fal, vidu_home, clips):
-    fal.set_faults("primary_dead")
-    clip = await run(shot(), vidu_home, clips)
-    assert submits(fal) == {"queue.falrun.com": 1}
-    assert problems(fal, vidu_home, clips, shot(), clip) == []
-
-
-async def test_submit_redirect_is_not_followed(fal, vidu_home, clips):
-    fal.set_faults("submit_307:1")
-    with pytest.raises(errors.ApiStatusError, match=r"307.*Nothing was charged"):
-        await run(shot(), vidu_home, clips)
-    assert submits(fal) == {"queue.fal.run": 1}
-    assert problems(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
-
-
-async def test_submit_strange_urls_in_the_reply_get_no_key(fal, vidu_home, clips):
-    fal.set_faults("accepted_strange_urls:1")
-    clip = await run(shot(), vidu_home, clips)
-    assert fal.ledger()["refused"] == []
-    assert problems(fal, vidu_home, clips, shot(), clip) == []
-
-
-# Waiting.
-
-
-async def test_generate_retry_after_is_honored(fal, vidu_home, clips):
-    fal.set_faults("status_429:1,result_429:1,download_429:1")
-    clip = await run(shot(), vidu_home, clips, settings=replace(SHORT, retry_timeout_s=9.0))
-    asked_s = 2  # local_fal's Retry-After, longer than our own first delay
-    limited = [pair for pair in pairwise(fal.ledger()["requests"]) if pair[0]["status"] == 429]
-    assert len(limited) == 3
-    for refused, again in limited:
-        assert again["path"] == refused["path"]
-        assert again["at"] - refused["at"] >= asked_s
-    assert problems(fal, vidu_home, clips, shot(), clip) == []
-
-
-async def test_poll_beyond_the_queue_limit_stops_and_loses_nothing(fal, vidu_home, clips):
-    patient = replace(SHORT, queue_limit_s=60.0)
-    fal.set_faults("slow")
-    others = [asyncio.create_task(run(shot(seed), vidu_home, clips)) for seed in (8, 9)]
-    await until(lambda: fal.ledger()["most_running"] == 2)
-    fal.set_faults("")
-    options = {"by_user": False, "settings": patient}
-    await interrupted(shot(), vidu_home, clips, Phase.QUEUED, **options)
-    with pytest.raises(errors.QueueTimeoutError) as caught:
-        await run(shot(), vidu_home, clips, settings=replace(SHORT, queue_limit_s=0.1))
-    assert "fal charges once if it finishes" in str(caught.value)
-    clip = await run(shot(), vidu_home, clips, settings=patient)
-    assert problems(fal, vidu_home, clips, shot(), clip)[:-1] == []
-    await asyncio.gather(*others)
-
-
-async def test_poll_request_that_fal_ends_in_the_queue_is_unbilled(fal, vidu_home, clips):
-    fal.set_faults("stuck_in_queue:1")
-    with pytest.raises(errors.GenerationError, match=r"queue limit\. Nothing was charged"):
-        await run(shot(), vidu_home, clips)
-    assert problems(fal, vidu_home, clips, shot(), await run(shot(), vidu_home, clips)) == []
-
-
-async def test_poll_beyond_the_generation_limit_stops_and_loses_nothing(fal, vidu_home, clips):
-    fal.set_faults("slow:1")
-    with pytest.raises(errors.GenerationTimeoutError, match="fal charges once if it finishes"):
-        await run(shot(), vidu_home, clips, settings=replace(SHORT, generation_limit_s=0.5))
-    clip = await run(shot(), vidu_home, clips)
-    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
-
-
-async def test_poll_outage_longer_than_the_limit_loses_nothing(fal, vidu_home, clips):
-    on_progress = switching_on(fal, "status_reset", Phase.SUBMITTING)
-    with pytest.raises(errors.ConnectionFailedError, match="connection was closed") as caught:
-        await run(shot(), vidu_home, clips, on_progress=on_progress)
-    assert caught.value.charge is Charge.PENDING
-    assert caught.value.request_id == jobs_of(fal, shot())[0]["request_id"]
-    fal.set_faults("")
-    clip = await run(shot(), vidu_home, clips)
-    assert (clip.reused, problems(fal, vidu_home, clips, shot(), clip)) == (True, [])
 
 
 # The budget.

@@ -1,9 +1,8 @@
-"""Requests: what is refused when one is built, what is sent, and what names it."""
+"""Requests: the seed, options and media that are refused, and what is sent."""
 
 from __future__ import annotations
 
 import dataclasses
-from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -11,142 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidu import builders
-from vidu.endpoint import Intention
-from vidu.endpoints import AMPLITUDE, ENDPOINTS, VIDU_IMAGE_TO_VIDEO
+from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from vidu.errors import (
     InvalidImageError,
     InvalidInputError,
     InvalidPromptError,
     InvalidSettingError,
 )
-from vidu.fields import Text
-from vidu.media.image import EncodedImage
-from vidu.prompts import normalize_prompt
 from vidu.request import SEED_MAX, Request, check_seed, fold_seed
 
-LIMITS = Text(1500)
-LIMIT = LIMITS.max_length
-GRINNING = "\N{GRINNING FACE}"
-
-stills = st.builds(
-    EncodedImage,
-    data=st.binary(max_size=4),
-    media_type=st.sampled_from(["image/png", "image/jpeg"]),
-    width=st.just(64),
-    height=st.just(64),
-    content_sha256=st.binary(min_size=32, max_size=32).map(bytes.hex),
-)
-prompts = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=40)
-seeds = st.integers(0, SEED_MAX)
-options = st.fixed_dictionaries({"movement_amplitude": st.sampled_from(AMPLITUDE.values)})
-media = st.fixed_dictionaries({"image": st.tuples(stills)})
-requests = st.builds(Request, st.just(VIDU_IMAGE_TO_VIDEO), prompts, seeds, options, media)
-
-
-@dataclasses.dataclass(frozen=True)
-class Film:
-    """A video that was encoded elsewhere."""
-
-    content_sha256: str = "cd" * 32
-    duration_s: float = 5.0
-    data: bytes = b""
-    media_type: str = "video/mp4"
-    suffix: str = ".mp4"
-    width: int = 640
-    height: int = 360
-    size: int = 0
-
-
-def still(width: int = 64, height: int = 64, pixels: str = "ab") -> EncodedImage:
-    return EncodedImage(b"", "image/png", width, height, pixels * 32)
-
-
-def shot(prompt: str = "waves", seed: int = 0, **options: str) -> Request:
-    return Request(VIDU_IMAGE_TO_VIDEO, prompt, seed, options, {"image": (still(),)})
-
-
-# -- the prompt ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("prompt", ["", " ", "\n\t ", "\u3000\u2003\u00a0", "\ufeff", "\ufeff \n"])
-def test_prompt_that_is_blank_is_refused(prompt):
-    with pytest.raises(InvalidPromptError, match="empty"):
-        shot(prompt)
-
-
-@pytest.mark.parametrize(
-    "prompt", ["\u200b", "\u200b\u200d \u2060", "\u3164", "\u2800\u2800", "\u0301", "a\x00b"[1:2]]
-)
-def test_prompt_with_nothing_visible_is_refused(prompt):
-    with pytest.raises(InvalidPromptError):
-        shot(prompt)
-
-
-@pytest.mark.parametrize("prompt", ["wa\x00ves", "\x00"])
-def test_prompt_with_a_nul_is_refused(prompt):
-    with pytest.raises(InvalidPromptError, match=r"position \d+ \(a NUL\)"):
-        shot(prompt)
-
-
-@pytest.mark.parametrize("prompt", ["\ud83d", "waves \ude00", "\ude00\ud83d"])
-def test_prompt_with_an_unpaired_surrogate_is_refused(prompt):
-    with pytest.raises(InvalidPromptError, match=r"position \d+ \(an unpaired surrogate\)"):
-        shot(prompt)
-
-
-@pytest.mark.parametrize("letter", ["a", "\N{LATIN SMALL LETTER E WITH ACUTE}", GRINNING])
-def test_prompt_is_counted_in_code_points(letter):
-    assert shot(letter * LIMIT).prompt == letter * LIMIT
-    with pytest.raises(InvalidPromptError, match=f"{LIMIT + 1} characters long, 1 more"):
-        shot(letter * (LIMIT + 1))
-
-
-def test_prompt_of_an_emoji_family_counts_each_code_point():
-    family = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
-    assert shot(family * (LIMIT // 5)).prompt == family * (LIMIT // 5)
-    with pytest.raises(InvalidPromptError):
-        shot(family * (LIMIT // 5) + "a")
-
-
-def test_prompt_is_trimmed_before_it_is_counted():
-    assert shot(f"\n  {'a' * LIMIT}\t ").prompt == "a" * LIMIT
-
-
-@pytest.mark.parametrize(
-    ("typed", "sent"),
-    [
-        (" two  words\nand a line ", "two  words\nand a line"),
-        ("one\r\ntwo\rthree", "one\ntwo\nthree"),
-        ("one  \t\n two", "one\n two"),
-        ("\ufeffwaves", "waves"),
-        ("cafe\u0301", "caf\u00e9"),
-        ("{a|b} // c", "{a|b} // c"),
-    ],
-)
-def test_prompt_is_sent_in_one_form(typed, sent):
-    assert shot(typed).prompt == sent
-    assert shot(typed).fingerprint == shot(sent).fingerprint
-
-
-@given(st.text())
-def test_prompt_that_passes_can_be_sent_and_passes_unchanged_again(prompt):
-    try:
-        checked = normalize_prompt(prompt, LIMITS)
-    except InvalidPromptError:
-        return
-    assert normalize_prompt(checked, LIMITS) == checked
-    assert checked.encode().decode() == checked
-
-
-def test_prompt_that_is_optional_may_be_blank_and_is_not_sent():
-    request = builders.image_to_video(still(), " ", model="Q3")
-    assert "prompt" not in request.arguments({"image": ["https://x/1"]})
-
-
-def test_prompt_where_none_is_taken_is_refused():
-    with pytest.raises(InvalidPromptError, match="takes no prompt"):
-        builders.build_request(Intention.TEMPLATE, "Vidu", prompt="hi", media={"images": [still()]})
-
+from ..support.requests_by_hand import shot, still
 
 # -- seed, options, media ------------------------------------------------------------------------
 
@@ -239,71 +112,6 @@ def test_bad_words_are_refused_before_pixels_are_encoded(monkeypatch):
         builders.image_to_video(picture, "waves", end_image=picture, model="Q4")
 
 
-@pytest.mark.parametrize("shape", [(0, 0, 3), (8,), (1, 2, 3, 4), (4, 4, 2)])
-def test_pixels_that_are_no_image_are_refused(shape):
-    with pytest.raises(InvalidImageError):
-        builders.image_to_video(np.zeros(shape, np.uint8), "waves")
-
-
-# -- the builders --------------------------------------------------------------------------------
-
-PICTURE = np.zeros((256, 256, 3), np.uint8)
-
-
-def test_image_to_video_encodes_pixels():
-    request = builders.image_to_video(
-        np.zeros((32, 64, 3), np.uint8), " waves ", seed=7, movement_amplitude="large"
-    )
-    assert (request.prompt, request.seed) == ("waves", 7)
-    assert request.options == {"movement_amplitude": "large"}
-    assert [(each.width, each.height) for each in request.media["image"]] == [(64, 32)]
-    assert request.price == Decimal("0.20")
-
-
-@pytest.mark.parametrize(
-    ("request_", "sent"),
-    [
-        (
-            builders.image_to_video(PICTURE, "waves", end_image=PICTURE),
-            {"start_image_url": "image0", "end_image_url": "end_image0"},
-        ),
-        (
-            builders.image_to_video(PICTURE, "waves", model="q3", duration=8, audio=False),
-            {"image_url": "image0", "duration": 8, "audio": False, "resolution": "720p"},
-        ),
-        (
-            builders.text_to_video("waves", model="q4", duration=3),
-            {"duration": 3, "resolution": "720p", "aspect_ratio": "16:9", "audio": False},
-        ),
-        (
-            builders.reference_to_video("waves", images=[PICTURE, PICTURE], model="Q1", bgm=True),
-            {"reference_image_urls": ["images0", "images1"], "bgm": True, "aspect_ratio": "16:9"},
-        ),
-        (
-            builders.reference_to_video("waves", videos=[Film()], model="Q2 Pro"),
-            {"reference_video_urls": ["videos0"], "bgm": False},
-        ),
-        (builders.extend_video(Film(), duration=6), {"video_url": "video0", "duration": 6}),
-        (
-            builders.template_to_video([PICTURE], "kiss", aspect_ratio="9:16"),
-            {"input_image_urls": ["images0"], "template": "kiss", "aspect_ratio": "9:16"},
-        ),
-        (builders.image("a lamp"), {"aspect_ratio": "16:9"}),
-        (builders.image("a lamp", images=[PICTURE]), {"reference_image_urls": ["images0"]}),
-    ],
-    ids=lambda value: value.endpoint.id if isinstance(value, Request) else "",
-)
-def test_builders_send_what_was_given(request_, sent):
-    urls = {
-        role: [f"{role}{index}" for index in range(len(given))]
-        for role, given in request_.media.items()
-    }
-    arguments = request_.arguments(urls)
-    assert {name: arguments[name] for name in sent} == sent
-    known = {field.name for field in (*request_.endpoint.fields, *request_.endpoint.media)}
-    assert arguments.keys() <= known | {"prompt", "seed"}
-
-
 # -- what is sent --------------------------------------------------------------------------------
 
 
@@ -323,84 +131,6 @@ def test_arguments_send_any_other_seed():
 def test_arguments_need_one_address_for_each_medium(urls):
     with pytest.raises(ValueError, match="addresses"):
         shot().arguments({"image": urls})
-
-
-# -- the fingerprint -----------------------------------------------------------------------------
-
-
-@given(requests)
-def test_fingerprint_of_equal_inputs_is_equal(request):
-    again = Request(
-        request.endpoint,
-        f"  {request.prompt}\n",
-        request.seed,
-        dict(reversed(request.options.items())),
-        {"image": tuple(dataclasses.replace(each) for each in request.media["image"])},
-    )
-    assert again.fingerprint == request.fingerprint
-    assert len(bytes.fromhex(request.fingerprint)) == 32
-
-
-@given(requests, st.data())
-def test_fingerprint_of_any_changed_input_differs(request, data):
-    name = data.draw(st.sampled_from(["media", "prompt", "seed", "options"]))
-    pixels = request.media["image"][0].content_sha256
-    strategy = {
-        "media": media.filter(lambda other: other["image"][0].content_sha256 != pixels),
-        "prompt": prompts.filter(lambda other: other != request.prompt),
-        "seed": seeds.filter(lambda other: other != request.seed),
-        "options": options.filter(lambda other: other != request.options),
-    }[name]
-    changed = dataclasses.replace(request, **{name: data.draw(strategy)})
-    assert changed.fingerprint != request.fingerprint
-
-
-def test_fingerprint_covers_the_endpoint():
-    other = ENDPOINTS["fal-ai/vidu/q1/image-to-video"]
-    assert dataclasses.replace(shot(), endpoint=other).fingerprint != shot().fingerprint
-
-
-def test_fingerprint_covers_the_role_and_the_order_of_media():
-    first, second = still(256, 256, "ab"), still(256, 256, "cd")
-    prints = {
-        builders.image_to_video(first, "waves", end_image=second).fingerprint,
-        builders.image_to_video(second, "waves", end_image=first).fingerprint,
-        builders.reference_to_video("waves", images=[first, second]).fingerprint,
-        builders.reference_to_video("waves", images=[second, first]).fingerprint,
-    }
-    assert len(prints) == 4
-
-
-def test_fingerprint_covers_a_video_by_its_content():
-    assert (
-        builders.extend_video(Film(data=b"one")).fingerprint
-        == builders.extend_video(Film(data=b"two")).fingerprint
-        != builders.extend_video(Film("ef" * 32)).fingerprint
-    )
-
-
-def test_fingerprint_ignores_how_pixels_were_compressed():
-    png = EncodedImage(b"png", "image/png", 64, 64, "ab" * 32)
-    jpeg = EncodedImage(b"jpeg", "image/jpeg", 64, 64, "ab" * 32)
-    made = [Request(VIDU_IMAGE_TO_VIDEO, "waves", media={"image": (each,)}) for each in (png, jpeg)]
-    assert made[0].fingerprint == made[1].fingerprint
-
-
-def test_likeness_key_covers_everything_but_the_pixels():
-    def key(prompt: str = "waves", *, seed: int = 1, picture: EncodedImage | None = None) -> str:
-        return builders.image_to_video(picture or still(), prompt, seed=seed).likeness_key
-
-    assert key() == key(picture=still(pixels="cd"))
-    others = [key("wind"), key(seed=2), key(picture=still(65, 64))]
-    others.append(builders.image_to_video(still(), "waves", seed=1, model="Q1").likeness_key)
-    assert len({key(), *others}) == 5
-
-
-def test_fingerprint_outlives_this_version():
-    """It is in every ledger: were it to change, each clip would be paid for again."""
-    assert shot(seed=7, movement_amplitude="small").fingerprint == (
-        "6c997d61ab42e5197ee7052bf4b49998eb00cdd2a2be194e3e993b8212a6a6a5"
-    )
 
 
 def test_every_refusal_says_that_nothing_was_charged():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 import os
@@ -18,9 +19,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
+from blocking_ledger import BlockingLedger
+from PIL import Image
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+
+from vidu.builders import image_to_video
+from vidu.draft.render import render_clip
+from vidu.ledger import Budget, UnreadableEntry
+from vidu.models import Output, RequestHandle, SavedFile
 
 ROOT = Path(__file__).resolve().parents[2]
 COMFYUI = Path(os.environ["COMFYUI_PATH"])
@@ -258,3 +267,37 @@ def shot(request) -> Callable[..., dict]:
         }
 
     return build
+
+
+@pytest.fixture
+def home(comfy) -> Path:
+    """The pack's private folder; key and settings are gone after the test."""
+    home = comfy.base / "user" / "__fal_vidu"
+    home.mkdir(parents=True, exist_ok=True)
+    yield home
+    for name in ("fal_key", "settings.json"):
+        (home / name).unlink(missing_ok=True)
+
+
+@pytest.fixture
+def saved(home, tmp_path, request) -> int:
+    """The id of a row with a clip that was saved."""
+    with Image.open(ROOT / "example_workflows" / "lighthouse.png") as image:
+        pixels = image.convert("RGB").resize((320, 180))
+    frame = np.asarray(pixels)
+    path = tmp_path / "saved.mp4"
+    render_clip(path, frame, seed=1, movement_amplitude="auto", size=(320, 180), frame_count=8)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    shot = image_to_video(frame, f"A 100% saved_clip of {request.node.name}", seed=4711)
+    url = "https://queue.fal.run/fal-ai/vidu/requests/some-request"
+    with BlockingLedger.open(home) as ledger:
+        entry = ledger.mark_submitting(ledger.reserve(shot, Budget()), {})
+        entry = ledger.mark_submitted(
+            entry, RequestHandle(f"request-of-{request.node.name}", url, url, url)
+        )
+        entry = ledger.mark_finished(entry, Output("https://v3.fal.media/files/clip.mp4"))
+        file = SavedFile(path, path.stat().st_size, sha256, 320, 180, 24.0, 8, 8 / 24)
+        entry = ledger.mark_saved(entry, file)
+    yield entry.id
+    with BlockingLedger.open(home) as ledger:
+        ledger.delete(UnreadableEntry(entry.id, "damaged by the test"))  # readable or not

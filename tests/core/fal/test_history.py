@@ -1,17 +1,14 @@
-"""fal's listing, in every shape: what cannot be read is unclear, and never "it is not there"."""
+"""fal's list of requests: what cannot be read is unclear, and never "it is not there"."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from vidu.errors import (
     ApiStatusError,
@@ -22,207 +19,23 @@ from vidu.errors import (
     UnreadableResponseError,
 )
 from vidu.fal.history import LONGEST_LOOK_BACK_S, MAX_PAGES, RequestHistory
-from vidu.fal.matching import Match, compare
 from vidu.models import Output
 
+from ...support.listed_items import (
+    IMAGE,
+    REFERENCES,
+    TEXT,
+    TWIN,
+    UNREADABLE,
+    URL,
+    A,
+    C,
+    changed,
+    item,
+)
+
 NOW = 1_800_000_000.0
-URL = "https://v3b.fal.media/files/b/0aac27e0/hzumoERxCN0OZTqbpMb2L_image.png"
-TWIN = "https://v3b.fal.media/files/b/0aac27e0/xxxxxxxxxxxxxxxxxxxxx_image.png"
-IMAGE = {"prompt": "The tide comes in", "image_url": URL, "seed": 7, "movement_amplitude": "auto"}
-IMAGES = {"prompt": "The tide", "reference_image_urls": [URL, URL[:-4] + "2.png"], "seed": 7}
-TEXT = {"prompt": "The tide comes in", "seed": 7, "duration": 5, "audio": True}
 ENDPOINT = "fal-ai/vidu/image-to-video"
-
-
-def item(given: Any, request_id: Any = "r-1", **more: Any) -> dict[str, Any]:
-    return {"request_id": request_id, "json_input": given, "status_code": 200, **more}
-
-
-def changed(arguments: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
-    return {**arguments, **changes}
-
-
-def without(arguments: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if name not in names}
-
-
-# -- compare -------------------------------------------------------------------------------------
-
-SHAPES: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "as sent": lambda given: given,
-    "with defaults": lambda given: {**given, "style": "general", "bgm": False},
-    "as text": json.dumps,
-    "as text of text": lambda given: json.dumps({"body": json.dumps(given)}),
-    "nested": lambda given: {"input": given},
-    "in a list": lambda given: [{"arguments": given}],
-    "seed as text": lambda given: {**given, "seed": "7"},
-    "seed as float": lambda given: {**given, "seed": 7.0},
-    "prompt composed otherwise": lambda given: {**given, "prompt": f" {given['prompt']}\n"},
-}
-
-
-@pytest.mark.parametrize("sent", [IMAGE, IMAGES, TEXT], ids=["image", "images", "text"])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_compare_own_input_in_any_shape_is_the_same(shape, sent):
-    assert compare(item(SHAPES[shape](dict(sent))), sent) is Match.SAME
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        json.dumps(IMAGE).replace("/", "\\/")[:-40],
-        {"image_url": f"{URL}?signature=abc"},
-        {"files": [{"url": URL}]},
-        changed(IMAGE, prompt="The ti...", seed=None),
-        without(IMAGE, "seed", "movement_amplitude"),
-    ],
-    ids=["cut behind the URL", "signed", "elsewhere", "prompt cut", "defaults left out"],
-)
-def test_compare_upload_anywhere_is_likely(given):
-    assert compare(item(given), IMAGE) is Match.LIKELY
-
-
-def test_compare_upload_outside_the_input_is_likely():
-    assert compare(item(None, media=[URL]), IMAGE) is Match.LIKELY
-
-
-@pytest.mark.parametrize("changes", [{"seed": 8}, {"seed": "8"}, {"seed": 8, "prompt": "Other"}])
-def test_compare_shared_upload_with_another_seed_is_different(changes):
-    assert compare(item(changed(IMAGE, **changes)), IMAGE) is Match.DIFFERENT
-
-
-def test_compare_upload_with_another_prompt_is_unclear():
-    assert compare(item(changed(IMAGE, prompt="Rewritten")), IMAGE) is Match.UNCLEAR
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        changed(IMAGE, image_url=TWIN),
-        changed(IMAGE, image_url=TWIN, seed=None),
-        {"image_url": TWIN},
-        {"input": json.dumps({"image_url": TWIN})},
-        changed(IMAGE, image_url="https://example.com/cat.png", seed=8),
-        changed(IMAGE, image_url="data:image/png;base64,AAAA", prompt="A cat"),
-    ],
-)
-def test_compare_whole_other_input_is_different(given):
-    assert compare(item(given), IMAGE) is Match.DIFFERENT
-
-
-UNREADABLE = [
-    None,
-    "",
-    {},
-    [],
-    7,
-    "[redacted]",
-    '{"prompt": "The tide comes in", "image_',
-    {"truncated": True},
-    {"prompt": None, "image_url": None, "seed": None},
-    {"prompt": "", "image_url": ""},
-    {"prompt": "The tide..."},
-    {"prompt": "The tide\u2026", "image_url": URL[:40]},
-    {"image_url": URL[:40] + "..."},
-]
-
-
-@pytest.mark.parametrize("given", UNREADABLE, ids=repr)
-@pytest.mark.parametrize("sent", [IMAGE, IMAGES, TEXT], ids=["image", "images", "text"])
-def test_compare_unreadable_input_is_unclear(given, sent):
-    assert compare(item(given), sent) is Match.UNCLEAR
-    assert compare({"request_id": "r-1"}, sent) is Match.UNCLEAR
-
-
-A, B, C = (f"https://v3b.fal.media/files/b/0aac27e0/{letter}.png" for letter in "abc")
-REFERENCES = {"prompt": "The tide", "reference_image_urls": [A, B], "seed": 7}
-FRAMES = {"prompt": "The tide", "start_image_url": A, "end_image_url": B, "seed": 7}
-COPY = "https://storage.example.com/copy/1.png"
-
-
-@pytest.mark.parametrize(
-    ("sent", "changes"),
-    [
-        (REFERENCES, {"reference_image_urls": [A, C]}),
-        (REFERENCES, {"reference_image_urls": [B, A]}),
-        (REFERENCES, {"reference_image_urls": [C]}),
-        (REFERENCES, {"reference_image_urls": [A, B, C]}),
-        (REFERENCES, {"reference_image_urls": [A, f"{C}?signature=abc"]}),
-        (FRAMES, {"end_image_url": C}),
-        (FRAMES, {"start_image_url": B, "end_image_url": A}),
-    ],
-)
-def test_compare_other_uploads_than_sent_is_different(sent, changes):
-    given = changed(sent, **changes)
-    assert compare(item(given), sent) is Match.DIFFERENT
-    assert compare(item({"input": json.dumps(given)}), sent) is Match.DIFFERENT
-
-
-@pytest.mark.parametrize(
-    ("sent", "given"),
-    [
-        (REFERENCES, changed(REFERENCES, reference_image_urls=[A])),
-        (REFERENCES, changed(REFERENCES, reference_image_urls=[A, "..."])),
-        (REFERENCES, changed(REFERENCES, reference_image_urls=[A, f"{B[:-7]}..."])),
-        (REFERENCES, changed(REFERENCES, reference_image_urls=[A, COPY])),
-        (REFERENCES, changed(REFERENCES, reference_image_urls=None, files=[A, B])),
-        (REFERENCES, json.dumps(REFERENCES)[:-20]),
-        (FRAMES, without(FRAMES, "end_image_url")),
-        (FRAMES, json.dumps(FRAMES)[:-20]),
-        (without(FRAMES, "end_image_url"), FRAMES),
-    ],
-)
-def test_compare_some_of_the_uploads_is_unclear(sent, given):
-    assert compare(item(given), sent) is Match.UNCLEAR
-
-
-def test_compare_signed_uploads_in_order_is_the_same():
-    given = changed(REFERENCES, reference_image_urls=[f"{A}?signature=abc", B])
-    assert compare(item(given), REFERENCES) is Match.SAME
-
-
-def test_compare_same_words_with_a_copied_image_is_unclear():
-    given = changed(IMAGE, image_url="https://storage.example.com/copy/1.png")
-    assert compare(item(given), IMAGE) is Match.UNCLEAR
-
-
-@pytest.mark.parametrize("changes", [{"seed": 8}, {"prompt": "A cat"}, {"duration": 8}])
-def test_compare_text_request_with_another_input_is_different(changes):
-    assert compare(item(changed(TEXT, **changes)), TEXT) is Match.DIFFERENT
-
-
-@pytest.mark.parametrize("names", [("seed",), ("prompt",), ("prompt", "seed")])
-def test_compare_text_request_without_its_marks_is_unclear(names):
-    assert compare(item(without(TEXT, *names)), TEXT) is Match.UNCLEAR
-
-
-def test_compare_text_request_without_defaults_is_the_same():
-    assert compare(item(without(TEXT, "duration", "audio")), TEXT) is Match.SAME
-
-
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.just(URL),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from([*IMAGE, "input", "x"]), inner, max_size=4)
-    ),
-    max_leaves=9,
-)
-
-
-@given(anything, st.sampled_from([IMAGE, IMAGES, TEXT]))
-def test_compare_any_json_ends_in_a_match(given, sent):
-    assert compare(item(given), sent) in Match
-
-
-@given(st.text(min_size=1, max_size=60))
-def test_compare_cut_prompt_is_never_different(prompt):
-    for end in range(len(prompt)):
-        given = {"prompt": prompt[:end]}
-        assert compare(item(given), {"prompt": prompt, "seed": 7}) is not Match.DIFFERENT
-
-
-# -- find: pages, cursors, known requests --------------------------------------------------------
 
 
 class Listing:
@@ -434,9 +247,6 @@ async def test_find_upload_is_the_lost_one_whatever_its_time():
     assert await Listing(page(item(IMAGE, sent_at=iso(NOW - 900)))).find(IMAGE) == "r-1"
     twin = item(TEXT, sent_at=iso(NOW - 900))
     assert await Listing(page(twin)).find(TEXT, since=None) == "r-1"
-
-
-# -- output --------------------------------------------------------------------------------------
 
 
 async def test_output_of_listed_request_is_returned():

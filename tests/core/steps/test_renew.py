@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import socket
 import sqlite3
-import threading
-import time
 from contextlib import closing
 from dataclasses import replace
 
@@ -16,17 +13,13 @@ import pytest
 from blocking_ledger import BlockingLedger
 
 from vidu import errors
-from vidu.credentials import find_key
 from vidu.destination import Destination
 from vidu.errors import Charge
-from vidu.fal.client import Fal
 from vidu.generate import generate, resume
-from vidu.ledger import Budget, open_ledger
 from vidu.ledger.opening import LEDGER_FILE
 from vidu.library import get_by_request_id, load_or_resume, read_tags
-from vidu.models import RequestHandle, State
+from vidu.models import State
 from vidu.progress import Phase
-from vidu.provider import Completed
 from vidu.session import open_session
 
 from ...support.shots import SHORT, interrupted, jobs_of, problems, run, shot, until
@@ -169,194 +162,6 @@ async def test_generate_file_that_cannot_be_read_is_not_paid_again(fal, vidu_hom
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
-# How long a lost request may live.
-
-
-async def test_search_lifetime_is_that_of_the_settings_when_submitted(fal, vidu_home, clips):
-    fal.set_faults("accepted_then_dropped:1,slow:1")
-    await interrupted(shot(), vidu_home, clips, Phase.SEARCHING, by_user=False)
-    assert row(vidu_home).max_lifetime_s == SHORT.max_lifetime_s() > 2 * BRIEF.max_lifetime_s()
-    clip = await run(shot(), vidu_home, clips, settings=BRIEF)
-    assert problems(fal, vidu_home, clips, shot(), clip) == []
-    assert len(jobs_of(fal, shot())) == 1
-
-
-async def test_search_clock_set_forward_meanwhile_pays_nothing(open_fal, tmp_path, clips):
-    fal = open_fal(generation_seconds=0.7)
-    fal.set_faults("accepted_then_dropped:1,slow:1")
-    searches = []
-
-    def on_progress(progress):
-        if progress.phase is Phase.SEARCHING:
-            searches.append(progress)
-
-    def now():
-        return time.time() + (86_400 if len(searches) > 1 else 0)
-
-    async with (
-        open_session(tmp_path, SHORT) as (provider, _),
-        open_ledger(tmp_path / "another", now=now) as ledger,
-    ):
-        given = {
-            "destination": Destination(clips, "clip"),
-            "settings": SHORT,
-            "on_progress": on_progress,
-        }
-        await generate(shot(), provider, ledger, **given)
-    assert len(searches) > 2
-    assert len(jobs_of(fal, shot())) == 1
-
-
-async def test_search_history_without_inputs_pays_nothing(fal, vidu_home, clips):
-    fal.set_faults("accepted_then_dropped:1,listing_without_payloads")
-    with pytest.raises(errors.SubmissionUnknownError, match="whose inputs cannot be read"):
-        while True:
-            await run(shot(), vidu_home, clips, settings=BRIEF)
-    fal.set_faults("")
-    clip = await run(shot(), vidu_home, clips)
-    assert problems(fal, vidu_home, clips, shot(), clip) == []
-    assert len(jobs_of(fal, shot())) == 1
-
-
-async def test_submit_busy_ledger_notes_the_request_as_soon_as_it_can(
-    fal, vidu_home, clips, monkeypatch
-):
-    monkeypatch.setattr("vidu.ledger.sqlite.LOCK_LIMIT_S", 0.2)
-    held_up = []
-
-    class Busy(Fal):
-        async def submit(self, endpoint, arguments, **options):
-            handle = await super().submit(endpoint, arguments, **options)
-            db = sqlite3.connect(
-                vidu_home / LEDGER_FILE, isolation_level=None, check_same_thread=False
-            )
-            db.execute("BEGIN IMMEDIATE")
-            held_up.append(db)
-            threading.Timer(0.5, db.close).start()
-            return handle
-
-    async with (
-        Busy(find_key(vidu_home).secret, SHORT) as busy,
-        open_ledger(vidu_home) as ledger,
-    ):
-        destination = Destination(clips, "clip")
-        clip = await generate(shot(), busy, ledger, destination, settings=SHORT)
-    assert held_up
-    assert problems(fal, vidu_home, clips, shot(), clip) == []
-    assert not any("by-endpoint" in asked["path"] for asked in fal.ledger()["requests"])
-
-
-async def test_submit_second_cancel_does_not_lose_the_reply(fal, vidu_home, clips):
-    class Late(Fal):
-        async def submit(self, endpoint, arguments, **options):
-            handle = await super().submit(endpoint, arguments, **options)
-            await asyncio.sleep(0.2)
-            return handle
-
-    async with (
-        Late(find_key(vidu_home).secret, SHORT) as late,
-        open_ledger(vidu_home) as ledger,
-    ):
-        destination = Destination(clips, "clip")
-        task = asyncio.create_task(generate(shot(), late, ledger, destination, settings=SHORT))
-        await until(lambda: jobs_of(fal, shot()))
-        before = asyncio.all_tasks()
-        task.cancel()
-        await asyncio.sleep(0.05)
-        task.cancel()
-        await asyncio.wait({task})
-        assert task.cancelled()
-        assert asyncio.all_tasks() <= before - {task}
-    clip = await run(shot(), vidu_home, clips)
-    assert problems(fal, vidu_home, clips, shot(), clip) == []
-    assert len(jobs_of(fal, shot())) == 1
-
-
-async def test_submit_failing_callback_frees_the_reservation(fal, vidu_home, clips):
-    def broken_pipe(progress):
-        raise BrokenPipeError
-
-    with pytest.raises(errors.UnexpectedError, match=r"BrokenPipeError.*Nothing was charged"):
-        await run(shot(), vidu_home, clips, on_progress=broken_pipe)
-    with BlockingLedger.open(vidu_home) as ledger:
-        assert (ledger.active(shot().fingerprint), ledger.spent_today()) == (None, 0)
-
-
-async def test_retrieve_ledger_failure_keeps_the_download(fal, vidu_home, clips):
-    async def locked(entry, file):
-        raise errors.LedgerUnavailableError("The ledger is locked.")
-
-    async with (
-        Fal(find_key(vidu_home).secret, SHORT) as provider,
-        open_ledger(vidu_home) as ledger,
-    ):
-        ledger.mark_saved = locked
-        with pytest.raises(errors.LedgerUnavailableError):
-            await generate(shot(), provider, ledger, Destination(clips, "clip"))
-    fal.set_faults("clip_gone")
-    clip = await run(shot(), vidu_home, clips)
-    assert jobs_of(fal, shot())[0]["request_id"] == clip.request_id
-    assert list(clips.glob(".*")) == []
-
-
-async def test_retrieve_folder_lost_meanwhile_is_a_save_error(fal, vidu_home, clips):
-    def lose_folder(progress):
-        if progress.phase is Phase.SUBMITTING:
-            clips.rmdir()
-            clips.write_text("a file where the folder should be")
-
-    with pytest.raises(errors.SaveError, match=r"clips.*paid for and not lost"):
-        await run(shot(), vidu_home, clips, on_progress=lose_folder)
-    clips.unlink()
-    assert (await run(shot(), vidu_home, clips)).path.is_file()
-    assert len(jobs_of(fal, shot())) == 1
-
-
-# Whose request it is.
-
-
-async def test_search_with_another_key_pays_nothing(open_fal, vidu_home, clips):
-    mine = open_fal()
-    mine.set_faults("accepted_then_dropped:1,slow:1")
-    options = {"by_user": False, "settings": BRIEF}
-    await interrupted(shot(), vidu_home, clips, Phase.SEARCHING, **options)
-    other = open_fal()
-    await asyncio.sleep(BRIEF.max_lifetime_s())
-    with pytest.raises(errors.SubmissionUnknownError, match="another fal key"):
-        await run(shot(), vidu_home, clips, settings=BRIEF)
-    assert (jobs_of(other, shot()), row(vidu_home).state) == ([], State.SUBMITTING)
-
-
-async def test_poll_with_another_key_asks_for_the_first_one(open_fal, vidu_home, clips):
-    open_fal().set_faults("slow:1")
-    options = {"by_user": False, "settings": BRIEF}
-    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, **options)
-    other = open_fal()
-    with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
-        db.execute("UPDATE entries SET submitted_at = submitted_at - 9999")
-    with pytest.raises(errors.ClipGoneError, match=r"made with another.*Set the key"):
-        await run(shot(), vidu_home, clips, settings=BRIEF)
-    assert (jobs_of(other, shot()), row(vidu_home).state) == ([], State.SUBMITTED)
-
-
-async def test_poll_row_with_foreign_urls_gets_no_key(fal, vidu_home, clips):
-    foreign = [f"https://evil.example/{name}" for name in ("status", "result", "cancel")]
-    with BlockingLedger.open(vidu_home) as ledger:
-        entry = ledger.mark_submitting(ledger.reserve(shot(), Budget()), {})
-        ledger.mark_submitted(entry, RequestHandle("r-1", *foreign))
-    with pytest.raises(errors.ServiceError, match="not fal's"):
-        await run(shot(), vidu_home, clips)
-    assert fal.ledger()["refused"] == []
-    async with open_session(vidu_home, SHORT) as (provider, _):
-        with pytest.raises(errors.ServiceError, match="not fal's"):
-            await provider.result(
-                RequestHandle("r-1", *foreign), Completed(failed=False), may_have_run=False
-            )
-        with pytest.raises(errors.ServiceError, match="not fal's"):
-            await asyncio.to_thread(provider.cancel, RequestHandle("r-1", *foreign))
-    assert fal.ledger()["refused"] == []
-
-
 # What is no verdict.
 
 
@@ -394,21 +199,3 @@ async def test_generate_draft_error_says_nothing_was_charged(tmp_path):
         with pytest.raises(errors.InvalidSettingError) as caught:
             await generate(shot(), provider, ledger, Destination(place, "clip"))
     assert caught.value.charge is Charge.NOT_SPENT
-
-
-async def test_cancel_without_name_resolution_ends_in_time(fal, vidu_home, clips, monkeypatch):
-    fal.set_faults("slow:1")
-    await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=False)
-    over = threading.Event()
-
-    def unanswered(*_, **__):
-        over.wait()
-        raise socket.gaierror
-
-    async with open_session(vidu_home, SHORT) as (provider, ledger):
-        handle = (await ledger.active(shot().fingerprint)).handle
-        monkeypatch.setenv("HTTPS_PROXY", fal.url.replace("127.0.0.1", "localhost"))
-        monkeypatch.setattr(socket, "getaddrinfo", unanswered)
-        with pytest.raises(errors.ConnectionFailedError, match="did not respond to the cancel"):
-            await asyncio.to_thread(provider.cancel, handle)
-        over.set()

@@ -1,0 +1,271 @@
+"""What a result says: an error and its kind, whether it is final, an output."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from vidu.errors import (
+    Charge,
+    ContentPolicyError,
+    GenerationCancelledError,
+    GenerationError,
+    ImageRejectedError,
+    InputRejectedError,
+    PromptRejectedError,
+)
+from vidu.fal.responses import json_body
+from vidu.fal.results import billable_units, error_from_result, is_final, parse_output
+from vidu.models import Output
+
+from ...support.fal_replies import NGINX, model_error, reply
+
+IMAGE_FAILURES = {
+    "image_load_error": "Failed to load the image.",
+    "file_download_error": "Failed to download the file.",
+    "image_too_small": "Image dimensions are too small.",
+    "image_too_large": "Image dimensions are too large.",
+    "image_aspect_ratio_error": "The aspect ratio of the image should be between 0.25 and 4.0.",
+    "file_too_large": "File size exceeds the maximum allowed size of 52428800 bytes.",
+    "unsupported_image_format": "Unsupported image format.",
+    "face_detection_error": "No face.",
+}
+
+
+@pytest.mark.parametrize("kind", IMAGE_FAILURES)
+def test_each_image_error_is_a_rejected_image_in_fals_words(kind):
+    error = error_from_result(
+        reply(422, model_error(kind, IMAGE_FAILURES[kind], "image_url")), "r-1"
+    )
+    assert type(error) is ImageRejectedError
+    assert IMAGE_FAILURES[kind] in str(error)
+    assert error.request_id == "r-1"
+
+
+def test_the_type_decides_where_no_field_is_blamed():
+    assert (
+        type(error_from_result(reply(422, model_error("image_load_error", "x")), "r"))
+        is ImageRejectedError
+    )
+
+
+def test_content_policy_goes_before_the_field_it_blames():
+    for field in ("prompt", "image_url"):
+        body = model_error("content_policy_violation", "Flagged by a content checker.", field)
+        error = error_from_result(reply(422, body), "r")
+        assert type(error) is ContentPolicyError
+        assert "Flagged by a content checker." in str(error)
+
+
+@pytest.mark.parametrize("kind", ["string_too_long", "value_error.missing", "sequence_too_long"])
+def test_a_blamed_prompt_is_a_rejected_prompt(kind):
+    error = error_from_result(
+        reply(422, model_error(kind, "At most 1500 characters", "prompt")), "r"
+    )
+    assert type(error) is PromptRejectedError
+    assert "prompt: At most 1500 characters" in str(error)
+
+
+def test_a_blamed_image_is_a_rejected_image():
+    error = error_from_result(
+        reply(422, model_error("missing", "Field required", "image_url")), "r"
+    )
+    assert type(error) is ImageRejectedError
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "place"),
+    [
+        (422, "no_media_generated", ()),
+        (422, "of_a_later_year", ()),
+        (400, "downstream_service_error", ("image_url",)),
+        (500, "internal_server_error", ("prompt",)),
+        (500, "downstream_service_unavailable", ("seed",)),
+        (504, "generation_timeout", ("seed",)),
+    ],
+)
+def test_error_from_result_error_that_is_no_refusal_keeps_fals_words(status, kind, place):
+    error = error_from_result(reply(status, model_error(kind, "As the model says.", *place)), "r")
+    assert type(error) is GenerationError
+    assert "As the model says." in str(error)
+    assert error.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "words", "named"),
+    [
+        (("image_url",), ImageRejectedError, "the image", "image"),
+        (("start_image_url",), ImageRejectedError, "the first frame", "image"),
+        (("end_image_url",), ImageRejectedError, "the last frame", "end_image"),
+        (("input_image_urls", 0), ImageRejectedError, "the image", "images 1"),
+        (("reference_image_urls", 2), ImageRejectedError, "the reference image", "images 3"),
+        (("reference_image_urls",), ImageRejectedError, "the reference image", "images"),
+        (("reference_video_urls", 1), InputRejectedError, "the reference video", "videos 2"),
+        (("reference_audio_urls", 0), InputRejectedError, "the reference voice", "voices 1"),
+        (("video_url",), InputRejectedError, "the video", "video"),
+        (("prompt",), PromptRejectedError, "the prompt", "prompt"),
+        (("duration",), InputRejectedError, "an input", "duration"),
+        (("resolution",), InputRejectedError, "an input", "resolution"),
+        (("field_of_next_year",), InputRejectedError, "an input", "field_of_next_year"),
+    ],
+)
+@pytest.mark.parametrize("type_", ["missing", "literal_error", "file_download_error", "any"])
+def test_error_from_result_refused_input_is_named(place, kind, words, named, type_):
+    error = error_from_result(reply(422, model_error(type_, "Not this.", *place)), "r")
+    assert type(error) is kind
+    assert error.refused_input == named
+    assert f"fal could not use {words}: {named}: Not this." in str(error)
+
+
+def test_error_from_result_several_refusals_name_the_file_first():
+    details = model_error("missing", "Field required", "prompt")["detail"]
+    details += model_error("missing", "Field required", "end_image_url")["detail"]
+    error = error_from_result(reply(422, {"detail": details}), "r")
+    assert type(error) is ImageRejectedError
+    assert "the last frame: prompt: Field required; end_image: Field required" in str(error)
+
+
+@pytest.mark.parametrize("kind", ["client_cancelled", "client_disconnected"])
+def test_a_cancelled_request_is_told_as_one(kind):
+    body = {"detail": "Request cancelled by the client.", "error_type": kind}
+    assert type(error_from_result(reply(499, body), "r")) is GenerationCancelledError
+    header = reply(400, {"detail": "Cancelled."}, x_fal_error_type=kind)
+    assert type(error_from_result(header, "r")) is GenerationCancelledError
+
+
+def test_the_client_closed_status_alone_is_a_cancelled_request():
+    error = error_from_result(reply(499, {"detail": "Request cancelled by the client."}), "r")
+    assert type(error) is GenerationCancelledError
+
+
+@pytest.mark.parametrize(
+    ("status", "units", "money"),
+    [
+        (422, None, Charge.MAYBE_SPENT),
+        (422, "0", Charge.NOT_SPENT),
+        (422, "0.0", Charge.NOT_SPENT),
+        (422, "1", Charge.CHARGED),
+        (422, "many", Charge.MAYBE_SPENT),
+        (500, None, Charge.NOT_SPENT),
+        (504, "1", Charge.NOT_SPENT),
+        (499, None, Charge.MAYBE_SPENT),
+    ],
+)
+def test_money_is_what_fal_says_of_it(status, units, money):
+    headers = {} if units is None else {"x_fal_billable_units": units}
+    assert error_from_result(reply(status, {"detail": "x"}, **headers), "r").charge is money
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (504, "request_timeout"),
+        (504, "startup_timeout"),
+        (503, "runner_scheduling_failure"),
+        (503, "runner_connection_timeout"),
+        (503, "runner_disconnected"),
+        (502, "runner_incomplete_response"),
+        (500, "runner_server_error"),
+        (500, "internal_error"),
+    ],
+)
+def test_an_infrastructure_error_with_its_type_is_a_verdict(status, kind):
+    assert is_final(reply(status, {"detail": "x", "error_type": kind}), failed=True)
+    assert is_final(reply(status, {"detail": "x"}, x_fal_error_type=kind), failed=True)
+    assert is_final(reply(status, model_error(kind, "x")), failed=True)
+
+
+@pytest.mark.parametrize("status", [400, 422, 499])
+def test_a_4xx_is_a_verdict(status):
+    assert is_final(reply(status, {"detail": "x"}), failed=True)
+    assert is_final(reply(status, model_error("x", "x")), failed=False)
+
+
+def test_after_a_status_without_an_error_it_needs_a_type():
+    assert not is_final(reply(400, {"detail": "x"}), failed=False)
+    assert not is_final(reply(500, {"detail": "x", "error_type": "x"}), failed=False)
+    assert is_final(reply(422, {"detail": "x"}), failed=False)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 408, 409, 425, 429])
+def test_an_answer_of_fals_door_is_none(status):
+    assert not is_final(reply(status, {"detail": "x", "error_type": "x"}), failed=True)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"detail": "Internal Server Error"},
+        {"detail": "x", "error_type": None},
+        {"detail": [{"msg": "x", "type": None}]},
+        {"detail": [{"msg": "x"}, "x", None]},
+        {"detail": {"msg": "x"}},
+        {},
+        [],
+    ],
+)
+def test_a_bare_5xx_is_none(status, body):
+    assert not is_final(reply(status, body), failed=True)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_page_of_a_server_on_the_way_is_none(status):
+    assert not is_final(httpx.Response(status, html=NGINX), failed=True)
+
+
+def test_too_early_is_none():
+    assert not is_final(reply(400, {"detail": "Request is still in progress"}), failed=True)
+
+
+def test_an_output_is_read_with_what_fal_bills():
+    body = {"video": {"url": "https://x/1.mp4", "file_size": 1234, "content_type": "video/mp4"}}
+    response = reply(200, body, x_fal_billable_units="1")
+    assert parse_output(json_body(response), billable_units(response)) == Output(
+        "https://x/1.mp4", 1234, 1.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "output"),
+    [
+        ({"image": {"url": "https://x/1.png"}}, Output("https://x/1.png", kind="image")),
+        ({"images": [{"url": "https://x/1.png"}]}, Output("https://x/1.png", kind="image")),
+        ({"images": [None, {"url": "u"}, {"url": "v"}]}, Output("u", kind="image")),
+        ({"image": {"url": "u", "file_size": 9}}, Output("u", 9, kind="image")),
+        ({"video": {"url": "u"}, "cover_image": {"url": "c"}, "seed": 7}, Output("u", seed=7)),
+        ({"video": {"url": "u"}, "image": {"url": "i"}}, Output("u")),
+    ],
+)
+def test_parse_output_is_a_clip_or_a_still(body, output):
+    assert parse_output(body) == output
+
+
+@pytest.mark.parametrize("seed", [None, 0, -1, True, "7", 7.5, {}, 2**63])
+def test_parse_output_seed_that_is_none_is_not_believed(seed):
+    assert parse_output({"video": {"url": "u"}, "seed": seed}) == Output("u")
+
+
+@pytest.mark.parametrize("images", [None, [], {}, "u", [None], [{"url": 7}]])
+def test_parse_output_without_a_still_is_none(images):
+    assert parse_output({"images": images, "image": images}) is None
+
+
+@pytest.mark.parametrize("size", [None, 0, -1, True, "1234", 12.5, {}, 2**63])
+def test_a_size_that_is_none_is_not_believed(size):
+    assert parse_output({"video": {"url": "u", "file_size": size}}) == Output("u")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, [], {}, {"video": None}, {"video": "u"}, {"video": {}}]
+    + [{"video": {"url": url}} for url in (None, 7, "", ["u"])],
+)
+def test_a_result_without_a_video_is_none(body):
+    assert parse_output(body) is None
+
+
+@pytest.mark.parametrize(("value", "units"), [("1", 1.0), ("0.5", 0.5), ("", None), ("x", None)])
+def test_billable_units_are_a_number_or_none(value, units):
+    assert billable_units(reply(200, x_fal_billable_units=value)) == units
+    assert billable_units(reply(200)) is None

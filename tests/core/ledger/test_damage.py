@@ -1,0 +1,178 @@
+"""A damaged ledger file: set aside, and every readable row rescued."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import sqlite3
+from pathlib import Path
+
+import pytest
+from blocking_ledger import BlockingLedger as Ledger
+
+from vidu.errors import Charge, LedgerIncompleteError, LedgerUnavailableError
+from vidu.ledger import Budget
+from vidu.ledger.opening import LEDGER_FILE
+from vidu.models import State
+
+from ...support.ledger_writers import (
+    FREE,
+    PATIENCE_S,
+    ROWS,
+    assert_whole,
+    filled,
+    handle,
+    set_aside,
+    shot,
+    start,
+)
+
+PAGE = 4096
+
+
+def overwrite(path: Path, first: int, past: int, content: bytes) -> None:
+    with path.open("rb+") as file:
+        file.seek(first)
+        file.write(content * ((past - first) // len(content)))
+
+
+def page_with(path: Path, text: str) -> tuple[int, int]:
+    first = path.read_bytes().index(text.encode()) // PAGE * PAGE
+    return first, first + PAGE
+
+
+NOISE = random.Random(7).randbytes(PAGE)
+
+
+@pytest.mark.parametrize(
+    ("first", "past"),
+    [(0, 16), (0, 100), (16, 18), (100, PAGE), (0, PAGE)],
+    ids=["magic", "header", "page size", "schema", "first page"],
+)
+@pytest.mark.parametrize("content", [NOISE, b"\0"], ids=["noise", "zeros"])
+def test_a_damaged_beginning_is_set_aside_and_every_row_rescued(
+    tmp_path, caplog, first, past, content
+):
+    path = filled(tmp_path)
+    with Ledger.open(tmp_path) as book:
+        held = book.entries()
+    overwrite(path, first, past, content[: past - first])
+    damaged = path.read_bytes()
+    with caplog.at_level(logging.WARNING), Ledger.open(tmp_path) as book:
+        assert book.entries() == held
+        assert book.reserve(shot(0), Budget(FREE)) == held[-1]
+        assert book.reserve(shot(ROWS), Budget(FREE)).id == ROWS + 1
+    (aside,) = set_aside(tmp_path)
+    assert aside.read_bytes() == damaged
+    assert_whole(path)
+    assert aside.name in caplog.text
+    assert f"{ROWS} rows rescued" in caplog.text
+    assert not list(tmp_path.glob("rescue-*"))
+
+
+@pytest.mark.parametrize("content", [NOISE, b"\0"], ids=["noise", "zeros"])
+def test_a_damaged_page_in_the_middle_is_met_once_and_all_rows_rescued(tmp_path, content):
+    path = filled(tmp_path)
+    overwrite(path, *page_with(path, "shot 100"), content)
+    damaged = path.read_bytes()
+    with Ledger.open(tmp_path) as book:
+        with pytest.raises(LedgerUnavailableError) as met:
+            book.entries()
+        assert "was damaged: it is set aside" in str(met.value)
+        assert met.value.charge is Charge.NOT_SPENT
+        rescued = book.entries()
+        assert len(rescued) == ROWS  # what the page held, the journal holds as well
+        assert {row.state for row in rescued} == {State.SUBMITTED}
+        assert all(row.handle == handle(row.id - 1) for row in rescued)
+        book.reserve(shot(ROWS), Budget(FREE))
+    (aside,) = set_aside(tmp_path)
+    assert aside.read_bytes() == damaged
+    assert_whole(path)
+
+
+def test_damage_met_while_writing_changes_nothing_and_is_mended(tmp_path):
+    path = filled(tmp_path)
+    with Ledger.open(tmp_path) as book:
+        held = book.entries()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        query = "SELECT rootpage FROM sqlite_schema WHERE name = 'one_active_entry'"
+        (root,) = db.execute(query).fetchone()
+    overwrite(path, (root - 1) * PAGE, root * PAGE, NOISE)
+    with Ledger.open(tmp_path) as book:
+        with pytest.raises(LedgerUnavailableError, match="was damaged"):
+            book.reserve(shot(ROWS), Budget(FREE))
+        assert book.entries() == held  # only an index was lost
+        assert book.reserve(shot(ROWS), Budget(FREE)).id == ROWS + 1
+    assert len(set_aside(tmp_path)) == 1
+
+
+def test_who_has_it_open_when_another_rescues_it_goes_on_in_the_rescued_one(tmp_path):
+    path = filled(tmp_path)
+    with Ledger.open(tmp_path) as one, Ledger.open(tmp_path) as other:
+        overwrite(path, *page_with(path, "shot 100"), NOISE)
+        with pytest.raises(LedgerUnavailableError, match="was damaged"):
+            one.entries()
+        # Written to the file that was set aside, it would be lost, and paid for again.
+        row = other.reserve(shot(ROWS), Budget(FREE))
+        assert one.get(row.id) == row
+        assert one.entries() == other.entries() != []
+    assert len(set_aside(tmp_path)) == 1
+
+
+def test_eight_processes_that_find_it_damaged_rescue_it_once(tmp_path):
+    path = filled(tmp_path)
+    overwrite(path, 0, PAGE, NOISE)
+    script = """
+print("ready")
+sys.stdin.readline()
+with Ledger.open(home) as book:
+    print(len(book.entries()))
+"""
+    children = [start(script, tmp_path) for _ in range(8)]
+    for child in children:
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    said = [child.communicate(timeout=PATIENCE_S)[0].strip() for child in children]
+    assert said == [str(ROWS)] * 8
+    assert len(set_aside(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("rows", [0, ROWS], ids=["all", "the last"])
+def test_what_only_the_log_holds_is_rescued_too(tmp_path, rows):
+    """A killed process leaves what it wrote last in the write-ahead log alone."""
+    if rows:
+        filled(tmp_path)
+    script = """
+book = Ledger.open(home)
+row = book.reserve(shot(100), Budget(Decimal(0)))
+if not row.handle:
+    row = book.mark_submitted(book.mark_submitting(row, {}), RequestHandle("r-100", "s", "r", "c"))
+book.mark_cancelled(row)
+print("written")
+sys.stdin.readline()
+"""
+    with start(script, tmp_path) as child:
+        assert child.stdout.readline() == "written\n"
+        child.kill()
+    path = tmp_path / LEDGER_FILE
+    assert path.with_name(f"{LEDGER_FILE}-wal").stat().st_size > 0
+    overwrite(path, 0, 100, NOISE[:100])
+    with Ledger.open(tmp_path) as book:
+        assert len(book.entries()) == (rows or 1)
+        assert book.active(shot(100).fingerprint).state is State.CANCELLED
+
+
+@pytest.mark.parametrize("content", [b"not a database, only text " * 400, b"\0" * 9 * PAGE])
+def test_a_file_that_was_never_a_ledger_is_kept_under_another_name(tmp_path, content):
+    (tmp_path / LEDGER_FILE).write_bytes(content)
+    with Ledger.open(tmp_path) as book:
+        assert book.entries() == []
+        with pytest.raises(LedgerIncompleteError, match="may have been paid for already"):
+            book.reserve(shot(0), Budget())
+        book.accept_loss()
+        book.reserve(shot(0), Budget())
+    (aside,) = set_aside(tmp_path)
+    assert aside.read_bytes() == content

@@ -1,0 +1,123 @@
+"""A node's run with each model, media input and option."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+NODE = "FalViduImageToVideo"
+
+
+async def test_end_image_asks_the_endpoint_that_takes_it(execute, asked, tensors, fal):
+    await execute(NODE, **asked(end_image=[tensors(1)]))
+    (job,) = fal.ledger()["jobs"]
+    assert {"start_image_url", "end_image_url"} <= job["input"].keys()
+
+
+async def test_end_image_of_a_model_without_one_is_refused_with_those_that_do(
+    execute, asked, tensors, fal, pack
+):
+    model = {"model": ["Q4"], "duration": [5], "resolution": ["720p"]}
+    with pytest.raises(pack.vidu.errors.InvalidSettingError, match=r"\(Vidu, Q1, .*Q3\)"):
+        await execute(NODE, **asked(end_image=[tensors(1)], model=model))
+    assert fal.ledger()["requests"] == []
+
+
+@pytest.mark.parametrize("model", [None, {}, {"model": []}])
+async def test_model_that_is_no_option_is_refused(execute, asked, fal, pack, model):
+    with pytest.raises(pack.vidu.errors.InvalidSettingError, match="No model"):
+        await execute(NODE, **asked(model=model))
+
+
+async def test_options_of_a_model_may_be_lists(execute, asked, fal):
+    model = {"model": ["Q3"], "duration": [2, 3], "resolution": ["540p"], "audio": [False]}
+    await execute(NODE, **asked(model=model))
+    assert sorted(job["input"]["duration"] for job in fal.ledger()["jobs"]) == [2, 3]
+
+
+async def test_seed_of_another_node_is_folded_and_said(execute, asked, fal, server):
+    await execute(NODE, **asked(seed=[np.int64(2**40)]))
+    (job,) = fal.ledger()["jobs"]
+    assert job["input"]["seed"] == 1 + (2**40 - 1) % (2**31 - 1)
+    assert any("folded" in str(data) for _, data in server.events)
+
+
+async def test_references_of_all_sockets_and_batches_are_sent_in_order(execute, tensors, fal):
+    from .conftest import shared_inputs
+
+    model = {
+        "model": ["Q1"],
+        "aspect_ratio": ["1:1"],
+        "bgm": [False],
+        "movement_amplitude": ["auto"],
+        "images": {"image_1": [tensors(2, 128, 128)], "image_2": [tensors(1, 256, 128)]},
+    }
+    await execute("FalViduReferenceToVideo", **shared_inputs(prompt=["They meet."], model=model))
+    (job,) = fal.ledger()["jobs"]
+    assert len(job["input"]["reference_image_urls"]) == 3
+
+
+async def test_text_becomes_a_clip(execute, fal):
+    from .conftest import shared_inputs
+
+    model = {
+        "model": ["Q4"],
+        "duration": [3],
+        "resolution": ["540p"],
+        "aspect_ratio": ["1:1"],
+        "audio": [True],
+    }
+    await execute("FalViduTextToVideo", **shared_inputs(prompt=["A lamp."], model=model))
+    (job,) = fal.ledger()["jobs"]
+    assert job["input"]["audio"] is True
+    assert "reference_image_urls" not in job["input"]
+
+
+async def test_template_takes_its_images(execute, tensors, fal):
+    from .conftest import shared_inputs
+
+    given = {"template": ["wish_sender"], "aspect_ratio": ["9:16"]}
+    images = {f"image_{number}": [tensors(1, 128, 128)] for number in (1, 2, 3)}
+    await execute("FalViduTemplate", **shared_inputs(**given, images=images))
+    (job,) = fal.ledger()["jobs"]
+    assert len(job["input"]["input_image_urls"]) == 3
+
+
+async def test_clip_that_may_have_cost_less_says_up_to(execute, tensors, fal, server):
+    from .conftest import shared_inputs
+
+    given = {"template": ["minecraft"], "aspect_ratio": ["9:16"]}
+    images = {"image_1": [tensors(1, 128, 128)]}
+    await execute("FalViduTemplate", **shared_inputs(**given, images=images))
+    assert server.texts[-1].startswith("up to $0.50: Vidu, ")
+
+
+async def test_shot_list_runs_as_it_is_written(execute, asked, tensors, fal):
+    listed = (
+        await execute(
+            "FalViduShots",
+            shots=["One. | 5 | | 2 | next\nTwo. | | large"],
+            base_seed=[1],
+            duration=[3],
+            image=[tensors(2)],
+        )
+    ).result
+    image, prompt, seed, _, duration, end_image = listed
+    model = {"model": ["Q3"], "duration": duration, "resolution": ["540p"], "audio": [False]}
+    given = {"image": image, "prompt": prompt, "seed": seed, "end_image": end_image}
+    await execute(NODE, **asked(**given, model=model))
+    sent = {job["input"]["prompt"]: job["input"] for job in fal.ledger()["jobs"]}
+    assert (sent["One."]["seed"], sent["One."]["duration"]) == (5, 2)
+    assert "end_image_url" in sent["One."]
+    assert sent["Two."]["duration"] == 3
+    assert "end_image_url" not in sent["Two."]
+
+
+async def test_saved_clip_is_the_same_clip(execute, asked, pack, fal, server):
+    made = (await execute(NODE, **asked())).result
+    saved = pack.nodes.saved_clip.FalViduSavedClip
+    assert await saved.validate_inputs(made[6][0]) is True
+    assert "no clip with the request id" in await saved.validate_inputs("another")
+    again = (await execute("FalViduSavedClip", request_id=made[6][0])).result
+    assert [again[1], again[4], again[5], again[6]] == [made[1], made[4], made[5], made[6]]
+    assert np.array_equal(again[0][0], made[0][0])

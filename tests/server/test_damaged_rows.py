@@ -1,0 +1,50 @@
+"""Rows of the ledger that are damaged, or that name what is no clip."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_damaged_row_is_one_card(comfy, home, saved):
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as db:
+        db.execute("UPDATE entries SET options = '{' WHERE id = ?", (saved,))
+        db.commit()
+    cards = comfy.http.get("/vidu/clips").raise_for_status().json()["clips"]
+    (card,) = [card for card in cards if card["id"] == saved]
+    assert card == {"id": saved, "state": "unreadable", "actions": []}
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as db:
+        db.execute("UPDATE entries SET options = '{}' WHERE id = ?", (saved,))
+        db.commit()
+
+
+@pytest.mark.parametrize("sha256", ["../../fal_key", "", "A" * 64, "0" * 63])
+def test_hash_of_a_row_names_no_file(comfy, home, saved, sha256):
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as db:
+        db.execute("UPDATE entries SET sha256 = ? WHERE id = ?", (sha256, saved))
+        db.commit()
+    assert comfy.http.get(f"/vidu/clips/{saved}/poster").status_code in (404, 502)
+
+
+def test_row_cannot_name_a_file_that_is_no_clip(comfy, home, saved, tmp_path):
+    other = tmp_path / "passwords.txt"
+    other.write_text("secret")
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as db:
+        db.execute("UPDATE entries SET path = ? WHERE id = ?", (str(other), saved))
+        db.commit()
+    assert comfy.http.get(f"/vidu/clips/{saved}/file").status_code == 404
+
+
+def test_endless_seconds_do_not_blank_the_library(comfy, home, saved):
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as db:
+        db.execute("UPDATE entries SET duration_s = 9e999, fps = -9e999 WHERE id = ?", (saved,))
+        db.commit()
+    text = comfy.http.get("/vidu/clips").raise_for_status().text
+    assert "Infinity" not in text
+    assert [card for card in json.loads(text)["clips"] if card["id"] == saved]
