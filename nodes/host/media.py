@@ -82,27 +82,43 @@ def _encode_audio(value: dict[str, Any]) -> list[Medium]:
 
 
 def _encode_video(video: Input.Video) -> Medium:
-    from ...vidu.media.audio import Audio
-    from ...vidu.media.video_file import encode_video, read_video
+    from ...vidu.media.video_file import read_video, read_video_part
 
-    if isinstance(video, InputImpl.VideoFromComponents):
-        # The host would encode it again in each run, so the hash is over the frames.
-        parts = video.get_components()
-        sound = None
-        if parts.audio is not None:
-            samples = parts.audio["waveform"][0].detach().cpu().to(torch.float32).numpy()
-            sound = Audio(samples, int(parts.audio["sample_rate"]))
-        frames = parts.images.detach().to(device="cpu", dtype=torch.float32).numpy()
-        return encode_video(frames, float(parts.frame_rate), sound)
-    source = video.get_stream_source()
-    if isinstance(source, str) and not _is_trimmed(video):
+    if not isinstance(video, InputImpl.VideoFromFile):
+        return _encode_components(video)
+    source, window = video.get_stream_source(), _trim_window(video)
+    if isinstance(source, str) and not any(window):
         return read_video(Path(source))
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "video.mp4")
-        video.save_to(str(path))
-        return read_video(path)
+        whole, part = Path(folder, "whole"), Path(folder, "part.mp4")
+        if isinstance(source, str):
+            whole = Path(source)
+        else:
+            whole.write_bytes(source.getvalue())
+        if any(window):
+            video.save_to(str(part))
+        return read_video_part(part if any(window) else whole, whole, window)
 
 
-def _is_trimmed(video: Input.Video) -> bool:
-    window = getattr(video, "get_active_trim_window", None)  # not in every supported host
-    return window is None or any(window())
+def _encode_components(video: Input.Video) -> Medium:
+    """Return a video that no file holds: the host would encode it again in each run."""
+    from ...vidu.media.audio import Audio
+    from ...vidu.media.video_file import encode_video
+
+    parts = video.get_components()
+    sound = None
+    if parts.audio is not None:
+        samples = parts.audio["waveform"][0].detach().cpu().to(torch.float32).numpy()
+        sound = Audio(samples, int(parts.audio["sample_rate"]))
+    frames = parts.images.detach().to(device="cpu", dtype=torch.float32).numpy()
+    return encode_video(frames, float(parts.frame_rate), sound)
+
+
+def _trim_window(video: InputImpl.VideoFromFile) -> tuple[float, float]:
+    """Return start and length of what a video shows of its file, in seconds; 0 is all."""
+    if hasattr(video, "get_active_trim_window"):
+        start, duration = video.get_active_trim_window()
+    else:  # ComfyUI 0.20 keeps them to itself
+        start = video._VideoFromFile__start_time
+        duration = video._VideoFromFile__duration
+    return float(start), float(duration)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import sys
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,3 +121,10 @@ def fal(shared_fal, monkeypatch):
         monkeypatch.setenv(name, value)
     shared_fal.reset()
     return shared_fal
+
+
+def download(fal, url: str) -> bytes:
+    """What fal was given under an address of its storage."""
+    require_fal_urls = ssl.create_default_context(cafile=fal.authority)
+    with httpx.Client(proxy=fal.url, verify=require_fal_urls) as client:
+        return client.get(url).raise_for_status().content

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import filecmp
 import json
-import ssl
 from io import BytesIO
 from pathlib import Path
 
 import av
-import httpx
 import numpy as np
 import torch
 from PIL import Image
+
+from .conftest import download
 
 NODE = "FalViduImageToVideo"
 
@@ -36,10 +36,7 @@ def plain(*color: float) -> torch.Tensor:
 
 def uploaded(fal, job: dict) -> np.ndarray:
     """The pixels that fal was given."""
-    require_fal_urls = ssl.create_default_context(cafile=fal.authority)
-    with httpx.Client(proxy=fal.url, verify=require_fal_urls) as client:
-        file = client.get(job["input"]["image_url"]).raise_for_status().content
-    return np.asarray(Image.open(BytesIO(file)))
+    return np.asarray(Image.open(BytesIO(download(fal, job["input"]["image_url"]))))
 
 
 def bytes_of(image: torch.Tensor) -> np.ndarray:

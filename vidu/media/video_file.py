@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,9 +32,10 @@ class EncodedVideo:
 
     Args:
         source: The mp4 file that is uploaded as it is, or the bytes of one.
-        content_sha256: 64 hex digits that name the video: of the compressed packets of a file, or
-            of the 8-bit RGB frames and 16-bit samples of one that was encoded here. An encoder may
-            write other bytes in each run, so its bytes never name anything.
+        content_sha256: 64 hex digits that name the video: of the compressed packets of a file (of
+            its bytes, where they cannot all be read), or of the 8-bit RGB frames and 16-bit samples
+            of one that was encoded here. An encoder may write other bytes in each run, so its bytes
+            never name anything.
         width: Pixels.
         height: Pixels.
         duration_s: Seconds.
@@ -65,7 +66,7 @@ def read_video(path: Path) -> EncodedVideo:
     """
     try:
         clip = probe(path)
-        digest = hash_packets(path) or ""
+        digest = _content_sha256(path)
         source: Path | bytes = path
         if container_format(path) != "mp4":
             source = _reencoded(path, clip)
@@ -75,6 +76,26 @@ def read_video(path: Path) -> EncodedVideo:
         ) from error
     size = path.stat().st_size if isinstance(source, Path) else len(source)
     return EncodedVideo(source, digest, clip.width, clip.height, clip.duration_s, size)
+
+
+def read_video_part(part: Path, whole: Path, window: tuple[float, float]) -> EncodedVideo:
+    """Return a part of a video, held in memory: both files may be removed.
+
+    The part may have been encoded anew, so it is named by the packets of the whole and the window.
+
+    Args:
+        part: The file with the part, or with all of it.
+        whole: The file that it is a part of.
+        window: Its start and its length in seconds; zeros for all of it.
+
+    Raises:
+        InvalidInputError: See `read_video`.
+    """
+    video = read_video(part)
+    name = _content_sha256(whole)
+    if any(window):
+        name = hashlib.sha256(f"{name} {window[0]:.6f} {window[1]:.6f}".encode()).hexdigest()
+    return replace(video, source=video.data, content_sha256=name)
 
 
 def encode_video(
@@ -105,6 +126,10 @@ def encode_video(
     if audio:
         digest.update(audio.content_sha256().encode())
     return EncodedVideo(data, digest.hexdigest(), *size, len(frames) / fps, len(data))
+
+
+def _content_sha256(path: Path) -> str:
+    return hash_packets(path) or hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _reencoded(path: Path, clip: Probe) -> bytes:

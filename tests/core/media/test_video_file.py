@@ -10,7 +10,7 @@ from vidu.errors import InvalidInputError
 from vidu.media.audio import decode_audio
 from vidu.media.mux import write_clip
 from vidu.media.video import check, decode
-from vidu.media.video_file import encode_video, read_video
+from vidu.media.video_file import encode_video, read_video, read_video_part
 
 from .test_audio import tone
 
@@ -99,3 +99,24 @@ def test_encode_video_nan_is_refused():
     frames[3, 0, 0, 0] = np.nan
     with pytest.raises(InvalidInputError, match="NaN"):
         encode_video(frames, 24)
+
+
+def test_read_video_part_outlives_its_files_and_is_named_by_the_whole(film, noise_frames, tmp_path):
+    whole = film(noise_frames(12), name="whole.mp4")
+    part, later = film(noise_frames(6), name="part.mp4"), film(noise_frames(7), name="later.mp4")
+    data = part.read_bytes()
+    video = read_video_part(part, whole, (0.0, 0.25))
+    same = read_video_part(later, whole, (0.0, 0.25))
+    other = read_video_part(part, whole, (0.1, 0.25))
+    unchanged = read_video_part(whole, whole, (0.0, 0.0))
+    assert unchanged.content_sha256 == read_video(whole).content_sha256
+    part.unlink()
+    assert video.data == data
+    assert video.content_sha256 == same.content_sha256 != other.content_sha256
+
+
+def test_read_video_damaged_files_have_names_of_their_own(film, noise_frames, monkeypatch):
+    """Packets that cannot be read to the end name nothing: the bytes of the file do."""
+    monkeypatch.setattr("vidu.media.video_file.hash_packets", lambda path: None)
+    one, other = film(noise_frames(6), name="a.mp4"), film(noise_frames(7), name="b.mp4")
+    assert read_video(one).content_sha256 != read_video(other).content_sha256
