@@ -178,7 +178,8 @@ def test_a_press_is_of_its_own_prompt_only(comfy, fal, beside, shot, tmp_path):
     second, third = comfy.queue(beside("fail")), comfy.queue(shot(mode="draft", seed=3))
     comfy.wait_for("progress_text", "Generating")
     comfy.interrupt(third)
-    comfy.http.post(f"/api/jobs/{third}/cancel").raise_for_status()
+    cancelled = comfy.http.post(f"/api/jobs/{third}/cancel")
+    assert cancelled.status_code in (200, 405)  # 405: ComfyUI 0.20 has no such route
     (tmp_path / "go").touch()
     assert ending(comfy.wait(second)) == FAILED
     assert [job["cancels"] for job in jobs(fal)] == [1, 0]

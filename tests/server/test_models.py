@@ -41,7 +41,8 @@ def error_of(history: dict) -> str:
 
 
 def assert_succeeded(history: dict) -> None:
-    assert history["status"]["status_str"] == "success", history["status"]["messages"][-1]
+    is_success = history["status"]["status_str"] == "success"
+    assert is_success, error_of(history)
 
 
 @pytest.mark.parametrize("model", IMAGE_TO_VIDEO)
