@@ -181,9 +181,7 @@ def _injected_failure(job: Job, given: Input) -> CannedResponse | None:
 
 def _blamed_place(blames: str, given: Input) -> Place:
     """Return where in this input such an error is; () when the input has no such place."""
-    if blames in given:
-        return (blames,)
-    if blames in ("image", "video", "audio", "media"):
+    if blames in ("image", "video", "audio", "media"):  # `audio` is a switch as well
         places = media_places(given, "" if blames == "media" else blames)
         return places[0][0] if places else ()
-    return ()
+    return (blames,) if blames in given else ()

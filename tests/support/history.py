@@ -3,7 +3,8 @@
 A history is a list of steps, such as
 ["fal accepted_then_dropped:1", "kill before:mark_submitted", "cancel searching 0.3", "run & run"]:
 
-shot ENDPOINT         the shot is one of this endpoint; first of all, else image-to-video
+shot ENDPOINT [whole] the shot is one of this endpoint; first of all, else image-to-video; whole,
+                      with a medium in each field, also where one may be left out
 seed N                the shot has this seed; 0 lets Vidu choose
 fal FAULTS            from here on fal fails so
 fal well              from here on it does not fail

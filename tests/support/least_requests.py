@@ -17,19 +17,23 @@ from .media import image_pixels, video_medium, voice_medium
 PROMPT = "The tide comes in"
 
 
-def least_request(endpoint_id: str, *, seed: int = 1, decoder: int = 0) -> Request:
+def least_request(
+    endpoint_id: str, *, seed: int = 1, decoder: int = 0, has_all_media: bool = False
+) -> Request:
     """Build a request with one medium in each field that needs one.
 
     Args:
         endpoint_id: A key of ENDPOINTS.
         seed: 0 lets Vidu choose.
         decoder: Which decoder reads its images; see `media.image_pixels`.
+        has_all_media: Whether a field that may be left out has one as well.
     """
     endpoint = ENDPOINTS[endpoint_id]
+    counts = {one: max(one.least, has_all_media) for one in endpoint.media}
     media = {
-        one.role: tuple(_medium(one, index, decoder) for index in range(one.least))
-        for one in endpoint.media
-        if one.least
+        one.role: tuple(_medium(one, index, decoder) for index in range(count))
+        for one, count in counts.items()
+        if count
     }
     return Request(endpoint, PROMPT if endpoint.prompt else "", seed, {}, media)
 

@@ -38,9 +38,15 @@ class ShotSpec:
     seed: int = 1
     decoder: int = 0
     clock_s: float = 0.0
+    has_all_media: bool = False
 
     def request(self) -> Request:
-        return least_request(self.endpoint_id, seed=self.seed, decoder=self.decoder)
+        return least_request(
+            self.endpoint_id,
+            seed=self.seed,
+            decoder=self.decoder,
+            has_all_media=self.has_all_media,
+        )
 
 
 class Scenario:
@@ -71,8 +77,9 @@ class Scenario:
             await asyncio.gather(self.apply(one), self.apply(other))
             return
         match step.split():
-            case ["shot", endpoint]:
+            case ["shot", endpoint, *whole]:
                 self.spec.endpoint_id = f"fal-ai/vidu/{endpoint}"
+                self.spec.has_all_media = whole == ["whole"]
                 self.first = self.spec.request()
             case ["seed", number]:
                 self.spec.seed = int(number)
