@@ -22,6 +22,12 @@ COUNTED = (
 OWED = f"state IN ('submitting', 'submitted', 'cancelled', 'finished') AND {SHOWN}"
 """Conditions, word for word those of the indexes, or SQLite does not use them."""
 
+SEED_IS = (
+    "CAST(seed AS TEXT) = ? OR CAST(output_seed AS TEXT) = ? "
+    "OR arguments LIKE ? OR arguments LIKE ?"
+)
+"""That a row was asked for with a seed, or that the seed was drawn: by this pack or by Vidu."""
+
 
 @dataclass(frozen=True)
 class Search:
@@ -29,7 +35,7 @@ class Search:
 
     Args:
         text: What the prompt or the file's path contains, whatever the case, or the whole request
-            id or seed.
+            id or seed, be it one that was drawn.
         states: The states.
         endpoints: The endpoints.
         text_endpoints: Endpoints that `text` finds as well, by the names they are shown with.
@@ -134,8 +140,8 @@ def search(db: Database, wanted: Search, offset: int, limit: int | None) -> Page
         named = wanted.text_endpoints or ("",)
         require(
             "(search_text LIKE ? ESCAPE '!' OR lower(path) LIKE ? ESCAPE '!' OR request_id = ? "
-            f"OR CAST(seed AS TEXT) = ? OR endpoint IN ({_marks(named)}))",
-            *(pattern, pattern, wanted.text, wanted.text, *named),
+            f"OR endpoint IN ({_marks(named)}) OR {SEED_IS})",
+            *(pattern, pattern, wanted.text, *named, *_seed_values(wanted.text)),
         )
     where = " AND ".join(conditions)
     total = db.rows(f"SELECT count(*) AS total FROM entries WHERE {where}", *values)[0]["total"]
@@ -174,6 +180,13 @@ def incomplete_since(db: Database) -> str:
 
 def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" for _ in values)
+
+
+def _seed_values(text: str) -> tuple[str, str, str, str]:
+    """Return what `SEED_IS` compares with; a text that is no number matches no sent one."""
+    if not (text.isascii() and text.isdecimal()):
+        return text, text, "", ""
+    return text, text, f'%"seed": {text},%', f'%"seed": {text}}}%'
 
 
 def _escaped(text: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from vidu.ledger import Budget
+from vidu.ledger import Budget, Search
 from vidu.models import State
 
-from ...support.ledger_rows import FILE_ONLY, FREE, copy_into, shot
+from ...support.ledger_rows import FILE_ONLY, FREE, OUTPUT, copy_into, shot
 
 
 def test_rows_are_listed_newest_first_a_page_at_a_time(book):
@@ -62,3 +64,20 @@ def test_what_is_forgotten_may_be_intended_anew_under_a_new_id(book):
     book.delete(row)
     assert book.active(row.fingerprint) is None
     assert book.reserve(shot(), Budget(FREE)).id > row.id
+
+
+def test_search_by_a_seed_finds_the_one_that_was_sent_and_the_one_that_vidu_drew(book):
+    drawn_here = book.reserve(shot(1), Budget(FREE))
+    book.mark_submitting(drawn_here, {"seed": 4711, "prompt": 'says "seed": 12, aloud'})
+    drawn_by_vidu = copy_into(State.SAVED, book, shot(2))
+    asked_for = book.reserve(replace(shot(3), seed=815), Budget(FREE))
+
+    def found(text: str) -> list[int]:
+        return [row.id for row in book.search(Search(text=text)).entries]
+
+    assert found("4711") == [drawn_here.id]
+    assert found(str(OUTPUT.seed)) == [drawn_by_vidu.id]
+    assert found("815") == [asked_for.id]
+    assert found("471") == found("12") == found("47%") == []
+    assert book.get(drawn_here.id).used_seed == 4711
+    assert book.get(drawn_by_vidu.id).used_seed == OUTPUT.seed
