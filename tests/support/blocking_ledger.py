@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vidu.ledger import open_ledger
+from vidu.models import Entry
 
 
 class BlockingLedger:
@@ -56,3 +57,9 @@ class BlockingLedger:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def read_entries(data_dir: Path) -> list[Entry]:
+    """Return all rows of the ledger in this folder, newest first."""
+    with BlockingLedger.open(data_dir) as ledger:
+        return ledger.entries()

@@ -8,6 +8,8 @@ from pathlib import Path
 from PIL import Image
 
 PROMPT = ("--prompt", "The tide comes in")
+IMAGES = 5
+"""How many images a manifest of a test names."""
 
 
 def picture(path: Path, color: tuple[int, int, int]) -> Path:

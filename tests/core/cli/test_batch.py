@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections import Counter
 from decimal import Decimal
-from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 from blocking_ledger import BlockingLedger
 from PIL import Image
 
 from vidu.__main__ import main
-from vidu.cli._batch_progress import BatchProgress
 from vidu.media.video import check
 
 from ...support.shots import until
-
-IMAGES = 5
-
-
-@pytest.fixture
-def manifest(tmp_path):
-    """Writes a manifest of so many shots, named s001 and up, over a few images."""
-    for index in range(IMAGES):
-        Image.new("RGB", (64, 48), (50 * index, 90, 120)).save(tmp_path / f"i{index}.png")
-
-    def write(count: int, **changed: dict[str, str]) -> Path:
-        path = tmp_path / "shots.csv"
-        with path.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.DictWriter(file, ["image", "prompt", "seed", "movement_amplitude", "out"])
-            rows.writeheader()
-            for number in range(1, count + 1):
-                row = {
-                    "image": f"i{number % IMAGES}.png",
-                    "prompt": f"Shot {number}, a wave",
-                    "seed": str(number),
-                    "movement_amplitude": "",
-                    "out": f"s{number:03}",
-                }
-                rows.writerow(row | changed.get(f"row_{number}", {}))
-        return path
-
-    return write
 
 
 def lines(text: str) -> list[dict]:
@@ -249,73 +217,3 @@ def test_a_draft_batch_is_free_and_needs_no_key(shell, swift_fal, manifest, tmp_
     assert done.returncode == 0, done.stderr
     assert "1 of 1 clips, $0.00" in done.stderr
     assert not swift_fal.ledger()["requests"]
-
-
-class Page(HTMLParser):
-    """What a browser would see of the contact sheet."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.videos: list[dict[str, str | None]] = []
-        self.text = ""
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attributes):
-        if tag == "video":
-            self.videos.append(dict(attributes))
-
-    def handle_data(self, data):
-        self.text += data
-
-
-def test_the_contact_sheet_shows_each_clip_and_each_failure(shell, swift_fal, manifest, tmp_path):
-    swift_fal.set_faults("content_policy_violation:1")
-    path = manifest(3, row_2={"prompt": '<b>bold</b> & "quoted"', "out": "a #1 clip"})
-    shell("batch", path, "--out", tmp_path / "out", "--contact-sheet", "--concurrency", 1)
-    page = Page(tmp_path / "out" / "contact_sheet.html")
-    assert [unquote(video["src"]) for video in page.videos] == [
-        "a #1 clip_00001.mp4",
-        "s003_00001.mp4",
-    ]
-    assert all(video["poster"].startswith("data:image/jpeg;base64,/9j/") for video in page.videos)
-    assert "#" not in page.videos[0]["src"]
-    assert '<b>bold</b> & "quoted"' in page.text
-    assert "2 of 3 clips" in page.text
-    assert "content checker refused" in page.text
-
-
-def test_a_contact_sheet_that_can_not_be_written_is_told(shell, swift_fal, manifest, tmp_path):
-    (tmp_path / "out" / "contact_sheet.html").mkdir(parents=True)
-    done = shell("batch", manifest(1), "--out", tmp_path / "out", "--contact-sheet")
-    assert (done.returncode, len(done.stdout.splitlines())) == (1, 1)
-    assert "contact_sheet.html could not be written" in done.stderr
-    assert "What succeeded is saved." in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-class Terminal(io.StringIO):
-    """Takes what is drawn, as a terminal does."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-def test_the_bar_has_clips_dollars_and_time_left():
-    terminal = Terminal()
-    with BatchProgress(4, terminal) as tally:
-        tally.count_clip(Decimal("0.20"))
-        tally.count_clip(Decimal("0.20"))
-        tally.count_failure("s003: refused")
-    drawn = terminal.getvalue()
-    assert "2 of 4 clips |" in drawn
-    assert "$0.40, 1 failed, 0" in drawn
-    assert " left" in drawn
-    assert "s003: refused\n" in drawn
-    assert drawn.endswith("2 of 4 clips, $0.40, 1 failed\n")
-
-
-def test_no_bar_is_drawn_into_a_file():
-    file = io.StringIO()
-    with BatchProgress(1, file) as tally:
-        tally.count_clip(Decimal("0.20"))
-    assert file.getvalue() == "1 of 1 clips, $0.20\n"

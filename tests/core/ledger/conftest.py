@@ -36,3 +36,9 @@ def home(request, tmp_path) -> Path:
 def book(home):
     with Ledger.open(home) as ledger:
         yield ledger
+
+
+@pytest.fixture
+def machines(shared_ledger, tmp_path) -> list[Path]:
+    """The data folders of two machines that share the server."""
+    return [tmp_path / "one", tmp_path / "two"]

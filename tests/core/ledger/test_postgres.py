@@ -1,15 +1,11 @@
-"""The shared ledger: what only a server can do to it, and how it then behaves."""
+"""The shared ledger of several machines: one shot, one budget, one clock."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import multiprocessing
 import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,93 +13,14 @@ import psycopg
 import pytest
 from blocking_ledger import BlockingLedger as Ledger
 
-from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
-from vidu.errors import BudgetExceededError, InvalidSettingError, LedgerUnavailableError
+from vidu.errors import BudgetExceededError, LedgerUnavailableError
 from vidu.ledger import Budget, open_ledger
-from vidu.ledger.postgres import describe
-from vidu.ledger.schema import VERSION
-from vidu.media.image import EncodedImage
-from vidu.models import Output, RequestHandle, State
-from vidu.request import Request
+from vidu.models import State
 
-from ...support.file_holder import FileHolder
+from ...support.shared_rows import handle, shot
 
 PATIENCE_S = 60
 MACHINES = 20
-
-
-def shot(number: object = 0) -> Request:
-    image = EncodedImage(b"", "image/png", 64, 64, "ab" * 32)
-    return Request(VIDU_IMAGE_TO_VIDEO, f"shot {number}", media={"image": (image,)})
-
-
-def handle(name: object) -> RequestHandle:
-    return RequestHandle(f"r-{name}", "https://q/s", "https://q/r", "https://q/c")
-
-
-@pytest.fixture
-def machines(shared_ledger, tmp_path) -> list[Path]:
-    """The data folders of two machines that share the server."""
-    return [tmp_path / "one", tmp_path / "two"]
-
-
-@contextmanager
-def proxy_to(url: str, *, backend_pid: int | None = None) -> Iterator[tuple[str, threading.Event]]:
-    """Listen on TCP before the server's socket; set the event to cut every connection.
-
-    With a `backend_pid` it tells clients that one for their session, as poolers do.
-    """
-    folder = psycopg.conninfo.conninfo_to_dict(url)["host"]
-    (path,) = (each for each in Path(folder).glob(".s.PGSQL.*") if each.suffix != ".lock")
-    cut, listener = threading.Event(), socket.create_server(("127.0.0.1", 0))
-    open_sockets: list[socket.socket] = []
-
-    def pump(source: socket.socket, target: socket.socket, rewrite: bool) -> None:
-        with source, target:
-            while not cut.is_set():
-                try:
-                    data = source.recv(1 << 16)
-                    if rewrite and (at := data.find(b"K\0\0\0")) >= 0:
-                        data = data[: at + 5] + backend_pid.to_bytes(4, "big") + data[at + 9 :]
-                    if not data:
-                        return
-                    target.sendall(data)
-                except OSError:
-                    return
-
-    def serve() -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            if cut.is_set():
-                client.close()
-                continue
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(str(path))
-            open_sockets.extend((client, server))
-            for one, other, rewrite in ((client, server, False), (server, client, True)):
-                rewrite = rewrite and backend_pid is not None
-                threading.Thread(target=pump, args=(one, other, rewrite), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    watch = threading.Thread(target=lambda: (cut.wait(), close(open_sockets)), daemon=True)
-    watch.start()
-    try:
-        yield f"postgresql://postgres@127.0.0.1:{listener.getsockname()[1]}/postgres", cut
-    finally:
-        cut.set()
-        listener.close()
-
-
-def close(sockets: list[socket.socket]) -> None:
-    for each in sockets:
-        with suppress(OSError):
-            each.shutdown(socket.SHUT_RDWR)
-
-
-# -- one shot ------------------------------------------------------------------------------------
 
 
 async def test_lock_shot_two_machines_take_turns_and_the_second_is_told_who_works(machines):
@@ -171,9 +88,6 @@ def test_row_of_one_machine_is_continued_by_another(machines):
         assert two.mark_cancelled(row).state is State.CANCELLED
 
 
-# -- one budget ----------------------------------------------------------------------------------
-
-
 def reserve_many(machine: int, folder: Path, start: object, taken: object) -> None:
     with Ledger.open(folder / str(machine)) as ledger:
         start.wait()
@@ -218,120 +132,3 @@ def shared_url() -> str:
     import os
 
     return os.environ["VIDU_LEDGER"]
-
-
-# -- the server away -----------------------------------------------------------------------------
-
-
-def test_server_away_before_paying_is_a_sentence(shared_ledger, machines, monkeypatch):
-    monkeypatch.setattr("vidu.ledger.postgres.CONNECT_LIMIT_S", 1.0)
-    monkeypatch.setattr("vidu.ledger.changes.IMPATIENCE_S", 1.0)
-    with proxy_to(shared_ledger.url) as (url, cut):
-        monkeypatch.setenv("VIDU_LEDGER", url)
-        with Ledger.open(machines[0]) as ledger:
-            cut.set()
-            with pytest.raises(LedgerUnavailableError, match=r"cannot be reached.*Nothing was"):
-                ledger.reserve(shot(), Budget())
-        with pytest.raises(LedgerUnavailableError, match="cannot be reached"):
-            Ledger.open(machines[0])
-
-
-def test_answer_of_fal_waits_on_disk_while_the_server_is_away(shared_ledger, machines, monkeypatch):
-    monkeypatch.setattr("vidu.ledger.postgres.CONNECT_LIMIT_S", 1.0)
-    monkeypatch.setattr("vidu.ledger.changes.PATIENCE_S", 1.0)
-    with proxy_to(shared_ledger.url) as (url, cut):
-        monkeypatch.setenv("VIDU_LEDGER", url)
-        with Ledger.open(machines[0]) as ledger:
-            row = ledger.mark_submitting(ledger.reserve(shot(), Budget()), {})
-            cut.set()
-            with pytest.raises(LedgerUnavailableError):
-                ledger.mark_submitted(row, handle(1))
-    (waiting,) = (machines[0] / "spool").glob("*.json")
-    assert json.loads(waiting.read_text())["request_id"] == "r-1"
-    monkeypatch.setenv("VIDU_LEDGER", shared_ledger.url)
-    with Ledger.open(machines[1]) as ledger:
-        assert ledger.get(row.id).state is State.SUBMITTING
-    with Ledger.open(machines[0]) as ledger:
-        assert ledger.get(row.id).request_id == "r-1"
-        assert ledger.get(row.id).state is State.SUBMITTED
-    assert list((machines[0] / "spool").glob("*.json")) == []
-
-
-def test_spooled_change_held_by_another_program_ends_no_run(shared_ledger, machines, monkeypatch):
-    """On Windows; the server has the change already, and its revision tells so."""
-    holder = FileHolder(monkeypatch, "unlink", 8, ".json")
-    with Ledger.open(machines[0]) as ledger:
-        row = ledger.mark_submitting(ledger.reserve(shot(), Budget()), {})
-        row = ledger.mark_submitted(row, handle(1))
-        assert holder.refusals == 1
-        row = ledger.mark_finished(row, Output("https://v3.fal.media/1.mp4"))
-    assert holder.refusals == 0
-    with Ledger.open(machines[0]) as ledger:
-        assert ledger.get(row.id).state is State.FINISHED
-    assert list((machines[0] / "spool").glob("*.json")) == []
-
-
-def test_server_restarted_between_two_steps_is_reached_again(shared_ledger, machines):
-    with Ledger.open(machines[0]) as ledger:
-        row = ledger.mark_submitting(ledger.reserve(shot(), Budget()), {})
-        shared_ledger.restart()
-        row = ledger.mark_submitted(row, handle(1))
-        shared_ledger.restart()
-        assert ledger.get(row.id) == row
-        assert ledger.reserve(shot(1), Budget()).state is State.RESERVED
-
-
-# -- which server --------------------------------------------------------------------------------
-
-
-def test_pooler_is_refused_in_words(shared_ledger, machines, monkeypatch):
-    with proxy_to(shared_ledger.url, backend_pid=4711) as (url, _):
-        monkeypatch.setenv("VIDU_LEDGER", url)
-        with pytest.raises(LedgerUnavailableError, match="connection pooler"):
-            Ledger.open(machines[0])
-
-
-def test_newer_tables_are_refused_in_words(shared_ledger, machines):
-    Ledger.open(machines[0]).close()
-    shared_ledger.run_sql(f"UPDATE vidu.facts SET value = '{VERSION + 1}' WHERE name = 'version'")
-    with pytest.raises(LedgerUnavailableError, match="newer version of this pack"):
-        Ledger.open(machines[0])
-
-
-def test_role_without_a_schema_is_told_what_its_owner_has_to_run(shared_ledger, machines):
-    shared_ledger.run_sql("DROP ROLE IF EXISTS artist")
-    shared_ledger.run_sql("CREATE ROLE artist LOGIN")
-    folder = psycopg.conninfo.conninfo_to_dict(shared_ledger.url)["host"]
-    url = f"postgresql://artist@/postgres?host={folder}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIDU_LEDGER", url)
-        with pytest.raises(LedgerUnavailableError, match="CREATE SCHEMA vidu AUTHORIZATION"):
-            Ledger.open(machines[0])
-        shared_ledger.run_sql("CREATE SCHEMA vidu AUTHORIZATION artist")
-        with Ledger.open(machines[0]) as ledger:
-            assert ledger.reserve(shot(), Budget()).state is State.RESERVED
-    shared_ledger.run_sql("DROP SCHEMA vidu CASCADE")
-    shared_ledger.run_sql("DROP ROLE artist")
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "postgresql://artist:geheim@db.studio:5433/ledger",
-        "host=db.studio port=5433 user=artist password=geheim dbname=ledger",
-    ],
-)
-def test_password_is_never_shown(url, machines, monkeypatch):
-    assert describe(url) == "postgresql://artist@db.studio:5433/ledger"
-    monkeypatch.setattr("vidu.ledger.postgres.CONNECT_LIMIT_S", 0.0)
-    monkeypatch.setenv("VIDU_LEDGER", url.replace("db.studio", "127.0.0.1").replace("5433", "1"))
-    with pytest.raises(LedgerUnavailableError) as told:
-        Ledger.open(machines[0])
-    assert "geheim" not in str(told.value)
-
-
-def test_address_that_is_none_is_refused_without_repeating_it(machines, monkeypatch):
-    monkeypatch.setenv("VIDU_LEDGER", "postgresql://a:geheim@[")
-    with pytest.raises(InvalidSettingError) as told:
-        Ledger.open(machines[0])
-    assert "geheim" not in str(told.value)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
 
 import local_fal
+
+from ...support.endpoint_inputs import APP, LEAST, QUEUE
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +35,17 @@ def client(shared) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Key {shared.key}"}
     with httpx.Client(proxy=shared.url, verify=trust, headers=headers, timeout=10) as client:
         yield client
+
+
+@pytest.fixture
+def run(fal, client) -> Callable[..., httpx.Response]:
+    """Submits the least input of an endpoint, with changes; returns the result's response."""
+
+    def run(endpoint: str, **changes: Any) -> httpx.Response:
+        given = {k: v for k, v in (LEAST[endpoint][0] | changes).items() if v is not ...}
+        handle = client.post(f"{QUEUE}/{APP}/{endpoint}", json=given).json()
+        while client.get(handle["status_url"]).status_code == 202:
+            time.sleep(0.01)
+        return client.get(handle["response_url"])
+
+    return run

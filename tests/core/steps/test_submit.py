@@ -10,9 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from blocking_ledger import BlockingLedger
 
-from vidu import errors
 from vidu.builders import text_to_video
 from vidu.credentials import find_key
 from vidu.destination import Destination
@@ -22,16 +20,11 @@ from vidu.ledger import open_ledger
 from vidu.ledger.opening import LEDGER_FILE
 from vidu.models import State
 from vidu.progress import Phase
-from vidu.steps.send_gate import LONGEST_PAUSE_S, SendGate, SleptError
 
+from ...support.blocking_ledger import read_entries
 from ...support.shots import SHORT, interrupted, jobs_of, problems, run, shot, until
 
 PATIENT = replace(SHORT, read_timeout_s=10.0, queue_limit_s=60.0, generation_limit_s=60.0)
-
-
-def rows(home):
-    with BlockingLedger.open(home) as ledger:
-        return ledger.entries()
 
 
 def cancels(fal) -> int:
@@ -60,7 +53,7 @@ def test_submit_under_way_when_its_loop_ends_is_followed_to_its_reply(
 
     asyncio.run(prompt())
     (job,) = jobs_of(fal, shot())
-    (row,) = rows(vidu_home)
+    (row,) = read_entries(vidu_home)
     assert row.request_id == job["request_id"]
     assert cancels(fal) == by_user
     if by_user:
@@ -93,7 +86,7 @@ async def test_submit_cancelled_before_a_byte_left_sends_nothing(fal, vidu_home,
         await asyncio.wait({task})
     assert task.cancelled()
     assert fal.ledger()["counts"]["jobs"] == 0
-    assert [(row.state, row.billed) for row in rows(vidu_home)] == [(State.FAILED, False)]
+    assert [(row.state, row.billed) for row in read_entries(vidu_home)] == [(State.FAILED, False)]
 
 
 async def test_submit_cancelled_with_a_locked_ledger_is_cancelled_at_fal_at_once(
@@ -124,7 +117,7 @@ async def test_submit_cancelled_with_a_locked_ledger_is_cancelled_at_fal_at_once
         held.pop().close()
         await asyncio.wait({task})
     (job,) = jobs_of(fal, shot())
-    assert (job["billed"], rows(vidu_home)[0].request_id) == (False, job["request_id"])
+    assert (job["billed"], read_entries(vidu_home)[0].request_id) == (False, job["request_id"])
 
 
 async def test_cancel_that_fal_does_not_take_is_told_as_a_warning(open_fal, vidu_home, clips):
@@ -171,66 +164,9 @@ async def test_submit_on_a_machine_that_slept_is_written_down_again(
         clip = await generate(shot(), sleepy, book, Destination(clips, "clip"), settings=SHORT)
     assert problems(fal, vidu_home, clips, shot(), clip) == []
     assert fal.ledger()["counts"]["submits"] == {"queue.fal.run": 1}
-    kept, slept = rows(vidu_home)
+    kept, slept = read_entries(vidu_home)
     assert (kept.state, slept.state, slept.billed) == (State.SAVED, State.FAILED, False)
     assert "slept" in slept.failure
-
-
-class Book:
-    """A ledger that notes what is written."""
-
-    def __init__(self):
-        self.written = []
-
-    async def mark_submitting(self, entry, arguments, **facts):
-        self.written.append(facts)
-        return entry
-
-
-def gate(clocks, *, server_time=None) -> SendGate:
-    class Provider:
-        account = "mine"
-
-    class Context:
-        ledger, provider, settings = Book(), Provider(), SHORT
-
-    return SendGate(Context(), shot(), "the row", {}, server_time, clocks)
-
-
-@pytest.mark.parametrize("jump_s", [LONGEST_PAUSE_S + 1, 8 * 3600.0, -3600.0])
-@pytest.mark.parametrize("sleeping", ["wall", "monotonic"])
-async def test_send_gate_after_a_jump_of_either_clock_lets_nothing_through(jump_s, sleeping):
-    times = {"wall": 1e9, "monotonic": 50.0}
-    closed = gate((lambda: times["wall"], lambda: times["monotonic"]))
-    times[sleeping] += jump_s
-    with pytest.raises(SleptError):
-        await closed.pass_through()
-
-
-async def test_send_gate_writes_fals_time_of_the_very_moment():
-    times = {"wall": 1e9, "monotonic": 50.0}
-    open_gate = gate((lambda: times["wall"], lambda: times["monotonic"]), server_time=7e8)
-    times["monotonic"] += 5
-    await open_gate.pass_through()
-    assert open_gate._context.ledger.written[0]["server_time"] == 7e8 + 5
-
-
-async def test_send_gate_without_the_lock_of_the_shot_lets_nothing_through(
-    fal, vidu_home, clips, monkeypatch
-):
-    """As on PostgreSQL, where a lost connection is a lost lock."""
-
-    async def lose_lock(*_given, **_facts):
-        raise errors.LedgerUnavailableError("The lock of this shot was lost.")
-
-    monkeypatch.setattr("vidu.ledger.Ledger.mark_submitting", lose_lock)
-    with pytest.raises(errors.LedgerUnavailableError, match=r"lost\. Nothing was charged"):
-        await run(shot(), vidu_home, clips)
-    assert fal.ledger()["counts"]["submits"] == {}
-    assert [(row.state, row.billed) for row in rows(vidu_home)] == [(State.FAILED, False)]
-
-
-# Requests without media.
 
 
 def text_shot(seed: int = 0):
