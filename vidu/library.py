@@ -56,8 +56,8 @@ async def search_entries(
 
     Args:
         data_dir: The ledger's folder.
-        text: What the prompt, the model's name or the path contains, or the whole request id or
-            seed; empty finds all.
+        text: What the prompt, the model's name or the path contains, or all of what a card shows:
+            a seed, an option such as 1080p, `8 s`, `1280x720`; or a request id. Empty finds all.
         state: One of `STATE_FILTERS`.
         model: The name of a model as it is shown; empty finds all.
         host: The machine that made it; empty finds all.

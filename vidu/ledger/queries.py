@@ -11,7 +11,8 @@ from decimal import Decimal
 from ..errors import LedgerUnavailableError
 from ..models import Entry, State
 from .database import Database, Readable, Row
-from .rows import MICRO, UnreadableEntry, read_entry, read_row, search_text
+from .rows import MICRO, UnreadableEntry, read_entry, read_row
+from .text_search import find_by_text, marks
 
 SHOWN = "deleted_at IS NULL"
 ACTIVE = f"state <> 'failed' AND {SHOWN}"
@@ -22,20 +23,13 @@ COUNTED = (
 OWED = f"state IN ('submitting', 'submitted', 'cancelled', 'finished') AND {SHOWN}"
 """Conditions, word for word those of the indexes, or SQLite does not use them."""
 
-SEED_IS = (
-    "CAST(seed AS TEXT) = ? OR CAST(output_seed AS TEXT) = ? "
-    "OR arguments LIKE ? OR arguments LIKE ?"
-)
-"""That a row was asked for with a seed, or that the seed was drawn: by this pack or by Vidu."""
-
 
 @dataclass(frozen=True)
 class Search:
     """What is looked for; what is left empty finds all.
 
     Args:
-        text: What the prompt or the file's path contains, whatever the case, or the whole request
-            id or seed, be it one that was drawn.
+        text: See `find_by_text`.
         states: The states.
         endpoints: The endpoints.
         text_endpoints: Endpoints that `text` finds as well, by the names they are shown with.
@@ -130,19 +124,14 @@ def search(db: Database, wanted: Search, offset: int, limit: int | None) -> Page
 
     if wanted.states:
         states = [state.value for state in wanted.states]
-        require(f"state IN ({_marks(states)})", *states)
+        require(f"state IN ({marks(states)})", *states)
     if wanted.endpoints:
-        require(f"endpoint IN ({_marks(wanted.endpoints)})", *wanted.endpoints)
+        require(f"endpoint IN ({marks(wanted.endpoints)})", *wanted.endpoints)
     if wanted.host:
         require("host = ?", wanted.host)
     if wanted.text:
-        pattern = f"%{_escaped(search_text(wanted.text))}%"
-        named = wanted.text_endpoints or ("",)
-        require(
-            "(search_text LIKE ? ESCAPE '!' OR lower(path) LIKE ? ESCAPE '!' OR request_id = ? "
-            f"OR endpoint IN ({_marks(named)}) OR {SEED_IS})",
-            *(pattern, pattern, wanted.text, *named, *_seed_values(wanted.text)),
-        )
+        condition, given = find_by_text(wanted.text, wanted.text_endpoints)
+        require(condition, *given)
     where = " AND ".join(conditions)
     total = db.rows(f"SELECT count(*) AS total FROM entries WHERE {where}", *values)[0]["total"]
     stretch = f"LIMIT {limit} OFFSET {offset}" if limit is not None else ""
@@ -176,18 +165,3 @@ def incomplete_since(db: Database) -> str:
     """Return when rows were lost that may have been paid for, or "" if none were."""
     rows = db.rows("SELECT value FROM facts WHERE name = 'incomplete_since'")
     return str(rows[0]["value"]) if rows else ""
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" for _ in values)
-
-
-def _seed_values(text: str) -> tuple[str, str, str, str]:
-    """Return what `SEED_IS` compares with; a text that is no number matches no sent one."""
-    if not (text.isascii() and text.isdecimal()):
-        return text, text, "", ""
-    return text, text, f'%"seed": {text},%', f'%"seed": {text}}}%'
-
-
-def _escaped(text: str) -> str:
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")

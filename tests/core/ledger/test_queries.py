@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from vidu.endpoints import ENDPOINTS
 from vidu.ledger import Budget, Search
 from vidu.models import State
+from vidu.request import Request
 
-from ...support.ledger_rows import FILE_ONLY, FREE, OUTPUT, copy_into, shot
+from ...support.ledger_rows import FILE, FILE_ONLY, FREE, OUTPUT, copy_into, handle, shot
 
 
 def test_rows_are_listed_newest_first_a_page_at_a_time(book):
@@ -81,3 +83,34 @@ def test_search_by_a_seed_finds_the_one_that_was_sent_and_the_one_that_vidu_drew
     assert found("471") == found("12") == found("47%") == []
     assert book.get(drawn_here.id).used_seed == 4711
     assert book.get(drawn_by_vidu.id).used_seed == OUTPUT.seed
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("1080p", ["eight"]),
+        ("1080P", ["eight"]),
+        ("8 s", ["eight"]),
+        ("8s", ["eight"]),
+        ("5 s", ["made"]),
+        ("3:4", ["eight"]),
+        ("1280x720", ["made"]),
+        ("1280 \u00d7 720", ["made"]),
+        ("720", []),
+        ("1080", []),
+        ("duration", []),
+        ("resolution", []),
+        ("1280x72", []),
+        ('a": "b', []),
+    ],
+)
+def test_search_by_what_a_card_shows_finds_the_clip(book, text, found):
+    endpoint = ENDPOINTS["fal-ai/vidu/q3/text-to-video"]
+    eight = {"duration": 8, "resolution": "1080p", "aspect_ratio": "3:4"}
+    rows = {"eight": book.reserve(Request(endpoint, "A wave", 1, eight), Budget(FREE))}
+    five = book.reserve(Request(endpoint, "A gull", 2, {"resolution": "360p"}), Budget(FREE))
+    five = book.mark_submitting(five, {})
+    five = book.mark_finished(book.mark_submitted(five, handle(five)), OUTPUT)
+    rows["made"] = book.mark_saved(five, replace(FILE, duration_s=5.04))
+    names = {row.id: name for name, row in rows.items()}
+    assert [names[row.id] for row in book.search(Search(text=text)).entries] == found
