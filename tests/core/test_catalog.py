@@ -10,7 +10,7 @@ from vidu.endpoints import ENDPOINTS
 from vidu.errors import InvalidSettingError
 
 
-def test_every_endpoint_stands_behind_a_model():
+def test_catalog_offers_every_endpoint():
     assert {endpoint.id for _, _, endpoint in all_choices()} == ENDPOINTS.keys()
 
 

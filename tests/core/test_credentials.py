@@ -54,12 +54,12 @@ wrapping = st.text(st.sampled_from(" \t\r\n\"'`\u200b\ufeff\u201c\u201d"), max_s
 
 
 @pytest.mark.parametrize("text", [KEY, *WRAPPED])
-def test_what_comes_with_copying_is_dropped(text):
+def test_clean_key_drops_what_copying_adds(text):
     assert parse_key(text, "FAL_KEY").reveal() == KEY
 
 
 @given(wrapping, keys, wrapping)
-def test_any_key_in_any_wrapping_is_cleaned(before, key, after):
+def test_clean_key_in_any_wrapping_returns_the_key(before, key, after):
     assert parse_key(before + key + after, "FAL_KEY").reveal() == key
 
 
@@ -81,7 +81,7 @@ def test_any_key_in_any_wrapping_is_cleaned(before, key, after):
         ("id:", "one side of its colon is empty"),
     ],
 )
-def test_what_can_be_no_key_is_refused_with_the_reason(text, why):
+def test_clean_key_impossible_key_is_refused_with_the_reason(text, why):
     with pytest.raises(MalformedKeyError, match=re.escape(f"({why})")):
         parse_key(text, "FAL_KEY")
 
@@ -90,7 +90,7 @@ def test_what_can_be_no_key_is_refused_with_the_reason(text, why):
 @example("id:s\u00e9cret")
 @example(f"Authorization: Key {KEY}")
 @example(f"{KEY}\n{KEY}")
-def test_whatever_is_pasted_is_clean_or_refused_without_a_word_of_it(text):
+def test_clean_key_of_any_text_never_repeats_it(text):
     try:
         secret = parse_key(text, "FAL_KEY")
     except MalformedKeyError as refused:
@@ -106,14 +106,14 @@ def test_whatever_is_pasted_is_clean_or_refused_without_a_word_of_it(text):
 # -- where it is looked for ----------------------------------------------------------------------
 
 
-def test_fal_key_goes_before_everything(tmp_path):
+def test_find_key_fal_key_takes_precedence(tmp_path):
     store_key(tmp_path, Secret("stored:key"))
     environ = {"FAL_KEY": f" {KEY}\n", "FAL_KEY_ID": "a", "FAL_KEY_SECRET": "b"}
     found = find_key(tmp_path, environ)
     assert (found.secret.reveal(), found.source) == (KEY, "FAL_KEY")
 
 
-def test_the_two_halves_go_before_the_file(tmp_path):
+def test_find_key_two_halves_take_precedence_over_the_file(tmp_path):
     store_key(tmp_path, Secret("stored:key"))
     environ = {"FAL_KEY": " ", "FAL_KEY_ID": ' "id"', "FAL_KEY_SECRET": "secret\n"}
     found = find_key(tmp_path, environ)
@@ -122,18 +122,18 @@ def test_the_two_halves_go_before_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("half", ["FAL_KEY_ID", "FAL_KEY_SECRET"])
-def test_one_half_is_none(tmp_path, half):
+def test_find_key_one_half_is_ignored(tmp_path, half):
     store_key(tmp_path, Secret(KEY))
     assert find_key(tmp_path, {half: "alone"}).source == "the stored key"
 
 
-def test_a_file_that_someone_wrote_by_hand_is_read(tmp_path):
+def test_find_key_file_written_by_hand_is_read(tmp_path):
     (tmp_path / KEY_FILE).write_bytes(f"\ufeff{KEY}\r\n".encode())
     assert find_key(tmp_path, {}).secret.reveal() == KEY
 
 
 @pytest.mark.parametrize("content", [None, b"", b" \n"])
-def test_no_key_anywhere_says_where_to_put_one(tmp_path, content):
+def test_find_key_nowhere_says_where_to_put_one(tmp_path, content):
     if content is not None:
         (tmp_path / KEY_FILE).write_bytes(content)
     with pytest.raises(MissingKeyError, match=r"Settings > Vidu.*FAL_KEY.*fal\.ai/dashboard/keys"):
@@ -141,7 +141,7 @@ def test_no_key_anywhere_says_where_to_put_one(tmp_path, content):
 
 
 @pytest.mark.parametrize("name", ["FAL_KEY", "FAL_KEY_ID and FAL_KEY_SECRET", "the stored key"])
-def test_a_bad_key_is_refused_with_its_place(tmp_path, name):
+def test_find_key_bad_key_is_refused_with_its_place(tmp_path, name):
     environ = {
         "FAL_KEY": {"FAL_KEY": "no key"},
         "FAL_KEY_ID and FAL_KEY_SECRET": {"FAL_KEY_ID": "no:key", "FAL_KEY_SECRET": "b"},
@@ -152,7 +152,7 @@ def test_a_bad_key_is_refused_with_its_place(tmp_path, name):
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
-def test_a_file_that_can_not_be_read_is_refused(tmp_path, encoding):
+def test_find_key_unreadable_file_is_refused(tmp_path, encoding):
     (tmp_path / KEY_FILE).write_text(f"{KEY}\u00e9", encoding=encoding)
     with pytest.raises(MalformedKeyError, match="stored key cannot be read"):
         find_key(tmp_path, {})
@@ -161,7 +161,7 @@ def test_a_file_that_can_not_be_read_is_refused(tmp_path, encoding):
 # -- the file ------------------------------------------------------------------------------------
 
 
-def test_a_key_is_stored_found_and_forgotten(tmp_path):
+def test_store_key_is_found_until_it_is_deleted(tmp_path):
     home = tmp_path / "not" / "yet"
     store_key(home, Secret("old:key"))
     store_key(home, Secret(KEY))
@@ -175,7 +175,7 @@ def test_a_key_is_stored_found_and_forgotten(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no mode bits; the folder is the user's")
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
-def test_the_file_is_readable_by_its_owner_alone(tmp_path, mask):
+def test_store_key_file_is_readable_by_its_owner_alone(tmp_path, mask):
     (tmp_path / KEY_FILE).write_text("left behind, readable by all")
     (tmp_path / f"{KEY_FILE}.new").write_text("left behind by a crash, readable by all")
     before = os.umask(mask)

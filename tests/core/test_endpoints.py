@@ -60,7 +60,7 @@ def test_options_match_the_schema(endpoint_id):
 
 
 @each_endpoint
-def test_every_option_has_a_help(endpoint_id):
+def test_endpoint_options_have_a_help(endpoint_id):
     assert all(field.help.endswith(".") for field in ENDPOINTS[endpoint_id].fields)
 
 
@@ -163,7 +163,7 @@ def test_check_media_beyond_each_limit_of_each_field_is_refused_by_its_name(endp
 
 
 @each_endpoint
-def test_every_endpoint_takes_a_seed(endpoint_id):
+def test_endpoint_takes_a_seed(endpoint_id):
     assert FACTS[endpoint_id]["fields"]["seed"]["type"] == "integer"
 
 
@@ -173,7 +173,7 @@ def test_output_matches_the_schema(endpoint_id):
 
 
 @each_endpoint
-def test_every_resolution_has_a_size(endpoint_id):
+def test_output_size_of_every_resolution_is_known(endpoint_id):
     for field in ENDPOINTS[endpoint_id].fields:
         if field.name == "resolution":
             assert set(field.values) <= SHORT_SIDES.keys()

@@ -38,28 +38,28 @@ def printed_tree() -> list[tuple[str, str]]:
     return edges
 
 
-def test_the_printed_tree_is_the_real_one():
+def test_errors_docstring_tree_is_the_real_one():
     real = [(kind.__base__.__name__, kind.__name__) for kind in KINDS[1:]]
     assert printed_tree() == real
 
 
-def test_every_error_has_one_parent():
+def test_error_class_has_one_parent():
     assert all(len(kind.__bases__) == 1 for kind in KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_an_error_is_exported(kind):
+def test_error_class_is_exported(kind):
     assert getattr(vidu, kind.__name__) is kind
     assert getattr(vidu, kind.__name__) is kind
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_an_error_names_no_file_of_the_artists_disk(kind):
+def test_error_traceback_names_no_path_of_the_users_disk(kind):
     """ComfyUI shows an error with the module of its class."""
     assert kind.__module__ == "vidu"
 
 
-def test_an_error_defined_elsewhere_is_shown_the_same_way():
+def test_error_subclass_elsewhere_is_shown_the_same_way():
     class Odd(ViduError):
         """An error of somebody's own provider."""
 
@@ -67,7 +67,7 @@ def test_an_error_defined_elsewhere_is_shown_the_same_way():
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_an_error_says_what_happened_what_of_the_money_and_what_next(kind):
+def test_error_text_is_what_happened_charge_and_next_step(kind):
     error = made(kind)
     happened, next_step = error.message, error.next_step
     assert "The sea is closed." in happened
@@ -77,12 +77,12 @@ def test_an_error_says_what_happened_what_of_the_money_and_what_next(kind):
 
 
 @pytest.mark.parametrize("money", Charge)
-def test_what_is_said_of_the_money_is_a_whole_sentence(money):
+def test_charge_value_is_a_whole_sentence(money):
     assert re.fullmatch(r"([A-Z]|fal ).*\.", money.value)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_only_after_the_paid_request_is_money_in_doubt(kind):
+def test_error_charge_is_in_doubt_only_after_the_paid_request(kind):
     before = (
         errors.InvalidInputError,
         errors.DependencyError,
@@ -99,14 +99,14 @@ def test_only_after_the_paid_request_is_money_in_doubt(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_an_error_comes_back_whole_from_another_process(kind):
+def test_error_pickled_is_equal_again(kind):
     error = made(kind)
     error.request_id = "r-1"
     back = pickle.loads(pickle.dumps(error))
     assert (type(back), str(back), back.request_id) == (kind, str(error), "r-1")
 
 
-def test_what_is_given_goes_before_what_is_usual():
+def test_error_given_words_take_precedence_over_the_defaults():
     error = errors.ContentPolicyError(
         "Flagged.", "Paint over it.", charge=Charge.CHARGED, request_id="r-1"
     )
@@ -114,7 +114,7 @@ def test_what_is_given_goes_before_what_is_usual():
     assert error.request_id == "r-1"
 
 
-def test_one_error_for_many_shots_tells_each():
+def test_error_of_many_shots_names_each():
     failures = {1: errors.InvalidPromptError("Empty."), 3: errors.CorruptClipError("Truncated.")}
     titles = [f"shot {number} of 4" for number in range(1, 5)]
     text = str(ShotsFailedError(failures, titles))

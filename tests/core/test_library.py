@@ -34,7 +34,7 @@ from ..support.shots import shot
         ("", 3),
     ],
 )
-async def test_a_prompt_is_found_in_any_alphabet_whatever_its_case(tmp_path, text, found):
+async def test_search_prompt_in_any_alphabet_ignores_case(tmp_path, text, found):
     prompts = ("Waves roll in.", "\u043c\u043e\u0440\u0435", "L'\u00c9t\u00e9")
     fill(tmp_path, prompts)
     page = await search_entries(tmp_path, text=text, offset=0, limit=9)

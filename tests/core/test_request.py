@@ -96,7 +96,7 @@ def test_wrong_number_of_images_is_refused(count):
         Request(VIDU_IMAGE_TO_VIDEO, "waves", media={"image": (still(),) * count})
 
 
-def test_bad_words_are_refused_before_pixels_are_encoded(monkeypatch):
+def test_build_with_a_bad_prompt_is_refused_before_pixels_are_encoded(monkeypatch):
     """Compressing a large image takes seconds."""
     monkeypatch.setattr(builders, "encode_image", lambda pixels: pytest.fail("encoded"))
     picture = np.zeros((32, 64, 3), np.uint8)
@@ -133,6 +133,6 @@ def test_arguments_need_one_address_for_each_medium(urls):
         shot().arguments({"image": urls})
 
 
-def test_every_refusal_says_that_nothing_was_charged():
+def test_build_refused_says_that_nothing_was_charged():
     with pytest.raises(InvalidInputError, match=r"Nothing was charged\."):
         shot("")

@@ -25,7 +25,7 @@ KEY = "0f3a-id:5ecre7"
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_secret_shows_in_no_text():
+def test_secret_shows_in_no_text():
     secret = Secret(KEY)
     record = logging.LogRecord("x", logging.INFO, "x", 1, "%s %r", (secret, secret), None)
     texts = [repr(secret), str(secret), f"{secret}", f"{secret!r:>40}", "key " + str([secret])]
@@ -34,26 +34,26 @@ def test_a_secret_shows_in_no_text():
     assert all("***" in text for text in texts[:8])
 
 
-def test_a_found_key_shows_in_no_text(tmp_path):
+def test_found_key_shows_in_no_text(tmp_path):
     found = find_key(tmp_path, {"FAL_KEY": KEY})
     assert KEY not in repr(found)
     assert "FAL_KEY" in repr(found)
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_secret_is_not_pickled(protocol):
+def test_secret_pickled_raises(protocol):
     with pytest.raises(TypeError, match="not written down") as refused:
         pickle.dumps({"key": Secret(KEY)}, protocol)
     assert KEY not in str(refused.value)
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
-def test_a_secret_is_not_copied(duplicate):
+def test_secret_copied_raises(duplicate):
     with pytest.raises(TypeError):
         duplicate(Secret(KEY))
 
 
-def test_a_secret_shows_in_no_traceback_not_even_with_locals():
+def test_secret_in_a_traceback_with_locals_is_hidden():
     def send(secret: Secret) -> None:
         raise RuntimeError(f"could not send with {secret}")
 
@@ -67,7 +67,7 @@ def test_a_secret_shows_in_no_traceback_not_even_with_locals():
 
 
 @pytest.mark.parametrize("pasted", ["id secret-5ecre7", "5ecre7", "id:5ecre7:x", "id:5ecre7\u00e9"])
-def test_a_bad_key_shows_in_no_traceback(pasted):
+def test_bad_key_in_a_traceback_is_hidden(pasted):
     script = (
         f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
         "from pathlib import Path\nfrom vidu.credentials import find_key\n"
@@ -82,6 +82,6 @@ def test_a_bad_key_shows_in_no_traceback(pasted):
 
 
 @given(keys)
-def test_no_key_shows_in_its_own_repr(key):
+def test_secret_repr_of_any_key_hides_it(key):
     assume(key not in "Secret(***)")
     assert key not in repr(Secret(key))

@@ -63,7 +63,7 @@ def peak_bytes(work: Callable[[], object]) -> int:
 # What is asked of fal.
 
 
-async def test_a_clip_takes_five_requests_and_the_polls(fal, vidu_home, clips):
+async def test_generate_one_clip_takes_five_requests_and_the_polls(fal, vidu_home, clips):
     await run(shot(), vidu_home, clips)
     asked = fal.ledger()["requests"]
     polls = [each for each in asked if "/status?" in each["path"]]
@@ -76,9 +76,7 @@ async def test_a_clip_takes_five_requests_and_the_polls(fal, vidu_home, clips):
     ]
 
 
-async def test_each_of_several_images_goes_up_once_and_each_clip_comes_down_once(
-    fal, vidu_home, clips
-):
+async def test_generate_several_images_uploads_and_downloads_each_once(fal, vidu_home, clips):
     pictures = [np.full((48, 64, 3), gray, np.uint8) for gray in (10, 20, 30)]
     async with open_session(vidu_home, SHORT) as (provider, ledger):
         await asyncio.gather(
@@ -101,7 +99,7 @@ async def test_each_of_several_images_goes_up_once_and_each_clip_comes_down_once
 # What is done with a clip.
 
 
-async def test_a_new_clip_is_checked_once_and_a_kept_one_never_again(fal, vidu_home, clips):
+async def test_generate_checks_a_new_clip_once_and_a_saved_one_never(fal, vidu_home, clips):
     with counting() as calls:
         await run(shot(), vidu_home, clips)
         assert (calls(check), calls(write_clip), calls(write_rgb)) == (1, 1, 0)
@@ -122,7 +120,7 @@ async def test_a_new_clip_is_checked_once_and_a_kept_one_never_again(fal, vidu_h
     ],
     ids=str,
 )
-def test_skipped_frames_are_not_converted(wanted, converted, film, noise_frames):
+def test_decode_converts_no_skipped_frame(wanted, converted, film, noise_frames):
     path = film(noise_frames(60))
     with counting() as calls:
         assert len(decode(path, **wanted)) == converted
@@ -130,7 +128,7 @@ def test_skipped_frames_are_not_converted(wanted, converted, film, noise_frames)
         assert calls(probe) == 1
 
 
-def test_what_follows_the_last_wanted_frame_is_not_read(film, noise_frames):
+def test_decode_reads_nothing_after_the_last_wanted_frame(film, noise_frames):
     path, asked = film(noise_frames(120)), []
     decode(path, max_frames=2, stop=lambda: asked.append(True))
     assert len(asked) < 120, "asked once for each packet"
@@ -146,14 +144,14 @@ def test_decoding_holds_the_result_and_little_beside_it(film, noise_frames):
     assert held <= 600 * 48 * 64 * 3 * 4 * (1 + WORKING_SHARE)
 
 
-def test_a_frame_is_converted_in_the_memory_of_the_one_before(noise_frames):
+def test_decode_reuses_the_memory_of_the_frame_before(noise_frames):
     frame, *_ = noise_frames(1, 640, 480)
     rgb, scratch = np.empty((480, 640, 3), np.float32), Scratch()
     write_rgb(frame, rgb, scratch)
     assert peak_bytes(lambda: write_rgb(frame, rgb, scratch)) < rgb.nbytes / 10
 
 
-def test_an_image_is_encoded_without_another_copy_in_floats():
+def test_encode_image_makes_no_float_copy():
     pixels = np.random.default_rng(3).random((720, 1280, 3), dtype=np.float32)
     encode(pixels[:8])
     assert peak_bytes(lambda: encode(pixels)) < 2 * pixels.nbytes

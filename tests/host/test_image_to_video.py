@@ -66,7 +66,7 @@ def strange_images() -> dict[str, torch.Tensor]:
     }
 
 
-async def test_every_kind_of_image_is_uploaded_rounded_and_clamped(execute, fal):
+async def test_execute_every_kind_of_image_is_uploaded_rounded_and_clamped(execute, fal):
     images = strange_images()
     seeds = list(range(1, len(images) + 1))
     await execute(NODE, asked(image=list(images.values()), seed=seeds))
@@ -78,7 +78,7 @@ async def test_every_kind_of_image_is_uploaded_rounded_and_clamped(execute, fal)
     assert differing == dict.fromkeys(images, 0)
 
 
-async def test_the_outputs_are_what_the_graph_expects(execute, fal, pack, output_directory):
+async def test_execute_outputs_have_the_types_of_the_graph(execute, fal, pack, output_directory):
     output = await execute(NODE, asked(image=[plain(0.2, 0.6, 0.9)]), {"7": {}}, {"nodes": []})
     assert all(isinstance(each, list) and len(each) == 1 for each in output.result[:7])
     frames, path, video, last, fps, count, request_id = (each[0] for each in output.result[:7])
@@ -98,7 +98,7 @@ async def test_the_outputs_are_what_the_graph_expects(execute, fal, pack, output
         assert json.loads(container.metadata["workflow"]) == {"nodes": []}
 
 
-async def test_a_colour_comes_back_as_it_went(execute, fal):
+async def test_execute_color_comes_back_as_it_went(execute, fal):
     """Up as PNG, through H.264, down again; another matrix would be off by 10/255 and more."""
     colors = [(0.8, 0.2, 0.2), (0.2, 0.7, 0.3), (0.2, 0.3, 0.9)]
     output = await execute(NODE, asked(image=[plain(*color) for color in colors]))
@@ -118,7 +118,7 @@ async def test_fewer_frames_when_asked(execute, fal):
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
-async def test_a_batch_and_a_list_both_yield_a_clip_for_each_image(execute, fal):
+async def test_execute_batch_or_list_makes_a_clip_for_each_image(execute, fal):
     images = torch.cat([plain(0.9, 0.1, 0.1), plain(0.1, 0.1, 0.9)])
     batch = await execute(NODE, asked(image=[images]))
     listed = await execute(NODE, asked(image=list(images.split(1))))
@@ -129,7 +129,7 @@ async def test_a_batch_and_a_list_both_yield_a_clip_for_each_image(execute, fal)
     assert fal.ledger()["counts"]["jobs"] == 2
 
 
-async def test_without_metadata_when_the_host_is_told_so(execute, fal, monkeypatch):
+async def test_execute_with_metadata_disabled_writes_none(execute, fal, monkeypatch):
     from comfy.cli_args import args
 
     monkeypatch.setattr(args, "disable_metadata", True)
@@ -138,7 +138,9 @@ async def test_without_metadata_when_the_host_is_told_so(execute, fal, monkeypat
         assert not {"prompt", "workflow"} & container.metadata.keys()
 
 
-async def test_a_clip_outside_the_output_folder_plays_too(execute, fal, output_directory, tmp_path):
+async def test_preview_of_a_clip_outside_the_output_folder_plays(
+    execute, fal, output_directory, tmp_path
+):
     """Saved by a run from a shell; or the output folder has been moved since."""
     import folder_paths
 
@@ -154,7 +156,7 @@ async def test_a_clip_outside_the_output_folder_plays_too(execute, fal, output_d
     assert filecmp.cmp(played, first.result[1][0], shallow=False)
 
 
-async def test_a_name_that_ends_in_a_date_is_no_counter(execute, fal, output_directory):
+async def test_preview_name_that_ends_in_a_date_is_no_counter(execute, fal, output_directory):
     """ComfyUI reads the digits after a prefix as a number, and goes on counting from it."""
     (output_directory / "video").mkdir(parents=True)
     (output_directory / "video" / "Vidu_20260615_hero.mp4").touch()

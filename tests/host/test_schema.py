@@ -20,7 +20,7 @@ KEYS = (
 )
 
 
-def test_the_schemas_are_those_on_file(node_classes):
+def test_schemas_are_those_on_file(node_classes):
     """To accept a change: delete tests/pack/object_info.json, run this, and read what it wrote."""
     schemas = {
         name: {key: info[key] for key in KEYS}
@@ -34,7 +34,7 @@ def test_the_schemas_are_those_on_file(node_classes):
     assert json.loads(written) == json.loads(GOLDEN.read_text(encoding="ascii"))
 
 
-def test_no_node_claims_to_be_comfy_orgs(node_classes):
+def test_schemas_claim_no_node_of_comfy_org(node_classes):
     for node in node_classes.values():
         info = node.GET_NODE_INFO_V1()
         assert not info["api_node"]

@@ -28,14 +28,14 @@ def interrupted():
     nodes.interrupt_processing(False)
 
 
-async def test_what_work_returns_is_returned(host, display):
+async def test_run_interruptible_returns_the_result(host, display):
     async def work() -> int:
         return 5
 
     assert await host.run_interruptible(work(), display) == 5
 
 
-async def test_what_work_raises_is_raised(host, display):
+async def test_run_interruptible_raises_the_error(host, display):
     async def work() -> None:
         raise ValueError("its own")
 
@@ -74,7 +74,9 @@ async def test_work_that_does_not_stop_is_left_behind(host, display, interrupted
     goes_on.set()
 
 
-async def test_an_error_on_the_way_out_does_not_hide_the_cancel(host, display, interrupted):
+async def test_run_interruptible_error_after_cancel_does_not_hide_the_cancel(
+    host, display, interrupted
+):
     async def work() -> None:
         try:
             await asyncio.sleep(3600)
@@ -86,7 +88,7 @@ async def test_an_error_on_the_way_out_does_not_hide_the_cancel(host, display, i
         await host.run_interruptible(work(), display)
 
 
-async def test_a_cancelled_error_of_works_own_does_not_get_out(host, display):
+async def test_run_interruptible_cancelled_error_of_the_work_does_not_get_out(host, display):
     """It would end the host's worker, and every later prompt would hang."""
 
     async def work() -> None:
@@ -96,7 +98,7 @@ async def test_a_cancelled_error_of_works_own_does_not_get_out(host, display):
         await host.run_interruptible(work(), display)
 
 
-async def test_the_hosts_teardown_reaches_work(host, display):
+async def test_run_interruptible_teardown_of_the_host_reaches_the_work(host, display):
     ended = asyncio.Event()
 
     async def work() -> None:

@@ -72,7 +72,7 @@ async def test_video_of_each_kind_is_uploaded_whole_and_paid_for_once(execute, f
     assert frames / FPS == pytest.approx(LENGTHS.get(kind, 5), abs=0.2)
 
 
-async def test_another_part_of_the_same_file_is_another_shot(execute, fal, film):
+async def test_video_input_other_part_of_the_same_file_is_another_shot(execute, fal, film):
     for start in (0.25, 0.5):
         part = InputImpl.VideoFromFile(str(film)).as_trimmed(start, 4.25)
         await execute(NODE, asked(part), slots=())

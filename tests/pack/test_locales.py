@@ -56,7 +56,7 @@ def test_these_languages_are_there():
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_node_is_translated_whole(language):
+def test_locale_translates_every_node(language):
     translated = read(language, "nodeDefs")
     assert translated.keys() == SCHEMAS.keys()
     for node, texts in translated.items():
@@ -69,7 +69,7 @@ def test_every_node_is_translated_whole(language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_text_of_the_library_is_translated_with_the_same_slots(language):
+def test_locale_translates_every_text_with_the_same_slots(language):
     translated = read(language, "main")["vidu"]
     assert translated.keys() == ENGLISH.keys()
     for name, text in translated.items():
@@ -78,7 +78,7 @@ def test_every_text_of_the_library_is_translated_with_the_same_slots(language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_setting_and_its_group_is_translated(language):
+def test_locale_translates_every_setting_and_its_group(language):
     ids = {name.replace(".", "_") for name in source(r'\bid: "(viduonfal\.[A-Z]\w+)"')}
     assert ids
     assert read(language, "settings").keys() == ids
@@ -86,7 +86,7 @@ def test_every_setting_and_its_group_is_translated(language):
     assert read(language, "main")["settingsCategories"].keys() == groups
 
 
-def test_every_text_of_the_scripts_exists_and_no_other():
+def test_locale_has_exactly_the_texts_of_the_scripts():
     asked = source(r'\bt\(\s*"(\w+)"') | source(r'tooltip: "vidu\.(\w+)"')
     assert asked <= ENGLISH.keys()
     # The others are asked for by a name that is computed: a state, a filter, a button, a line.
@@ -121,7 +121,7 @@ def test_progress_line_has_a_translation(moment):
 
 @pytest.mark.parametrize("language", ["", "zh"])
 @pytest.mark.parametrize("node", SCHEMAS)
-def test_every_help_page_tells_of_every_input(node, language):
+def test_help_page_describes_every_input(node, language):
     docs = ROOT / "web" / "docs"
     page = docs / node / f"{language}.md" if language else docs / f"{node}.md"
     text = page.read_text(encoding="utf-8")

@@ -87,7 +87,7 @@ def test_node_id_is_literal_and_the_name_of_the_class(name):
     assert [ast.literal_eval(value) for value in ids] == [name]
 
 
-def test_every_node_is_listed_and_known():
+def test_pack_lists_every_node():
     source = (ROOT / "nodes" / "__init__.py").read_text(encoding="utf-8")
     (listing,) = (
         item
@@ -100,18 +100,18 @@ def test_every_node_is_listed_and_known():
 
 
 @pytest.mark.parametrize("path", [ROOT / "__init__.py", ROOT / "nodes" / "__init__.py"], ids=str)
-def test_nothing_registers_the_old_way(path):
+def test_pack_registers_nothing_the_old_way(path):
     """Even an empty NODE_CLASS_MAPPINGS keeps the loader from comfy_entrypoint."""
     assert "NODE_CLASS_MAPPINGS" not in path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", node_classes())
-def test_every_node_has_its_help_page(name):
+def test_node_has_its_help_page(name):
     assert (ROOT / "web" / "docs" / f"{name}.md").read_text(encoding="utf-8").strip()
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_every_input_explains_itself(name):
+def test_node_input_has_a_tooltip(name):
     silent = {
         field
         for field, (_, options) in all_inputs(SCHEMAS[name]).items()
@@ -146,12 +146,12 @@ def test_translations_name_only_what_exists():
 
 
 @pytest.mark.parametrize("path", examples(), ids=lambda path: path.stem)
-def test_an_example_has_its_picture(path):
+def test_example_has_its_picture(path):
     assert path.with_suffix(".jpg").read_bytes().startswith(b"\xff\xd8\xff")
 
 
 @pytest.mark.parametrize("path", examples(), ids=lambda path: path.stem)
-def test_an_example_fits_the_schemas(path):
+def test_example_fits_the_schemas(path):
     workflow = json.loads(path.read_text(encoding="utf-8"))
     ours = [node for node in workflow["nodes"] if node["type"] in SCHEMAS]
     assert ours
@@ -165,7 +165,7 @@ def test_an_example_fits_the_schemas(path):
 
 
 @pytest.mark.parametrize("path", examples(), ids=lambda path: path.stem)
-def test_the_links_of_an_example_hold(path):
+def test_example_links_fit_their_slots(path):
     workflow = json.loads(path.read_text(encoding="utf-8"))
     nodes = {node["id"]: node for node in workflow["nodes"]}
     for link, origin, origin_slot, target, target_slot, _ in workflow["links"]:

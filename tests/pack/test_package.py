@@ -62,7 +62,7 @@ def run(command: list[str], cwd: Path, home: Path) -> str:
     return done.stdout
 
 
-def test_both_dependency_lists_are_equal(project):
+def test_pyproject_and_requirements_list_the_same_packages(project):
     assert requirements() == project["project"]["dependencies"]
 
 
@@ -81,7 +81,7 @@ def test_dependencies_name_all_that_vidu_imports():
     assert "torch" not in declared
 
 
-def test_the_id_is_one_the_registry_takes(project):
+def test_pyproject_name_is_one_the_registry_takes(project):
     name = project["project"]["name"]
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name)
     assert "comfy" not in name
@@ -95,13 +95,13 @@ def test_web_is_registered_once(project):
     assert "web" not in project["tool"]["comfy"]
 
 
-def test_the_changelog_has_the_version(project):
+def test_changelog_has_the_version(project):
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     version = re.escape(project["project"]["version"])
     assert re.search(rf"^## \[{version}\] - \d{{4}}-\d\d-\d\d$", changelog, re.M)
 
 
-def test_the_files_it_names_are_there(project):
+def test_pyproject_names_files_that_exist(project):
     for name in (project["project"]["readme"], project["project"]["license"]["file"]):
         assert (ROOT / name).read_text(encoding="utf-8").strip()
 
@@ -129,7 +129,7 @@ def test_platforms_names_tests_and_files_that_exist():
 
 
 @pytest.mark.parametrize("name", ["install.py", "prestartup_script.py", "setup.py"])
-def test_nothing_runs_on_installation(name):
+def test_pack_runs_nothing_on_installation(name):
     assert not (ROOT / name).exists()
 
 

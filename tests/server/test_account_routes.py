@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_key_goes_in_and_never_out(comfy, home, fal):
+def test_key_route_stores_the_key_and_never_returns_it(comfy, home, fal):
     answer = comfy.http.post("/vidu/key", json={"key": f' "{fal.key}"\n'})
     assert answer.status_code == 200
     stored = home / "fal_key"
@@ -24,7 +24,7 @@ def test_the_key_goes_in_and_never_out(comfy, home, fal):
 
 
 @pytest.mark.parametrize("key", ["", "no colon", "a:b:c", "a:\u00fc", "x" * 2000])
-def test_what_can_not_be_a_key_is_refused_in_words(comfy, home, key):
+def test_key_route_impossible_key_is_refused(comfy, home, key):
     answer = comfy.http.post("/vidu/key", json={"key": key})
     assert answer.status_code == 400
     assert answer.text
@@ -45,7 +45,7 @@ def test_key_that_fal_refuses_is_not_stored(comfy, home, fal):
     assert not (home / "fal_key").exists()
 
 
-def test_the_key_is_checked_for_free(comfy, home, fal):
+def test_key_route_checks_the_key_for_free(comfy, home, fal):
     fal.reset()
     answer = comfy.http.post("/vidu/key/check", json={})
     assert answer.json() == {"accepted": True}
@@ -53,12 +53,12 @@ def test_the_key_is_checked_for_free(comfy, home, fal):
 
 
 @pytest.mark.parametrize("usd", [-1, 1e9, "12", True, None, [], {}])
-def test_a_budget_is_an_amount_of_money(comfy, home, usd):
+def test_budget_route_takes_only_an_amount_of_money(comfy, home, usd):
     assert comfy.http.post("/vidu/budget", json={"daily_usd": usd}).status_code == 400
     assert not (home / "settings.json").exists()
 
 
-def test_the_budget_is_stored_beside_the_other_settings(comfy, home):
+def test_budget_route_keeps_the_other_settings(comfy, home):
     (home / "settings.json").write_text('{"clip_limit_mb": 7}', encoding="utf-8")
     answer = comfy.http.post("/vidu/budget", json={"daily_usd": 2.4})
     assert answer.json()["daily_budget_usd"] == 2.4

@@ -53,7 +53,7 @@ def beside(shot, tmp_path) -> Callable[[str], dict]:
     return build
 
 
-def test_while_uploading_nothing_is_asked_for(comfy, fal, shot):
+def test_cancel_while_uploading_sends_nothing(comfy, fal, shot):
     fal.set_faults("upload_timeout:1")
     prompt_id = comfy.queue(shot())
     until(lambda: fal.ledger()["counts"]["uploads"])
@@ -64,7 +64,9 @@ def test_while_uploading_nothing_is_asked_for(comfy, fal, shot):
     assert len(jobs(fal)) == 1
 
 
-def test_while_the_paid_request_is_unanswered_it_is_found_again_and_not_repeated(comfy, fal, shot):
+def test_cancel_while_the_post_is_unanswered_finds_the_request_and_never_repeats_it(
+    comfy, fal, shot
+):
     fal.set_faults("accepted_but_silent:1")
     prompt_id = comfy.queue(shot())
     until(lambda: jobs(fal))
@@ -81,7 +83,7 @@ def test_while_the_paid_request_is_unanswered_it_is_found_again_and_not_repeated
     [("stuck_in_queue:1", "In fal's queue, 0 ahead"), ("slow:1", "Generating (1 s)")],
     ids=["queued", "generating"],
 )
-def test_a_request_that_is_under_way_is_cancelled_at_fal(comfy, fal, shot, fault, text):
+def test_cancel_while_generating_cancels_at_fal(comfy, fal, shot, fault, text):
     fal.set_faults(fault)
     prompt_id = comfy.queue(shot())
     comfy.wait_for("progress_text", text)
@@ -94,7 +96,7 @@ def test_a_request_that_is_under_way_is_cancelled_at_fal(comfy, fal, shot, fault
     assert [job["billed"] for job in jobs(fal)] == [False, True]
 
 
-def test_while_downloading_the_clip_is_kept_for_the_next_run(comfy, fal, shot):
+def test_cancel_while_downloading_leaves_the_clip_to_the_next_run(comfy, fal, shot):
     fal.set_faults("download_stalled:1")
     prompt_id = comfy.queue(shot())
     comfy.wait_for("progress_text", "Downloading")
@@ -107,7 +109,7 @@ def test_while_downloading_the_clip_is_kept_for_the_next_run(comfy, fal, shot):
     assert not list(comfy.output.glob("**/.*"))
 
 
-def test_while_drawing_drafts(comfy, shot):
+def test_cancel_while_drawing_drafts_stops_them(comfy, shot):
     """Drafts are as large as Vidu's clips, so that drawing two takes its time."""
     size = {"width": 96, "height": 64, "batch_size": 1}
     prompt = shot(mode="draft", image=["both", 0])
@@ -122,7 +124,7 @@ def test_while_drawing_drafts(comfy, shot):
     assert ending(comfy.wait(prompt_id)) == INTERRUPTED
 
 
-def test_one_press_reaches_both_nodes(comfy, fal, pair):
+def test_cancel_with_two_nodes_running_reaches_both(comfy, fal, pair):
     """The host shows it to the first that looks, and tears the other down."""
     fal.set_faults("slow:2")
     prompt_id = comfy.queue(pair)
@@ -136,7 +138,7 @@ def test_one_press_reaches_both_nodes(comfy, fal, pair):
     assert sum(job["billed"] for job in jobs(fal)) == 2
 
 
-def test_a_press_that_another_node_takes_reaches_ours(comfy, fal, beside, shot, tmp_path):
+def test_cancel_taken_by_another_node_reaches_ours(comfy, fal, beside, shot, tmp_path):
     fal.set_faults("slow:1")
     prompt_id = comfy.queue(beside("hold"))
     comfy.wait_for("progress_text", "Generating")
@@ -152,7 +154,7 @@ def test_a_press_that_another_node_takes_reaches_ours(comfy, fal, beside, shot, 
     assert ending(comfy.run(shot())) == DONE
 
 
-def test_another_nodes_failure_cancels_nothing(comfy, fal, beside, shot, tmp_path):
+def test_failure_of_another_node_cancels_nothing(comfy, fal, beside, shot, tmp_path):
     """The clip is wanted, and may be paid for: the next run collects it."""
     fal.set_faults("slow:1")
     prompt_id = comfy.queue(beside("fail"))
@@ -168,7 +170,7 @@ def test_another_nodes_failure_cancels_nothing(comfy, fal, beside, shot, tmp_pat
     assert job["billed"]
 
 
-def test_a_press_is_of_its_own_prompt_only(comfy, fal, beside, shot, tmp_path):
+def test_cancel_of_another_prompt_cancels_nothing(comfy, fal, beside, shot, tmp_path):
     """Neither an earlier Cancel nor one of a prompt that waits makes a failure one."""
     fal.set_faults("stuck_in_queue:1,slow:2")
     first = comfy.queue(shot(seed=2))
@@ -185,7 +187,7 @@ def test_a_press_is_of_its_own_prompt_only(comfy, fal, beside, shot, tmp_path):
     assert [job["cancels"] for job in jobs(fal)] == [1, 0]
 
 
-def test_the_prompt_behind_a_cancelled_one_runs(comfy, fal, shot):
+def test_cancel_leaves_the_next_prompt_running(comfy, fal, shot):
     fal.set_faults("slow:1")
     first, second = comfy.queue(shot()), comfy.queue(shot(seed=2))
     comfy.wait_for("progress_text", "Generating")

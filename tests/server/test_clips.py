@@ -86,7 +86,7 @@ def batch(prompt: dict, colors=COLOURS) -> dict:
     return prompt
 
 
-def test_the_outputs_are_there_in_the_documented_order(comfy, fal, shot):
+def test_node_outputs_are_in_the_documented_order(comfy, fal, shot):
     assert tuple(comfy.object_info()["FalViduImageToVideo"]["output_name"]) == OUTPUTS
     prompt = run_with_progress(shot(), "file_path", "fps", "frame_count", "request_id")
     prompt["pictures"] = {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}}
@@ -109,7 +109,7 @@ def test_the_outputs_are_there_in_the_documented_order(comfy, fal, shot):
     assert [clip["filename"] for clip in clips(history)] == [path.name]
 
 
-def test_what_is_asked_of_fal_is_what_the_node_says(comfy, fal, shot):
+def test_node_sends_what_its_inputs_say(comfy, fal, shot):
     comfy.run(
         shot(
             prompt="  A \u706f in the fog.  ",
@@ -124,7 +124,7 @@ def test_what_is_asked_of_fal_is_what_the_node_says(comfy, fal, shot):
     assert "seed" not in second
 
 
-def test_the_kept_file_is_fals_own_with_the_graph_inside(comfy, fal, shot, tmp_path):
+def test_node_saves_fals_file_with_the_graph_inside(comfy, fal, shot, tmp_path):
     prompt = batch(shot(), COLOURS[:1])
     del prompt["1"]  # the host adds a note of its own to a LoadImage
     workflow = {"nodes": [{"id": 2}], "version": 0.4, "extra": {"of": "a {test}"}}
@@ -150,7 +150,7 @@ def test_queued_again_it_is_cached(comfy, fal, shot):
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
-def test_another_seed_is_another_take_and_the_first_stays_free(comfy, fal, shot):
+def test_node_other_seed_makes_another_clip_and_the_first_stays_free(comfy, fal, shot):
     """Also when the host's own cache has been emptied, as it is between two prompts."""
     first = comfy.run(shot(seed=1))
     comfy.http.post("/free", json={"free_memory": True}).raise_for_status()
@@ -162,7 +162,7 @@ def test_another_seed_is_another_take_and_the_first_stays_free(comfy, fal, shot)
     assert fal.ledger()["counts"]["jobs"] == 2
 
 
-def test_a_saved_clip_comes_back_by_its_id(comfy, fal, shot):
+def test_saved_clip_node_returns_the_clip_by_its_id(comfy, fal, shot):
     made = comfy.run(run_with_progress(shot(), "request_id"))
     (request_id,) = texts(made, "request_id")
     saved = {"2": {"class_type": "FalViduSavedClip", "inputs": {"request_id": request_id}}}
@@ -174,7 +174,7 @@ def test_a_saved_clip_comes_back_by_its_id(comfy, fal, shot):
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
-def test_a_batch_of_four_is_four_clips_side_by_side(comfy, fal, shot):
+def test_node_batch_of_four_makes_four_clips_side_by_side(comfy, fal, shot):
     """As many in flight as fal lets run; downstream, core nodes map over the lists."""
     prompt = run_with_progress(batch(shot()), "file_path", "request_id", "frame_count")
     prompt["last"] = {"class_type": "SaveImage", "inputs": {"images": ["2", 3]}}
@@ -200,14 +200,14 @@ def test_a_batch_of_four_is_four_clips_side_by_side(comfy, fal, shot):
     comfy.wait_for("progress_text", "In fal's queue, ")
 
 
-def test_a_batch_of_the_same_image_is_one_clip(comfy, fal, shot):
+def test_node_batch_of_the_same_image_makes_one_clip(comfy, fal, shot):
     history = comfy.run(run_with_progress(batch(shot(), COLOURS[:1] * 3), "file_path"))
     assert len(texts(history, "file_path")) == 3
     assert len(set(texts(history, "file_path"))) == 1
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
-def test_two_shots_that_finish_together_get_two_names(comfy, fal, shot):
+def test_node_two_shots_finishing_together_get_two_names(comfy, fal, shot):
     prompt = shot()
     prompt["3"] = shot(seed=2)["2"]
     history = comfy.run(prompt)
@@ -216,7 +216,7 @@ def test_two_shots_that_finish_together_get_two_names(comfy, fal, shot):
     assert fal.ledger()["most_running"] == 2
 
 
-def test_the_last_frame_begins_the_next_clip(comfy, fal, shot):
+def test_node_last_frame_starts_the_next_clip(comfy, fal, shot):
     prompt = shot()
     prompt["3"] = shot(image=["2", 3], prompt="And on it goes.")["2"]
     history = comfy.run(prompt)
@@ -224,7 +224,7 @@ def test_the_last_frame_begins_the_next_clip(comfy, fal, shot):
     assert fal.ledger()["counts"]["jobs"] == 2
 
 
-def test_the_node_shows_each_step_and_a_bar(comfy, fal, shot):
+def test_node_shows_each_step_and_a_progress_bar(comfy, fal, shot):
     fal.set_faults("upload_500:1,download_500:1")
     comfy.run(shot())
     shown = "\n".join(comfy.texts())
@@ -238,7 +238,7 @@ def test_the_node_shows_each_step_and_a_bar(comfy, fal, shot):
     assert bar[-1] == 1.0
 
 
-def test_the_key_is_told_nowhere(comfy, fal, shot):
+def test_key_appears_in_no_output_file_or_log(comfy, fal, shot):
     fal.set_faults("content_policy_violation:1")
     comfy.run(shot())
     comfy.run(shot())

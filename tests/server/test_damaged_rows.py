@@ -41,7 +41,7 @@ def test_row_cannot_name_a_file_that_is_no_clip(comfy, home, saved, tmp_path):
     assert comfy.http.get(f"/vidu/clips/{saved}/file").status_code == 404
 
 
-def test_endless_seconds_do_not_blank_the_library(comfy, home, saved):
+def test_damaged_duration_is_one_card(comfy, home, saved):
     with closing(sqlite3.connect(home / "ledger.sqlite")) as db:
         db.execute("UPDATE entries SET duration_s = 9e999, fps = -9e999 WHERE id = ?", (saved,))
         db.commit()

@@ -15,7 +15,7 @@ from .conftest import HOME
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_clip_is_found_by_what_is_known_of_it(comfy, saved, request):
+def test_entries_route_finds_a_clip_by_prompt_seed_or_id(comfy, saved, request):
     def found(**query) -> list[int]:
         page = comfy.http.get("/vidu/clips", params=query).raise_for_status().json()
         return [clip["id"] for clip in page["clips"]]
@@ -42,11 +42,11 @@ def test_a_clip_is_found_by_what_is_known_of_it(comfy, saved, request):
     ],
     ids=str,
 )
-def test_a_strange_question_is_refused(comfy, query):
+def test_entries_route_strange_query_is_refused(comfy, query):
     assert comfy.http.get("/vidu/clips", params=query).status_code == 400
 
 
-def test_the_poster_is_small_and_made_once(comfy, home, saved):
+def test_thumbnail_route_is_small_and_made_once(comfy, home, saved):
     first = comfy.http.get(f"/vidu/clips/{saved}/poster")
     assert first.headers["content-type"] == "image/jpeg"
     with Image.open(io.BytesIO(first.content)) as poster:
@@ -57,7 +57,7 @@ def test_the_poster_is_small_and_made_once(comfy, home, saved):
     assert path.stat().st_ino == made_at
 
 
-def test_a_kept_file_is_served_whole_and_by_range(comfy, home, saved):
+def test_file_route_serves_a_saved_file_whole_and_by_range(comfy, home, saved):
     with BlockingLedger.open(home) as ledger:
         data = ledger.get(saved).file.path.read_bytes()
     whole = comfy.http.get(f"/vidu/clips/{saved}/file")
@@ -66,7 +66,7 @@ def test_a_kept_file_is_served_whole_and_by_range(comfy, home, saved):
     assert (part.status_code, part.content) == (206, data[10:20])
 
 
-def test_the_workflow_is_read_from_the_file(comfy, home, saved, fal, shot):
+def test_workflow_route_reads_it_from_the_file(comfy, home, saved, fal, shot):
     assert comfy.http.get(f"/vidu/clips/{saved}/workflow").json() == {"workflow": None}
     workflow = {"nodes": [], "links": [], "version": 0.4}
     ran = comfy.run(shot(prompt="It carries its graph.", seed=3), workflow)
@@ -76,7 +76,7 @@ def test_the_workflow_is_read_from_the_file(comfy, home, saved, fal, shot):
     assert read == {"workflow": workflow}
 
 
-def test_only_files_of_the_ledger_are_served(comfy, home, saved):
+def test_file_route_serves_only_files_of_the_ledger(comfy, home, saved):
     with BlockingLedger.open(home) as ledger:
         ledger.get(saved).file.path.unlink()
     answers = [f"clips/{saved}/file", f"clips/{saved}/poster", "clips/999999/file", "clips/x/file"]
@@ -86,7 +86,7 @@ def test_only_files_of_the_ledger_are_served(comfy, home, saved):
     assert card["file"]["exists"] is False
 
 
-def test_forgetting_leaves_the_file(comfy, home, saved):
+def test_forget_route_leaves_the_file(comfy, home, saved):
     with BlockingLedger.open(home) as ledger:
         path = ledger.get(saved).file.path
     assert comfy.http.delete(f"/vidu/clips/{saved}").status_code == 200
@@ -94,7 +94,7 @@ def test_forgetting_leaves_the_file(comfy, home, saved):
     assert comfy.http.delete(f"/vidu/clips/{saved}").status_code == 404
 
 
-def test_a_missing_file_is_fetched_again_by_the_saved_clip_node(comfy, home, fal, shot):
+def test_saved_clip_node_downloads_a_missing_file_again(comfy, home, fal, shot):
     made = comfy.run(shot(prompt="Fetched twice.", seed=12))
     assert made["status"]["completed"], made["status"]
     (job,) = [job for job in fal.ledger()["jobs"] if job["input"]["prompt"] == "Fetched twice."]
@@ -112,14 +112,14 @@ def test_a_missing_file_is_fetched_again_by_the_saved_clip_node(comfy, home, fal
 
 
 @pytest.mark.parametrize("request_id", ["", "draft-0123", "no-such-request"])
-def test_a_saved_clip_that_is_none_is_refused_before_the_run(comfy, request_id):
+def test_saved_clip_node_unknown_id_is_refused_before_the_run(comfy, request_id):
     saved = {"class_type": "FalViduSavedClip", "inputs": {"request_id": request_id}}
     answer = comfy.post({"1": saved})
     assert answer.status_code == 400
     assert "library" in answer.json()["node_errors"]["1"]["errors"][0]["details"]
 
 
-def test_a_clip_at_work_in_another_program_is_not_forgotten(comfy, home, saved, monkeypatch):
+def test_forget_route_of_a_shot_at_work_elsewhere_is_refused(comfy, home, saved, monkeypatch):
     monkeypatch.setenv("VIDU_HOME", str(comfy.base / HOME))
     with BlockingLedger.open(home) as ledger:
         fingerprint = ledger.get(saved).fingerprint

@@ -33,7 +33,9 @@ def failure(history: dict) -> dict:
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
 )
-def test_bad_input_is_refused_before_it_is_queued(comfy, fal, shot, asked, field, words):
+def test_prompt_with_bad_input_is_refused_before_it_is_queued(
+    comfy, fal, shot, asked, field, words
+):
     assert words in error_from_response(comfy.post(shot(**asked)))[field]
     assert fal.ledger()["requests"] == []
 
@@ -42,7 +44,7 @@ def test_bad_input_is_refused_before_it_is_queued(comfy, fal, shot, asked, field
     ("width", "height", "words"),
     [(300, 64, "300 x 64"), (64, 300, "64 x 300")],
 )
-def test_a_strange_aspect_is_refused_before_it_is_uploaded(comfy, fal, shot, width, height, words):
+def test_node_strange_aspect_is_refused_before_the_upload(comfy, fal, shot, width, height, words):
     prompt = shot()
     size = {"width": width, "height": height, "batch_size": 1, "color": 0}
     prompt["1"] = {"class_type": "EmptyImage", "inputs": size}
@@ -54,7 +56,7 @@ def test_a_strange_aspect_is_refused_before_it_is_uploaded(comfy, fal, shot, wid
 
 
 @pytest.mark.parametrize("prefix", ["../outside", "video/../../outside", "/outside"])
-def test_a_prefix_that_leads_out_is_refused_before_it_is_paid(comfy, fal, shot, prefix):
+def test_node_prefix_that_leads_out_is_refused_before_anything_is_paid(comfy, fal, shot, prefix):
     told = failure(comfy.run(shot(filename_prefix=prefix)))
     assert told["exception_type"] == "vidu.InvalidSettingError"
     assert "such as video/Vidu." in told["exception_message"]
@@ -62,7 +64,7 @@ def test_a_prefix_that_leads_out_is_refused_before_it_is_paid(comfy, fal, shot, 
     assert not list(comfy.base.glob("outside*"))
 
 
-def test_a_batch_wired_in_by_mistake_is_refused_with_its_sum(comfy, fal, shot):
+def test_node_batch_above_max_cost_is_refused_with_its_sum(comfy, fal, shot):
     """Pictures that are the same are one shot, so that these are two."""
     prompt = shot(image=["both", 0], max_cost=0.3)
     for node, color in (("one", 0), ("other", 255)):
@@ -89,9 +91,7 @@ def test_a_batch_wired_in_by_mistake_is_refused_with_its_sum(comfy, fal, shot):
         ("cut_clip", "CorruptClipError", ["This clip is paid for and not lost."]),
     ],
 )
-def test_each_failure_says_what_money_was_spent_and_what_to_do(
-    comfy, fal, shot, fault, kind, words
-):
+def test_node_failure_says_the_charge_and_the_next_step(comfy, fal, shot, fault, kind, words):
     fal.set_faults(fault)
     told = failure(comfy.run(shot()))
     assert told["exception_type"] == f"vidu.{kind}"
@@ -99,7 +99,7 @@ def test_each_failure_says_what_money_was_spent_and_what_to_do(
         assert word in told["exception_message"]
 
 
-def test_the_node_shows_that_it_failed(comfy, fal, shot):
+def test_node_failure_is_shown_on_the_node(comfy, fal, shot):
     fal.set_faults("content_policy_violation:1")
     failure(comfy.run(shot()))
     comfy.wait_for("progress_text", "Failed: ")

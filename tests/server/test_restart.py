@@ -80,7 +80,7 @@ def jobs_of(fal, prompt: dict) -> list[dict]:
     return [job for job in fal.ledger()["jobs"] if job["input"]["seed"] == seed]
 
 
-def test_without_a_key_a_live_shot_is_refused_in_words(lives):
+def test_node_without_a_key_is_refused(lives):
     refused = lives.comfy.post(lives.saved)
     assert refused.status_code == 400
     errors = refused.json()["node_errors"]["2"]["errors"]
@@ -91,7 +91,7 @@ def test_without_a_key_a_live_shot_is_refused_in_words(lives):
     )
 
 
-def test_a_draft_needs_no_key_and_metadata_can_be_left_out(lives, fal):
+def test_node_draft_needs_no_key_and_can_leave_out_metadata(lives, fal):
     asked = len(fal.ledger()["requests"])
     history = lives.comfy.run(shot(mode="draft", max_frames=1), {"nodes": []})
     assert history["status"]["status_str"] == "success"
@@ -100,13 +100,13 @@ def test_a_draft_needs_no_key_and_metadata_can_be_left_out(lives, fal):
     assert len(fal.ledger()["requests"]) == asked
 
 
-def test_a_kept_clip_is_free_after_a_restart(lives, fal, stored_key):
+def test_node_saved_clip_is_free_after_a_restart(lives, fal, stored_key):
     history = lives.comfy.run(lives.saved)
     assert history["outputs"]["2"]["images"] == lives.kept_clips
     assert len(jobs_of(fal, lives.saved)) == 1
 
 
-def test_a_shot_cut_short_is_collected_and_was_not_cancelled(lives, fal, stored_key):
+def test_node_shot_cut_short_by_a_restart_is_resumed(lives, fal, stored_key):
     history = lives.comfy.run(lives.cut_short)
     assert history["status"]["status_str"] == "success"
     (job,) = jobs_of(fal, lives.cut_short)
@@ -114,7 +114,7 @@ def test_a_shot_cut_short_is_collected_and_was_not_cancelled(lives, fal, stored_
     assert job["billed"]
 
 
-def test_the_stored_key_is_told_nowhere_but_in_its_file(lives, stored_key):
+def test_stored_key_appears_only_in_its_file(lives, stored_key):
     comfy = lives.comfy
     refused = comfy.run(shot(prompt="Told nowhere."))
     asked = ["/history", "/settings", "/vidu/state", "/vidu/clips", "/userdata?dir=&recurse=true"]
@@ -125,7 +125,7 @@ def test_the_stored_key_is_told_nowhere_but_in_its_file(lives, stored_key):
     assert holding == ["fal_key"]
 
 
-def test_a_key_that_fal_refuses_is_named(lives, fal):
+def test_node_key_that_fal_refuses_is_named(lives, fal):
     """A key that was good when it was stored: Settings > Vidu stores no other."""
     wrong = fal.key[:-1] + ("0" if fal.key[-1] != "0" else "1")
     stored = lives.comfy.base / "user" / "__fal_vidu" / "fal_key"

@@ -49,7 +49,7 @@ KEY = "an-id-of-a-key:a-secret-of-a-key"
     ],
     ids=str,
 )
-def test_other_sites_are_refused(comfy, home, prefix, headers):
+def test_routes_refuse_other_sites(comfy, home, prefix, headers):
     for path in READS:
         assert comfy.http.get(prefix + path, headers=headers).status_code == 403
     for method, path in WRITES:
@@ -59,7 +59,7 @@ def test_other_sites_are_refused(comfy, home, prefix, headers):
 
 
 @pytest.mark.parametrize("method, path", [way for way in WRITES if way[0] == "POST"])
-def test_only_json_is_taken(comfy, home, method, path):
+def test_routes_take_only_json(comfy, home, method, path):
     """A form of another site can be sent without being asked for; JSON cannot."""
     kinds = ("application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x")
     for kind in kinds:
@@ -75,7 +75,7 @@ def test_only_json_is_taken(comfy, home, method, path):
     assert not (home / "fal_key").exists()
 
 
-def test_no_answer_allows_another_origin(comfy, saved):
+def test_routes_allow_no_other_origin(comfy, saved):
     for path in ("state", "jobs", "clips", f"clips/{saved}/poster", f"clips/{saved}/file"):
         headers = comfy.http.get(f"/vidu/{path}").headers
         assert "access-control-allow-origin" not in headers
@@ -108,7 +108,7 @@ def test_routes_answer_only_to_names_of_this_machine(comfy, host, status):
         assert "VIDU_ALLOWED_HOSTS" in answer.text or status == 200
 
 
-def test_no_word_of_a_shot_is_on_the_socket(comfy, fal, shot):
+def test_socket_events_repeat_nothing_of_a_shot(comfy, fal, shot):
     prompt = shot(prompt="A secret plot.", seed=987_654)
     comfy.run(prompt)
     sent = [event.data for event in comfy.events if event.kind == "vidu.jobs"]
@@ -128,7 +128,7 @@ def test_progress_text_goes_to_the_client_that_runs_the_prompt(comfy, fal, shot)
     assert not [event for event in heard if event.kind == "progress_text"]
 
 
-def test_every_web_script_is_fetched_anew_after_an_update(comfy):
+def test_web_scripts_are_revalidated_after_an_update(comfy):
     scripts = [path for path in comfy.http.get("/extensions").json() if "vidu-on-fal" in path]
     assert len(scripts) == len(list((ROOT / "web").glob("*.js")))
     for path in [*scripts, "/extensions/vidu-on-fal/vidu.css"]:
@@ -136,7 +136,7 @@ def test_every_web_script_is_fetched_anew_after_an_update(comfy):
     assert not list((ROOT / "web").glob("**/*.mjs"))
 
 
-def test_a_foreign_word_reaches_the_node_as_text(comfy, fal, shot):
+def test_node_text_with_markup_is_shown_as_text(comfy, fal, shot):
     fal.set_faults("content_policy_violation:1")
     comfy.run(shot(seed=22))
     sent = [event.data["raw"] for event in comfy.events if event.kind == "progress_text"]
@@ -145,7 +145,7 @@ def test_a_foreign_word_reaches_the_node_as_text(comfy, fal, shot):
     assert not re.search(r"[<>*_`\[\]!]", words.replace("  \n", " "))
 
 
-def test_polls_are_not_in_the_log(comfy, fal, shot):
+def test_polls_of_the_routes_are_not_in_the_log(comfy, fal, shot):
     before = len(comfy.log.read_text(encoding="utf-8"))
     comfy.run(shot(seed=23))
     logged = comfy.log.read_text(encoding="utf-8")[before:]

@@ -67,7 +67,7 @@ def new_jobs(fal, before: dict) -> list[dict]:
     return fal.ledger()["jobs"][len(before["jobs"]) :]
 
 
-def test_each_line_becomes_a_clip_in_order(comfy, fal, storyboard):
+def test_shots_node_makes_a_clip_of_each_line_in_order(comfy, fal, storyboard):
     """All lines of a list are made side by side."""
     before = fal.ledger()
     history = comfy.run(storyboard(FIVE))
@@ -83,7 +83,9 @@ def test_each_line_becomes_a_clip_in_order(comfy, fal, storyboard):
     ), "they ran side by side"
 
 
-def test_one_failure_of_four_keeps_three_and_pays_only_for_the_mended_line(comfy, fal, storyboard):
+def test_shots_node_one_failure_of_four_saves_three_and_pays_only_the_fixed_line(
+    comfy, fal, storyboard
+):
     fal.set_faults("content_policy_violation:1")
     before = fal.ledger()
     shots = "# Morning\nB one.\n\nB two.\nB three.\nB four."
@@ -103,7 +105,7 @@ def test_one_failure_of_four_keeps_three_and_pays_only_for_the_mended_line(comfy
     assert sum(job["billed"] for job in jobs) == 4
 
 
-def test_a_skipped_shot_is_left_out_and_named(comfy, fal, storyboard):
+def test_shots_node_skipped_shot_is_left_out_and_named(comfy, fal, storyboard):
     fal.set_faults("content_policy_violation:1")
     before = fal.ledger()
     history = comfy.run(storyboard("C one.\nC two.\nC three.", on_error="skip"))
@@ -117,13 +119,13 @@ def test_a_skipped_shot_is_left_out_and_named(comfy, fal, storyboard):
     comfy.wait_for("vidu.warning", f'line {number} (\\"{bad}\\"): ')
 
 
-def test_when_all_are_skipped_it_is_an_error(comfy, fal, storyboard):
+def test_shots_node_all_skipped_is_an_error(comfy, fal, storyboard):
     fal.set_faults("content_policy_violation:2")
     error = error_of(comfy.run(storyboard("D one.\nD two.", on_error="skip")))
     assert "2 of 2 clips failed." in error
 
 
-def test_an_image_for_each_line(comfy, fal, storyboard):
+def test_shots_node_image_for_each_line_is_used(comfy, fal, storyboard):
     before = fal.ledger()
     history = comfy.run(storyboard("E one.\nE two.\nE three.", images=3))
     assert len(clips_of(history)) == 3
@@ -137,7 +139,7 @@ def test_images_that_do_not_fit_the_lines_are_refused_by_line(comfy, fal, storyb
     assert not new_jobs(fal, before)
 
 
-def test_without_an_image_what_needs_it_does_not_run_and_says_why(comfy, fal, storyboard):
+def test_shots_node_without_an_image_runs_nothing_and_says_why(comfy, fal, storyboard):
     before = fal.ledger()
     prompt_id = comfy.queue(storyboard("G one.\nG two.", images=0))
     comfy.wait(prompt_id)
@@ -145,7 +147,7 @@ def test_without_an_image_what_needs_it_does_not_run_and_says_why(comfy, fal, st
     assert not new_jobs(fal, before)
 
 
-def test_a_bad_line_is_refused_before_the_run(comfy, storyboard):
+def test_shots_node_bad_line_is_refused_before_the_run(comfy, storyboard):
     refused = comfy.post(storyboard("H one.\nH two. | seven\nH three. | 1 | huge"))
     assert refused.status_code == 400
     (told,) = refused.json()["node_errors"]["2"]["errors"]
@@ -153,7 +155,7 @@ def test_a_bad_line_is_refused_before_the_run(comfy, storyboard):
     assert "Line 3: movement_amplitude is 'huge'." in told["details"]
 
 
-def test_a_bad_shot_of_a_list_is_named_and_none_is_paid(comfy, fal, storyboard):
+def test_shots_node_bad_shot_is_named_and_none_is_paid(comfy, fal, storyboard):
     """The aspect of each first frame is looked at before the first shot is paid."""
     before = fal.ledger()
     prompt = storyboard("# Evening\nI one.\nI two.", images=1)
@@ -173,7 +175,7 @@ def test_lists_that_do_not_fit_together_are_refused(comfy, fal, storyboard):
     assert not new_jobs(fal, before)
 
 
-def test_a_batch_beside_a_prompt_is_still_limited(comfy, fal, storyboard):
+def test_shots_node_batch_beside_a_prompt_is_limited(comfy, fal, storyboard):
     before = fal.ledger()
     prompt = storyboard("L one.\nL two.", images=5)
     prompt["3"]["inputs"] |= {"image": ["1", 0], "prompt": "L one.", "seed": 3}

@@ -31,7 +31,7 @@ def spent(home: Path) -> Decimal:
         return ledger.spent_today()
 
 
-def test_a_batch_makes_each_clip_under_its_name(shell, swift_fal, manifest, tmp_path):
+def test_batch_makes_each_clip_under_its_name(shell, swift_fal, manifest, tmp_path):
     done = shell("batch", manifest(3), "--out", tmp_path / "out", "--json")
     assert done.returncode == 0, done.stderr
     told = lines(done.stdout)
@@ -44,7 +44,7 @@ def test_a_batch_makes_each_clip_under_its_name(shell, swift_fal, manifest, tmp_
     assert swift_fal.ledger()["billed_usd"] == pytest.approx(0.6)
 
 
-def test_again_it_is_free(shell, swift_fal, manifest, tmp_path):
+def test_batch_run_again_costs_nothing(shell, swift_fal, manifest, tmp_path):
     shell("batch", manifest(2), "--out", tmp_path / "out")
     again = shell("batch", manifest(2), "--out", tmp_path / "out", "--json")
     assert again.returncode == 0
@@ -57,7 +57,7 @@ def test_again_it_is_free(shell, swift_fal, manifest, tmp_path):
     ]
 
 
-def test_a_clip_made_elsewhere_is_brought_under_its_name(shell, swift_fal, manifest, tmp_path):
+def test_batch_clip_saved_elsewhere_is_copied_under_its_name(shell, swift_fal, manifest, tmp_path):
     shell("batch", manifest(1), "--out", tmp_path / "first")
     done = shell("batch", manifest(1, row_1={"out": "other"}), "--out", tmp_path / "second")
     assert done.stdout.strip() == str(tmp_path / "second" / "other_00001.mp4")
@@ -66,7 +66,7 @@ def test_a_clip_made_elsewhere_is_brought_under_its_name(shell, swift_fal, manif
     assert swift_fal.ledger()["counts"]["jobs"] == 1
 
 
-def test_the_clip_of_a_changed_row_does_not_replace_the_old_one(shell, manifest, tmp_path):
+def test_batch_clip_of_a_changed_row_does_not_replace_the_old_one(shell, manifest, tmp_path):
     shell("batch", manifest(1), "--out", tmp_path)
     old = (tmp_path / "s001_00001.mp4").read_bytes()
     for _ in range(2):
@@ -75,7 +75,9 @@ def test_the_clip_of_a_changed_row_does_not_replace_the_old_one(shell, manifest,
     assert (tmp_path / "s001_00001.mp4").read_bytes() == old
 
 
-def test_it_is_checked_whole_before_the_first_cent(shell, swift_fal, manifest, tmp_path):
+def test_batch_with_a_bad_row_is_refused_before_the_first_cent(
+    shell, swift_fal, manifest, tmp_path
+):
     (tmp_path / "broken.png").write_bytes((tmp_path / "i1.png").read_bytes()[:60])
     Image.new("RGB", (900, 100)).save(tmp_path / "wide.png")
     bad = {
@@ -94,7 +96,7 @@ def test_it_is_checked_whole_before_the_first_cent(shell, swift_fal, manifest, t
     assert not (tmp_path / "out").exists()
 
 
-def test_a_dry_run_says_what_it_would_cost_and_asks_nothing(shell, swift_fal, manifest, tmp_path):
+def test_batch_dry_run_prints_the_cost_and_sends_nothing(shell, swift_fal, manifest, tmp_path):
     swift_fal.set_faults("content_policy_violation:1")
     shell("batch", manifest(3), "--out", tmp_path / "out", "--concurrency", 1)
     asked = len(swift_fal.ledger()["requests"])
@@ -110,7 +112,7 @@ def test_a_dry_run_says_what_it_would_cost_and_asks_nothing(shell, swift_fal, ma
     assert "5 of 5 clips, $0.40" in made.stderr
 
 
-async def test_a_dry_run_says_what_the_unfinished_may_cost(
+async def test_batch_dry_run_prints_what_unfinished_shots_may_cost(
     start, shell, open_fal, manifest, tmp_path
 ):
     fal = open_fal(generation_seconds=60)
@@ -122,7 +124,9 @@ async def test_a_dry_run_says_what_the_unfinished_may_cost(
     assert "3 clips: 2 new, 1 unfinished, 0 paid. To pay: $0.40, or up to $0.60" in dry
 
 
-def test_one_failure_leaves_the_others_and_is_told(shell, swift_fal, manifest, tmp_path):
+def test_batch_one_failed_shot_is_reported_and_the_others_saved(
+    shell, swift_fal, manifest, tmp_path
+):
     swift_fal.set_faults("content_policy_violation:1")
     done = shell("batch", manifest(3), "--out", tmp_path, "--json")
     assert done.returncode == 1
@@ -134,7 +138,9 @@ def test_one_failure_leaves_the_others_and_is_told(shell, swift_fal, manifest, t
     assert set(billed(swift_fal).values()) == {1}
 
 
-def test_two_hundred_shots_with_failures_and_a_kill(start, shell, swift_fal, manifest, tmp_path):
+def test_batch_of_200_killed_and_run_again_pays_each_shot_once(
+    start, shell, swift_fal, manifest, tmp_path
+):
     """One in ten goes wrong, each in its own way; the process is killed in the middle."""
     faults = (
         "content_policy_violation:5,internal_server_error:2,accepted_then_dropped:2,"
@@ -162,7 +168,7 @@ def test_two_hundred_shots_with_failures_and_a_kill(start, shell, swift_fal, man
     assert billed(swift_fal) == {f"Shot {number}, a wave": 1 for number in range(1, 201)}
 
 
-def test_shots_side_by_side_never_exceed_the_budget(
+def test_batch_side_by_side_never_exceeds_the_budget(
     shell, swift_fal, manifest, tmp_path, vidu_home
 ):
     swift_fal.set_faults("content_policy_violation:1,upload_500:9")
@@ -204,13 +210,13 @@ def test_batch_run_twice_at_once_makes_each_shot_once_and_shares_the_work(
     ],
     ids=" ".join,
 )
-def test_bad_usage(manifest, options):
+def test_batch_bad_usage_exits_with_2(manifest, options):
     with pytest.raises(SystemExit) as ended:
         main(["batch", str(manifest(1)), *options])
     assert ended.value.code == 2
 
 
-def test_a_draft_batch_is_free_and_needs_no_key(shell, swift_fal, manifest, tmp_path):
+def test_batch_draft_is_free_and_needs_no_key(shell, swift_fal, manifest, tmp_path):
     done = shell(
         "batch", manifest(1), "--out", tmp_path / "out", "--draft", "--budget", "0", FAL_KEY=""
     )

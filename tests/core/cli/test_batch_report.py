@@ -28,7 +28,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_the_contact_sheet_shows_each_clip_and_each_failure(shell, swift_fal, manifest, tmp_path):
+def test_contact_sheet_shows_each_clip_and_each_failure(shell, swift_fal, manifest, tmp_path):
     swift_fal.set_faults("content_policy_violation:1")
     path = manifest(3, row_2={"prompt": '<b>bold</b> & "quoted"', "out": "a #1 clip"})
     shell("batch", path, "--out", tmp_path / "out", "--contact-sheet", "--concurrency", 1)
@@ -44,7 +44,7 @@ def test_the_contact_sheet_shows_each_clip_and_each_failure(shell, swift_fal, ma
     assert "content checker refused" in page.text
 
 
-def test_a_contact_sheet_that_can_not_be_written_is_told(shell, swift_fal, manifest, tmp_path):
+def test_contact_sheet_that_cannot_be_written_is_reported(shell, swift_fal, manifest, tmp_path):
     (tmp_path / "out" / "contact_sheet.html").mkdir(parents=True)
     done = shell("batch", manifest(1), "--out", tmp_path / "out", "--contact-sheet")
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 1)
@@ -60,7 +60,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_the_bar_has_clips_dollars_and_time_left():
+def test_progress_bar_shows_clips_dollars_and_time_left():
     terminal = Terminal()
     with BatchProgress(4, terminal) as tally:
         tally.count_clip(Decimal("0.20"))
@@ -74,7 +74,7 @@ def test_the_bar_has_clips_dollars_and_time_left():
     assert drawn.endswith("2 of 4 clips, $0.40, 1 failed\n")
 
 
-def test_no_bar_is_drawn_into_a_file():
+def test_progress_bar_is_not_drawn_into_a_file():
     file = io.StringIO()
     with BatchProgress(1, file) as tally:
         tally.count_clip(Decimal("0.20"))

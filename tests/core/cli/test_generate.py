@@ -15,7 +15,7 @@ from ...support.shots import until
 # generate
 
 
-def test_paths_on_stdout_one_for_each_image(shell, swift_fal, image, clips, tmp_path):
+def test_generate_several_images_prints_a_path_for_each(shell, swift_fal, image, clips, tmp_path):
     second = picture(tmp_path / "cliff.png", (10, 20, 30))
     done = shell("generate", image, second, *PROMPT, "--out", clips)
     assert done.returncode == 0, done.stderr
@@ -29,7 +29,7 @@ def test_paths_on_stdout_one_for_each_image(shell, swift_fal, image, clips, tmp_
     assert swift_fal.ledger()["counts"]["jobs"] == 2
 
 
-def test_a_clip_as_json(shell, swift_fal, image, clips):
+def test_generate_json_prints_the_whole_clip(shell, swift_fal, image, clips):
     options = ("--seed", 7, "--set", "movement_amplitude=small", "--out", clips, "--json")
     (first,) = lines(shell("generate", image, *PROMPT, *options).stdout)
     (job,) = swift_fal.ledger()["jobs"]
@@ -50,7 +50,7 @@ def test_a_clip_as_json(shell, swift_fal, image, clips):
     assert again == first | {"cost_usd": 0.0, "reused": True}
 
 
-def test_a_clip_kept_elsewhere_is_copied_here_free(shell, swift_fal, image, clips, tmp_path):
+def test_generate_clip_saved_elsewhere_is_copied_free(shell, swift_fal, image, clips, tmp_path):
     first = shell("generate", image, *PROMPT, "--out", clips).stdout.strip()
     here = tmp_path / "here"
     (copy,) = lines(shell("generate", image, *PROMPT, "--out", here, "--json").stdout)
@@ -59,7 +59,7 @@ def test_a_clip_kept_elsewhere_is_copied_here_free(shell, swift_fal, image, clip
     assert swift_fal.ledger()["counts"]["jobs"] == 1
 
 
-def test_a_copy_overwrites_no_other_clip(shell, swift_fal, image, clips, tmp_path):
+def test_generate_copy_overwrites_no_other_clip(shell, swift_fal, image, clips, tmp_path):
     here = tmp_path / "here"
     shell("generate", image, *PROMPT, "--seed", 1, "--out", clips)
     other = Path(shell("generate", image, *PROMPT, "--seed", 2, "--out", here).stdout.strip())
@@ -83,7 +83,7 @@ def test_generate_with_frames_and_overview_writes_pictures(suffix, shell, swift_
         assert sheet.width > sheet.height
 
 
-def test_a_draft_needs_no_key_and_no_network(shell, swift_fal, image, clips, vidu_home):
+def test_generate_draft_needs_no_key_and_no_network(shell, swift_fal, image, clips, vidu_home):
     nowhere = {"FAL_KEY": "", "HTTPS_PROXY": "http://127.0.0.1:9"}
     done = shell("generate", image, *PROMPT, "--draft", "--json", "--out", clips, **nowhere)
     assert done.returncode == 0, done.stderr
@@ -101,7 +101,9 @@ def test_generate_draft_is_limited_by_no_budget(shell, image, clips, tmp_path):
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
 
 
-def test_1_when_a_clip_failed_and_the_others_come(shell, swift_fal, image, clips, tmp_path):
+def test_generate_one_failed_clip_exits_with_1_and_saves_the_others(
+    shell, swift_fal, image, clips, tmp_path
+):
     swift_fal.set_faults("content_policy_violation:1")
     second = picture(tmp_path / "cliff.png", (10, 20, 30))
     done = shell("generate", image, second, *PROMPT, "--out", clips)
@@ -111,7 +113,9 @@ def test_1_when_a_clip_failed_and_the_others_come(shell, swift_fal, image, clips
     assert "Nothing was charged." in done.stderr
 
 
-def test_pictures_that_can_not_be_written_fail_alone(shell, swift_fal, image, clips, tmp_path):
+def test_generate_frames_that_cannot_be_written_fail_alone(
+    shell, swift_fal, image, clips, tmp_path
+):
     second = picture(tmp_path / "cliff.png", (10, 20, 30))
     clips.mkdir()
     (clips / "beach_00001_frames").write_text("a file where a folder should be")
@@ -149,7 +153,7 @@ def test_pictures_that_can_not_be_written_fail_alone(shell, swift_fal, image, cl
         (("{image}", *PROMPT), {"VIDU_DAILY_BUDGET_USD": "much"}, "VIDU_DAILY_BUDGET_USD"),
     ],
 )
-def test_2_for_bad_usage_and_nothing_is_sent(
+def test_generate_bad_usage_exits_with_2_and_sends_nothing(
     arguments, environment, words, shell, swift_fal, image, tmp_path
 ):
     (tmp_path / "text.png").write_text("no picture")
@@ -163,7 +167,7 @@ def test_2_for_bad_usage_and_nothing_is_sent(
     assert swift_fal.ledger()["requests"] == []
 
 
-def test_a_budget_that_is_spent(shell, swift_fal, image, clips, tmp_path):
+def test_generate_over_the_budget_is_refused(shell, swift_fal, image, clips, tmp_path):
     second = picture(tmp_path / "cliff.png", (10, 20, 30))
     done = shell("generate", image, second, *PROMPT, "--out", clips, VIDU_DAILY_BUDGET_USD="0.20")
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 1)
@@ -171,7 +175,7 @@ def test_a_budget_that_is_spent(shell, swift_fal, image, clips, tmp_path):
     assert swift_fal.ledger()["counts"]["jobs"] == 1
 
 
-def test_what_goes_wrong_with_a_draft_speaks_of_no_money(shell, image, clips):
+def test_generate_draft_error_mentions_no_money(shell, image, clips):
     clips.mkdir()
     (clips / "beach_00001_frames").write_text("a file where a folder should be")
     done = shell("generate", image, *PROMPT, "--draft", "--out", clips, "--frames", "png")
@@ -182,7 +186,7 @@ def test_what_goes_wrong_with_a_draft_speaks_of_no_money(shell, image, clips):
 
 
 @pytest.mark.parametrize("command", ["generate", "batch", "watch", "resume"])
-def test_a_folder_that_can_not_be_written_is_told_before_anything_is_paid(
+def test_generate_unwritable_folder_is_refused_before_anything_is_paid(
     command, shell, swift_fal, image, tmp_path
 ):
     (tmp_path / "file").write_text("no folder")
@@ -195,7 +199,9 @@ def test_a_folder_that_can_not_be_written_is_told_before_anything_is_paid(
 
 
 @pytest.mark.parametrize("letter", ["x", "\u6d77"], ids=["ascii", "wide"])
-def test_an_image_with_the_longest_name_there_is(letter, shell, swift_fal, image, clips, tmp_path):
+def test_generate_image_with_the_longest_name_saves_its_clip(
+    letter, shell, swift_fal, image, clips, tmp_path
+):
     room = 255 - len(".png")
     long = image.rename(tmp_path / f"{letter * (room // len(letter.encode()))}.png")
     done = shell("generate", long, *PROMPT, "--out", clips, "--frames", "jpg", "--overview")
@@ -205,7 +211,7 @@ def test_an_image_with_the_longest_name_there_is(letter, shell, swift_fal, image
     assert swift_fal.ledger()["counts"]["jobs"] == 2
 
 
-async def test_a_killed_process_is_resumed(start, shell, open_fal, image, clips, vidu_home):
+async def test_generate_killed_process_is_resumed(start, shell, open_fal, image, clips, vidu_home):
     fal = open_fal(generation_seconds=1.5)
     environment = fal.environment
     process = start("generate", image, *PROMPT, "--out", clips, **environment)

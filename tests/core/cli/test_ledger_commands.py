@@ -23,7 +23,7 @@ from ...support.shots import until
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_the_ledger_is_listed_summed_and_forgotten(shell, swift_fal, image, clips, vidu_home):
+def test_list_spend_and_forget_show_and_delete_entries(shell, swift_fal, image, clips, vidu_home):
     assert shell("ledger", "--json").stdout == ""
     made = Path(shell("generate", image, *PROMPT, "--out", clips).stdout.strip())
     (row,) = lines(shell("ledger", "--json").stdout)
@@ -53,7 +53,7 @@ def test_the_ledger_is_listed_summed_and_forgotten(shell, swift_fal, image, clip
     assert shell("ledger", "--json").stdout == ""
 
 
-def test_nothing_was_spent_yet(shell):
+def test_spend_of_a_new_ledger_prints_zero(shell):
     sums = json.loads(shell("spend", "--json").stdout)
     assert sums == {"today_usd": 0, "month_usd": 0, "daily_budget_usd": None}
 
@@ -67,7 +67,7 @@ def test_forget_removes_files_only_when_told(shell, swift_fal, image, clips):
     assert swift_fal.ledger()["counts"]["jobs"] == 2  # forgotten is the user's word to pay again
 
 
-def test_what_was_lost_is_forgotten_by_the_very_command_the_error_names(
+def test_forget_command_that_an_error_names_deletes_the_lost_entry(
     shell, swift_fal, image, clips, vidu_home
 ):
     swift_fal.set_faults("submit_reset:1,listing_unavailable")
@@ -86,7 +86,7 @@ def test_what_was_lost_is_forgotten_by_the_very_command_the_error_names(
 @pytest.mark.parametrize(
     ("name", "whole"), [("clip.txt", True), ("clip.mp4", False), ("settings.json", False)]
 )
-def test_forget_removes_nothing_but_the_clip_that_was_kept(
+def test_forget_removes_only_the_saved_clip(
     name, whole, shell, swift_fal, image, clips, tmp_path, vidu_home
 ):
     """A merged row may name any file of this machine."""
@@ -118,7 +118,9 @@ sys.exit(main(["forget", "1", "--files"]))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a folder has no such permissions there")
-def test_a_clip_that_can_not_be_removed_keeps_its_row(shell, swift_fal, image, clips, vidu_home):
+def test_forget_clip_that_cannot_be_removed_keeps_its_entry(
+    shell, swift_fal, image, clips, vidu_home
+):
     made = Path(shell("generate", image, *PROMPT, "--out", clips).stdout.strip())
     clips.chmod(0o555)
     done = subprocess.run(
@@ -136,7 +138,7 @@ def test_a_clip_that_can_not_be_removed_keeps_its_row(shell, swift_fal, image, c
         assert ledger.get(1)
 
 
-async def test_forgetting_waits_for_the_run_that_is_at_work(start, open_fal, image, clips):
+async def test_forget_waits_for_a_run_of_the_same_shot(start, open_fal, image, clips):
     fal = open_fal(generation_seconds=60)
     running = start("generate", image, *PROMPT, "--out", clips, **fal.environment)
     await until(lambda: fal.ledger()["jobs"] and fal.ledger()["jobs"][0]["polls"])

@@ -23,7 +23,7 @@ def clip(path: Path, content: bytes) -> Clip:
     return Clip(path, "r", 0, 64, 48, 24.0, 4, 0.2, Decimal(0), True)
 
 
-def test_clips_of_one_name_that_come_at_once_are_all_there(tmp_path, clips):
+def test_output_clips_of_one_name_at_once_are_all_saved(tmp_path, clips):
     made = [
         clip(tmp_path / str(number) / "beach_00001.mp4", bytes([number]) * 2_000_000)
         for number in range(AT_ONCE)
@@ -43,7 +43,7 @@ def test_clips_of_one_name_that_come_at_once_are_all_there(tmp_path, clips):
     assert [copy_into(clips, each).path for each in made] == [each.path for each in brought]
 
 
-def test_a_copy_that_can_not_be_written_says_where_the_clip_is(tmp_path):
+def test_output_copy_that_cannot_be_written_names_the_saved_clip(tmp_path):
     made = clip(tmp_path / "there" / "a.mp4", b"mp4")
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(SaveError, match=r"a\.mp4 could not be copied to .*file") as failed:

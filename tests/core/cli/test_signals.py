@@ -80,7 +80,9 @@ def ended(process: Popen[str], number: signal.Signals) -> list[str]:
 
 @UNIX
 @PAYING
-async def test_ctrl_c_cancels_at_fal_and_says_so(name, commands, start, open_fal, vidu_home):
+async def test_ctrl_c_while_generating_cancels_at_fal_and_says_so(
+    name, commands, start, open_fal, vidu_home
+):
     fal = open_fal(generation_seconds=60)
     process = start(*commands[name], **fal.environment)
     await until(lambda: len(asked(fal)) == 2)
@@ -92,7 +94,7 @@ async def test_ctrl_c_cancels_at_fal_and_says_so(name, commands, start, open_fal
 
 
 @UNIX
-async def test_with_nothing_at_fal_it_says_that(commands, start, open_fal, vidu_home):
+async def test_ctrl_c_with_nothing_at_fal_says_so(commands, start, open_fal, vidu_home):
     fal = open_fal(faults="upload_timeout")
     process = start(*commands["generate"], **fal.environment)
     await until(lambda: len(fal.ledger()["requests"]) >= 2)
@@ -102,9 +104,7 @@ async def test_with_nothing_at_fal_it_says_that(commands, start, open_fal, vidu_
 
 
 @UNIX
-async def test_a_collecting_that_is_interrupted_cancels_nothing(
-    commands, start, open_fal, vidu_home, clips
-):
+async def test_ctrl_c_while_resuming_cancels_nothing(commands, start, open_fal, vidu_home, clips):
     fal = open_fal(generation_seconds=60)
     killed = start(*commands["generate"], **fal.environment)
     await until(lambda: len(asked(fal)) == 2)
@@ -119,7 +119,7 @@ async def test_a_collecting_that_is_interrupted_cancels_nothing(
 
 
 @UNIX
-def test_a_draft_that_is_interrupted_leaves_nothing(images, start, clips, vidu_home):
+def test_ctrl_c_during_a_draft_leaves_no_file(images, start, clips, vidu_home):
     process = start("generate", *images, *PROMPT, "--draft", "--out", clips)
     while "Drawing" not in process.stderr.readline():
         assert process.poll() is None
@@ -136,7 +136,7 @@ def test_a_draft_that_is_interrupted_leaves_nothing(images, start, clips, vidu_h
     ("name", "number"),
     [("generate", "TERM"), ("batch", "TERM"), ("watch", "TERM"), ("batch", "HUP")],
 )
-async def test_a_shutdown_leaves_the_clips_to_the_next_run(
+async def test_sigterm_leaves_the_requests_to_the_next_run(
     name, number, commands, start, shell, open_fal, vidu_home, clips
 ):
     fal = open_fal(generation_seconds=3)
@@ -151,7 +151,7 @@ async def test_a_shutdown_leaves_the_clips_to_the_next_run(
 
 
 @UNIX
-async def test_what_was_made_in_time_is_not_fetched_by_a_stopped_run_but_told_of(
+async def test_sigterm_reports_finished_requests_without_downloading(
     commands, start, open_fal, vidu_home
 ):
     fal = open_fal(faults="download_stalled")
@@ -181,7 +181,7 @@ def start_in_terminal(command: list[object], environment: dict[str, str]) -> tup
 
 
 @UNIX
-async def test_a_terminal_that_is_closed_cancels_nothing(commands, open_fal, vidu_home):
+async def test_sighup_of_a_closed_terminal_cancels_nothing(commands, open_fal, vidu_home):
     fal = open_fal(generation_seconds=60)
     environment = fal.environment | {"VIDU_HOME": str(vidu_home)}
     process, window = start_in_terminal(commands["generate"], environment)
@@ -192,7 +192,7 @@ async def test_a_terminal_that_is_closed_cancels_nothing(commands, open_fal, vid
     assert states(vidu_home) == [State.SUBMITTED, State.SUBMITTED]
 
 
-def test_a_console_of_windows_that_is_closed_stops_the_run_first():
+def test_windows_console_closed_stops_the_run_first():
     handlers, stopped = [], []
 
     def set_handler(handler, add):
@@ -211,7 +211,9 @@ def test_a_console_of_windows_that_is_closed_stops_the_run_first():
 
 
 @PAYING
-async def test_who_stops_reading_loses_no_clip(name, commands, start, open_fal, vidu_home):
+async def test_closed_pipe_while_generating_loses_no_clip(
+    name, commands, start, open_fal, vidu_home
+):
     fal = open_fal(generation_seconds=1, concurrency=1)
     once = ["--once"] if name == "watch" else []
     process = start(*commands[name], *once, **fal.environment)
@@ -224,7 +226,7 @@ async def test_who_stops_reading_loses_no_clip(name, commands, start, open_fal, 
     assert (fal.ledger()["counts"]["cancels"], fal.ledger()["billed_usd"]) == (0, 0.4)
 
 
-async def test_who_stops_reading_loses_no_clip_that_is_collected(
+async def test_closed_pipe_while_resuming_loses_no_clip(
     commands, start, open_fal, vidu_home, clips
 ):
     fal = open_fal(generation_seconds=3, concurrency=1)
@@ -240,7 +242,7 @@ async def test_who_stops_reading_loses_no_clip_that_is_collected(
     assert states(vidu_home) == [State.SAVED, State.SAVED]
 
 
-def test_a_list_is_cut_short_without_a_traceback(start, swift_fal, shell, commands):
+def test_list_into_a_closed_pipe_ends_without_a_traceback(start, swift_fal, shell, commands):
     assert shell(*commands["generate"]).returncode == 0
     process = start("ledger", PYTHONUNBUFFERED="1")
     process.stdout.close()
@@ -249,7 +251,7 @@ def test_a_list_is_cut_short_without_a_traceback(start, swift_fal, shell, comman
     assert process.wait() == 1
 
 
-def test_a_name_that_stdout_can_not_spell_is_told_all_the_same(
+def test_path_that_stdout_cannot_encode_is_printed_escaped(
     shell, swift_fal, images, clips, tmp_path
 ):
     sea = images[0].rename(tmp_path / "\u6d77.png")

@@ -108,6 +108,6 @@ def test_manifest_and_ledger_are_printed_in_each_encoding(
     assert json.loads(row)["prompt"] == "\u6ce2 \u20ac"
 
 
-def test_an_output_that_is_closed_as_on_windows_ends_without_a_traceback(tmp_path):
+def test_closed_output_of_windows_ends_without_a_traceback(tmp_path):
     done = python(CLOSED_AS_ON_WINDOWS, "models", VIDU_HOME=str(tmp_path))
     assert (done.returncode, done.stderr) == (1, "")

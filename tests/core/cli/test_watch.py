@@ -41,7 +41,7 @@ def jobs(fal) -> list[dict]:
     return fal.ledger()["jobs"]
 
 
-def test_what_is_there_becomes_clips(shell, swift_fal, inbox, tmp_path):
+def test_watch_makes_clips_of_the_images_that_are_there(shell, swift_fal, inbox, tmp_path):
     drop(inbox, "one", "A wave.\n")
     drop(inbox, "two", "\ufeffA gull.", "teal")
     drop(inbox, "no prompt", None)
@@ -56,7 +56,7 @@ def test_what_is_there_becomes_clips(shell, swift_fal, inbox, tmp_path):
     assert {job["input"]["prompt"] for job in jobs(swift_fal)} == {"A wave.", "A gull."}
 
 
-def test_each_once_even_when_its_clip_was_taken_away(shell, swift_fal, inbox, tmp_path):
+def test_watch_pays_once_even_when_the_clip_was_moved_away(shell, swift_fal, inbox, tmp_path):
     drop(inbox, "one")
     command = ("watch", inbox, "--out", tmp_path, "--once", "--json", *LOOK)
     (told,) = shell(*command).stdout.splitlines()
@@ -67,7 +67,7 @@ def test_each_once_even_when_its_clip_was_taken_away(shell, swift_fal, inbox, tm
     assert swift_fal.ledger()["counts"]["downloads"] == 1
 
 
-def test_a_clip_paid_elsewhere_is_brought_here_free(shell, swift_fal, inbox, tmp_path):
+def test_watch_clip_paid_elsewhere_is_copied_free(shell, swift_fal, inbox, tmp_path):
     image = drop(inbox, "one")
     shell("generate", image, "--prompt", "A wave.", "--out", tmp_path / "before")
     done = shell("watch", inbox, "--out", tmp_path / "out", "--once", *LOOK)
@@ -75,7 +75,7 @@ def test_a_clip_paid_elsewhere_is_brought_here_free(shell, swift_fal, inbox, tmp
     assert len(jobs(swift_fal)) == 1
 
 
-def test_new_images_are_seen_as_they_come(start, swift_fal, inbox, tmp_path):
+def test_watch_new_images_become_clips(start, swift_fal, inbox, tmp_path):
     process = start("watch", inbox, "--out", tmp_path, *LOOK)
     drop(inbox, "one")
     assert process.stdout.readline().strip() == str(tmp_path / "one_00001.mp4")
@@ -84,7 +84,9 @@ def test_new_images_are_seen_as_they_come(start, swift_fal, inbox, tmp_path):
     assert len(jobs(swift_fal)) == 2
 
 
-def test_a_failure_is_told_once_and_tried_again_when_mended(start, swift_fal, inbox, tmp_path):
+def test_watch_failure_is_reported_once_and_retried_when_the_image_changes(
+    start, swift_fal, inbox, tmp_path
+):
     process = start("watch", inbox, "--out", tmp_path, *LOOK)
     image = drop(inbox, "one", " ")
     assert process.stderr.readline().startswith("one.png: The prompt is empty.")
@@ -93,7 +95,7 @@ def test_a_failure_is_told_once_and_tried_again_when_mended(start, swift_fal, in
     assert len(jobs(swift_fal)) == 1
 
 
-def test_once_tells_of_failures(shell, swift_fal, inbox, tmp_path):
+def test_watch_once_with_a_failure_exits_with_1(shell, swift_fal, inbox, tmp_path):
     swift_fal.set_faults("content_policy_violation:1")
     drop(inbox, "one")
     done = shell("watch", inbox, "--out", tmp_path, "--once", *LOOK)
@@ -101,7 +103,7 @@ def test_once_tells_of_failures(shell, swift_fal, inbox, tmp_path):
     assert "one.png: fal's content checker refused" in done.stderr
 
 
-def test_a_folder_that_is_away_for_a_while_stops_nothing(start, open_fal, inbox, tmp_path):
+def test_watch_folder_away_for_a_while_is_watched_again(start, open_fal, inbox, tmp_path):
     fal = open_fal(generation_seconds=1.5)
     drop(inbox, "one")
     process = start("watch", inbox, "--out", tmp_path, *LOOK, **fal.environment)
@@ -116,7 +118,7 @@ def test_a_folder_that_is_away_for_a_while_stops_nothing(start, open_fal, inbox,
     assert (len(jobs(fal)), fal.ledger()["counts"]["cancels"]) == (2, 0)
 
 
-def test_a_folder_that_is_none(shell, tmp_path):
+def test_watch_missing_folder_is_refused(shell, tmp_path):
     done = shell("watch", tmp_path / "nowhere", "--out", tmp_path)
     assert done.returncode == 2
     assert "cannot be read" in done.stderr

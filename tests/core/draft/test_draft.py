@@ -89,7 +89,7 @@ def draft_run(home: Path, folder: Path, on_progress=None) -> asyncio.Task[Clip]:
     return asyncio.create_task(run())
 
 
-async def test_equal_drafts_at_once_are_two_whole_clips(vidu_home, clips):
+async def test_draft_twice_at_once_makes_two_whole_clips(vidu_home, clips):
     made = await asyncio.gather(*(draft_run(vidu_home, clips) for _ in range(3)))
     assert {clip.path.name for clip in made} == {"a_00001.mp4", "a_00002.mp4", "a_00003.mp4"}
     assert sorted(clips.iterdir()) == sorted(clip.path for clip in made)
@@ -97,7 +97,7 @@ async def test_equal_drafts_at_once_are_two_whole_clips(vidu_home, clips):
     assert {clip.cost_usd for clip in made} == {0}
 
 
-async def test_a_cancelled_draft_is_drawn_no_further_and_leaves_nothing(vidu_home, clips):
+async def test_draft_cancelled_stops_drawing_and_leaves_no_file(vidu_home, clips):
     drawing = asyncio.Event()
 
     def on_progress(progress: Progress) -> None:

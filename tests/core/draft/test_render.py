@@ -14,7 +14,7 @@ from vidu.media.video import DecodeCancelledError, check, decode
 from ...support.draft_picture import PICTURE, difference
 
 
-def test_it_is_a_real_clip(draw):
+def test_render_clip_writes_h264_with_its_index_first(draw):
     path = draw(fps=16, frame_count=13)
     clip = check(path)
     assert (clip.width, clip.height, clip.fps, clip.frame_count) == (320, 180, 16.0, 13)
@@ -27,12 +27,12 @@ def test_it_is_a_real_clip(draw):
     assert film.index(b"moov") < film.index(b"mdat")
 
 
-def test_the_first_frame_is_the_picture(draw):
+def test_render_clip_first_frame_is_the_picture(draw):
     assert difference(decode(draw(watermark=""))[0], PICTURE / 255) < 5 / 255
 
 
 @pytest.mark.parametrize("size", [(180, 180), (320, 90)])
-def test_another_ratio_crops_and_never_distorts(size, draw):
+def test_render_clip_of_another_ratio_crops_without_distortion(size, draw):
     width, height = size
     left, top = (320 - width) // 2, (180 - height) // 2
     middle = PICTURE[top : top + height, left : left + width] / 255
@@ -41,7 +41,7 @@ def test_another_ratio_crops_and_never_distorts(size, draw):
 
 @pytest.mark.parametrize("background", [0, 128, 255])
 @pytest.mark.parametrize("size", [(320, 180), (180, 320), (64, 64), (640, 160)])
-def test_every_frame_says_draft(background, size, draw):
+def test_render_clip_marks_every_frame_as_draft(background, size, draw):
     plain = np.full((90, 160, 3), background, np.uint8)
     for frame in decode(draw(picture=plain, size=size)):
         marked = np.abs(frame - background / 255).max(axis=2) > 0.3
@@ -50,23 +50,23 @@ def test_every_frame_says_draft(background, size, draw):
         assert np.ptp(columns) > size[0] / 10 and np.ptp(rows) > size[1] / 40
 
 
-def test_no_watermark_when_it_is_empty(draw):
+def test_render_clip_with_an_empty_watermark_draws_none(draw):
     plain = np.full((90, 160, 3), 255, np.uint8)
     assert decode(draw(picture=plain, watermark="")).min() > 0.98
 
 
-def test_the_same_seed_gives_the_same_clip(draw):
+def test_render_clip_with_the_same_seed_is_identical(draw):
     clips = {draw(str(number), seed=5).read_bytes() for number in range(5)}
     assert len(clips) == 1
 
 
-def test_each_seed_moves_its_own_way(draw):
+def test_render_clip_with_another_seed_moves_differently(draw):
     lasts = [decode(draw(str(seed), seed=seed))[-1] for seed in range(5)]
     for number, last in enumerate(lasts):
         assert all(difference(last, other) > 0.01 for other in lasts[:number])
 
 
-def test_the_amplitude_is_how_far_it_moves(draw):
+def test_render_clip_with_a_larger_amplitude_moves_further(draw):
     moved = {}
     for amplitude in ("small", "medium", "large", "auto"):
         clip = decode(draw(amplitude, movement_amplitude=amplitude, watermark=""))
@@ -76,7 +76,7 @@ def test_the_amplitude_is_how_far_it_moves(draw):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_camera_never_sees_beyond_the_picture(seed, draw):
+def test_render_clip_camera_stays_inside_the_picture(seed, draw):
     """A beyond would be black, or the edge drawn out."""
     plain = np.full((90, 160, 3), 200, np.uint8)
     clip = decode(draw(picture=plain, seed=seed, movement_amplitude="large", watermark=""))
@@ -84,12 +84,12 @@ def test_the_camera_never_sees_beyond_the_picture(seed, draw):
 
 
 @pytest.mark.parametrize("size", [(321, 181), (321, 180), (320, 181), (33, 35)])
-def test_odd_sizes(size, draw):
+def test_render_clip_of_odd_sizes_has_even_sides(size, draw):
     clip = check(draw(size=size))
     assert (clip.width, clip.height) == size
 
 
-def test_one_frame_is_enough(draw):
+def test_render_clip_of_one_frame_is_a_clip(draw):
     assert len(decode(draw(frame_count=1))) == 1
 
 
@@ -105,11 +105,11 @@ def test_one_frame_is_enough(draw):
         ((1, 4), (480, 1920)),
     ],
 )
-def test_sizes_are_vidus(picture, clip):
+def test_clip_size_of_a_picture_is_vidus(picture, clip):
     assert clip_size(*picture) == clip
 
 
-def test_by_default_the_clip_has_vidus_size(draw):
+def test_render_clip_without_a_size_has_vidus(draw):
     clip = check(draw(size=None, frame_count=2))
     assert (clip.width, clip.height) == (1280, 720)
 
@@ -142,7 +142,7 @@ def test_render_card_any_prompt_fits_somehow(prompt):
     assert render_card(prompt, (320, 180), 1).shape == (180, 320, 3)
 
 
-def test_a_drawing_that_is_told_to_stop_goes_no_frame_further(draw):
+def test_render_clip_cancelled_draws_no_further_frame(draw):
     asked = []
 
     def stop() -> bool:

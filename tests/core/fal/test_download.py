@@ -89,7 +89,7 @@ def finished(made, tmp_path) -> Finished:
         *((f"download_{status}:1", [status, 200]) for status in (408, 409, 500, 502, 503, 504)),
     ],
 )
-async def test_what_passes_is_got_past(faults, statuses, finished):
+async def test_download_passing_fault_saves_the_whole_clip(faults, statuses, finished):
     finished.fal.set_faults(faults)
     clip = await finished.fetched(settings=replace(SHORT, retry_timeout_s=5.0))
     assert finished.statuses == statuses
@@ -113,7 +113,7 @@ async def test_what_passes_is_got_past(faults, statuses, finished):
         ("redirect_to_private", errors.UnsafeUrlError, "private network"),
     ],
 )
-async def test_what_lasts_is_said_and_never_handed_on(fault, kind, words, finished):
+async def test_download_lasting_fault_is_reported_and_saves_nothing(fault, kind, words, finished):
     finished.fal.set_faults(fault)
     with pytest.raises(kind, match=words) as caught:
         await finished.fetched(settings=replace(SHORT, retry_timeout_s=0.5))
@@ -140,14 +140,14 @@ async def test_download_gone_behind_a_history_that_signs_urls_ends(finished):
     assert len(jobs_of(finished.fal, shot())) == 1
 
 
-async def test_no_key_goes_to_the_cdn(finished):
+async def test_download_sends_no_key_to_the_cdn(finished):
     finished.fal.set_faults("redirect:1,download_broken:1")
     await finished.fetched()
     assert len(finished.downloads) == 3
     assert {each["authorization"] for each in finished.downloads} == {""}
 
 
-async def test_a_clip_larger_than_the_limit(finished):
+async def test_download_larger_than_the_limit_is_refused(finished):
     with pytest.raises(errors.DownloadError, match="larger than 0 MB") as caught:
         await finished.fetched(settings=replace(SHORT, clip_limit_mb=0.001))
     assert "VIDU_CLIP_LIMIT_MB" in caught.value.next_step
@@ -157,7 +157,7 @@ async def test_a_clip_larger_than_the_limit(finished):
     assert problems(finished.fal, finished.home, finished.folder, shot(), clip) == []
 
 
-async def test_a_finished_clip_that_can_not_be_kept_is_not_fetched_twice(finished):
+async def test_download_that_cannot_be_saved_is_not_repeated(finished):
     (finished.folder / "64x48").write_text("a file where a folder should be")
     blocked = Destination(finished.folder / "%width%x%height%", "clip")
     with pytest.raises(errors.SaveError, match="64x48") as caught:
@@ -169,7 +169,7 @@ async def test_a_finished_clip_that_can_not_be_kept_is_not_fetched_twice(finishe
     assert problems(finished.fal, finished.home, finished.folder, shot(), clip) == []
 
 
-async def test_a_folder_that_can_not_be_made_is_said_before_the_download(finished):
+async def test_download_into_a_folder_that_cannot_be_made_is_refused_before_it_begins(finished):
     (finished.folder / "blocked").write_text("a file where a folder should be")
     with pytest.raises(errors.SaveError, match="blocked"):
         await finished.fetched(destination=Destination(finished.folder / "blocked", "clip"))
@@ -179,7 +179,7 @@ async def test_a_folder_that_can_not_be_made_is_said_before_the_download(finishe
     assert problems(finished.fal, finished.home, finished.folder, shot(), clip) == []
 
 
-async def test_what_a_killed_run_left_of_the_download_is_replaced(finished):
+async def test_download_replaces_the_part_that_a_killed_run_left(finished):
     (job,) = jobs_of(finished.fal, shot())
     left = Destination(finished.folder, "clip").temporary_path(job["request_id"])
     left.write_bytes(b"\0\0\0\x20ftypisom" + bytes(1000))
@@ -200,7 +200,7 @@ async def submitted_with(fal, faults: dict[int, str], folder: Path) -> list[Clip
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_addresses_that_are_not_fetched_at_all(open_fal, tmp_path):
+async def test_download_of_an_unsafe_url_is_refused(open_fal, tmp_path):
     fal = open_fal(concurrency=5)
     strange = {1: "file_url:1", 2: "http_url:1", 3: "private_url:1"}
     refused = await submitted_with(fal, strange, tmp_path)
@@ -217,7 +217,7 @@ async def test_addresses_that_are_not_fetched_at_all(open_fal, tmp_path):
     assert fal.ledger()["counts"]["jobs"] == 3
 
 
-async def test_results_without_a_whole_clip(open_fal, tmp_path):
+async def test_download_of_a_result_without_a_whole_clip_is_refused(open_fal, tmp_path):
     fal = open_fal(concurrency=5)
     lacking = {1: "video_missing:1", 2: "video_null:1", 3: "cut_clip:1", 4: "url_only:1,cut_clip:1"}
     refused = await submitted_with(fal, lacking, tmp_path)
@@ -235,7 +235,7 @@ async def test_results_without_a_whole_clip(open_fal, tmp_path):
     assert fal.ledger()["counts"]["jobs"] == 4
 
 
-async def test_clips_of_every_kind_come_home_as_they_are(open_fal, tmp_path):
+async def test_download_of_each_kind_of_clip_saves_fals_packets(open_fal, tmp_path):
     fal = open_fal(concurrency=9)
     kinds = ["with_audio", "fps_16", "odd_size", "index_last", "variable_frame_rate", "rotated"]
     kinds += ["untagged_color", "url_only"]

@@ -36,7 +36,7 @@ DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
         'Cannot access application "fal-ai/vidu"',
     ],
 )
-def test_401_is_a_rejected_key_in_fals_words(detail):
+def test_error_from_response_401_is_a_rejected_key_in_fals_words(detail):
     error = error_from_response(reply(401, {"detail": detail}))
     assert type(error) is RejectedKeyError
     assert detail in str(error)
@@ -51,42 +51,42 @@ def test_401_is_a_rejected_key_in_fals_words(detail):
         "TOP_UP.",
     ],
 )
-def test_403_user_is_locked_is_a_locked_account(reason):
+def test_error_from_response_403_user_is_locked_is_a_locked_account(reason):
     error = error_from_response(reply(403, {"detail": f"User is locked. Reason: {reason}"}))
     assert type(error) is AccountLockedError
     assert reason in str(error)
     assert "fal.ai/dashboard/billing" in error.next_step
 
 
-def test_a_lock_that_no_payment_lifts_is_fals_to_lift():
+def test_error_from_response_admin_lock_names_fals_support():
     words = "User is locked. Reason: Admin lock. Please contact support@fal.ai"
     error = error_from_response(reply(403, {"detail": words}))
     assert type(error) is AccountLockedError
     assert "support@fal.ai" in error.next_step
 
 
-def test_any_other_403_is_a_refusal():
+def test_error_from_response_other_403_keeps_its_status():
     error = error_from_response(reply(403, {"detail": "Forbidden"}))
     assert type(error) is ApiStatusError
     assert error.status_code == 403
 
 
 @pytest.mark.parametrize("status", [307, 400, 404, 405, 408, 409, 418, 500, 502, 503, 504])
-def test_any_other_status_is_a_refusal(status):
+def test_error_from_response_other_status_keeps_its_status(status):
     error = error_from_response(reply(status, {"detail": "As fal says."}))
     assert type(error) is ApiStatusError
     assert error.status_code == status
     assert f"fal answered {status} (As fal says.)" in str(error)
 
 
-def test_429_is_a_rate_limit():
+def test_error_from_response_429_is_a_rate_limit():
     error = error_from_response(reply(429, {"detail": "Too many."}, retry_after="7"))
     assert type(error) is RateLimitedError
     assert error.retry_after_s == 7
     assert "Too many." in str(error)
 
 
-def test_the_platforms_own_error_form_is_understood():
+def test_error_from_response_of_the_platform_api_is_read():
     body = {"error": {"type": "not_found", "message": "No such model.", "request_id": "r"}}
     assert "No such model." in str(error_from_response(reply(404, body)))
 
@@ -95,7 +95,7 @@ def test_the_platforms_own_error_form_is_understood():
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("0", 0), ("30", 30), ("2.5", 2.5)])
-def test_retry_after_in_seconds(value, seconds):
+def test_retry_after_in_seconds_is_read(value, seconds):
     assert retry_after_s(reply(429, retry_after=value)) == seconds
 
 
@@ -103,16 +103,16 @@ def test_retry_after_in_seconds(value, seconds):
     ("until", "seconds"),
     [("Sun, 06 Nov 1994 08:50:07 GMT", 30), (DATE, 0), ("Sun, 06 Nov 1994 08:00:00 GMT", 0)],
 )
-def test_retry_after_as_a_date_is_told_by_fals_own_clock(until, seconds):
+def test_retry_after_as_a_date_is_counted_by_fals_clock(until, seconds):
     assert retry_after_s(reply(429, retry_after=until, date=DATE)) == seconds
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-5", "1e3", "9" * 40, "Sun, 99 Nov 1994 08:50:07"])
-def test_a_retry_after_without_sense_is_none(value):
+def test_retry_after_that_cannot_be_read_is_none(value):
     assert retry_after_s(reply(429, retry_after=value, date=DATE)) is None
 
 
-def test_no_retry_after_is_none():
+def test_retry_after_missing_is_none():
     assert retry_after_s(reply(429)) is None
 
 
@@ -139,26 +139,26 @@ def test_no_retry_after_is_none():
         (None, "Unprocessable Entity"),
     ],
 )
-def test_words_are_found_in_every_form(body, words):
+def test_error_message_in_every_form_is_found(body, words):
     assert error_message(reply(422, body)) == words
 
 
-def test_a_page_of_html_is_told_by_its_status():
+def test_error_message_of_an_html_page_is_its_status():
     assert error_message(httpx.Response(502, html=NGINX)) == "Bad Gateway"
     assert "nginx" not in str(error_from_response(httpx.Response(502, html=NGINX)))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'"\xff"'])
-def test_a_broken_body_is_told_by_its_status(content):
+def test_error_message_of_a_broken_body_is_its_status(content):
     response = httpx.Response(500, content=content, headers={"content-type": "application/json"})
     assert error_message(response) == "Internal Server Error"
 
 
-def test_a_status_nobody_knows_has_words_too():
+def test_error_message_of_an_unknown_status_is_not_empty():
     assert error_message(httpx.Response(599)) == "no words"
 
 
-def test_half_a_character_can_be_written_down():
+def test_error_message_with_half_a_character_can_be_encoded():
     assert parse_output({"video": {"url": "https://x/\ud83d.mp4"}}) is None
     assert (
         error_message(httpx.Response(422, content=rb'{"detail": "Not this \ud83d"}'))
@@ -187,7 +187,7 @@ fal_like = st.dictionaries(
 
 
 @given(st.integers(400, 599), anything | fal_like, st.booleans())
-def test_whatever_fal_answers_it_is_read(status, body, failed):
+def test_error_from_response_of_any_body_is_an_error(status, body, failed):
     response = reply(status, body)
     assert "\n" not in error_message(response)
     assert str(error_from_response(response))
@@ -198,7 +198,7 @@ def test_whatever_fal_answers_it_is_read(status, body, failed):
 
 
 @given(st.lists(st.fixed_dictionaries({"msg": st.just("No."), "input": anything}), min_size=1))
-def test_what_was_sent_is_never_told(details):
+def test_error_message_never_repeats_what_was_sent(details):
     response = reply(422, {"detail": details})
     assert error_message(response) == "; ".join("No." for _ in details)
     assert SENT not in str(error_from_result(reply(422, model_error("x", "No.", "prompt")), "r"))

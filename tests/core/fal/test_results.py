@@ -33,7 +33,7 @@ IMAGE_FAILURES = {
 
 
 @pytest.mark.parametrize("kind", IMAGE_FAILURES)
-def test_each_image_error_is_a_rejected_image_in_fals_words(kind):
+def test_error_from_result_image_error_is_a_rejected_image_in_fals_words(kind):
     error = error_from_result(
         reply(422, model_error(kind, IMAGE_FAILURES[kind], "image_url")), "r-1"
     )
@@ -42,14 +42,14 @@ def test_each_image_error_is_a_rejected_image_in_fals_words(kind):
     assert error.request_id == "r-1"
 
 
-def test_the_type_decides_where_no_field_is_blamed():
+def test_error_from_result_without_a_field_is_decided_by_its_type():
     assert (
         type(error_from_result(reply(422, model_error("image_load_error", "x")), "r"))
         is ImageRejectedError
     )
 
 
-def test_content_policy_goes_before_the_field_it_blames():
+def test_error_from_result_content_policy_takes_precedence_over_the_field():
     for field in ("prompt", "image_url"):
         body = model_error("content_policy_violation", "Flagged by a content checker.", field)
         error = error_from_result(reply(422, body), "r")
@@ -58,7 +58,7 @@ def test_content_policy_goes_before_the_field_it_blames():
 
 
 @pytest.mark.parametrize("kind", ["string_too_long", "value_error.missing", "sequence_too_long"])
-def test_a_blamed_prompt_is_a_rejected_prompt(kind):
+def test_error_from_result_blaming_the_prompt_is_a_rejected_prompt(kind):
     error = error_from_result(
         reply(422, model_error(kind, "At most 1500 characters", "prompt")), "r"
     )
@@ -66,7 +66,7 @@ def test_a_blamed_prompt_is_a_rejected_prompt(kind):
     assert "prompt: At most 1500 characters" in str(error)
 
 
-def test_a_blamed_image_is_a_rejected_image():
+def test_error_from_result_blaming_the_image_is_a_rejected_image():
     error = error_from_result(
         reply(422, model_error("missing", "Field required", "image_url")), "r"
     )
@@ -126,14 +126,14 @@ def test_error_from_result_several_refusals_name_the_file_first():
 
 
 @pytest.mark.parametrize("kind", ["client_cancelled", "client_disconnected"])
-def test_a_cancelled_request_is_told_as_one(kind):
+def test_error_from_result_of_a_cancelled_request_is_a_cancel(kind):
     body = {"detail": "Request cancelled by the client.", "error_type": kind}
     assert type(error_from_result(reply(499, body), "r")) is GenerationCancelledError
     header = reply(400, {"detail": "Cancelled."}, x_fal_error_type=kind)
     assert type(error_from_result(header, "r")) is GenerationCancelledError
 
 
-def test_the_client_closed_status_alone_is_a_cancelled_request():
+def test_error_from_result_status_499_alone_is_a_cancel():
     error = error_from_result(reply(499, {"detail": "Request cancelled by the client."}), "r")
     assert type(error) is GenerationCancelledError
 
@@ -151,7 +151,7 @@ def test_the_client_closed_status_alone_is_a_cancelled_request():
         (499, None, Charge.MAYBE_SPENT),
     ],
 )
-def test_money_is_what_fal_says_of_it(status, units, money):
+def test_error_from_result_charge_follows_fals_billable_units(status, units, money):
     headers = {} if units is None else {"x_fal_billable_units": units}
     assert error_from_result(reply(status, {"detail": "x"}, **headers), "r").charge is money
 
@@ -169,26 +169,26 @@ def test_money_is_what_fal_says_of_it(status, units, money):
         (500, "internal_error"),
     ],
 )
-def test_an_infrastructure_error_with_its_type_is_a_verdict(status, kind):
+def test_is_final_infrastructure_error_with_its_type_is_true(status, kind):
     assert is_final(reply(status, {"detail": "x", "error_type": kind}), failed=True)
     assert is_final(reply(status, {"detail": "x"}, x_fal_error_type=kind), failed=True)
     assert is_final(reply(status, model_error(kind, "x")), failed=True)
 
 
 @pytest.mark.parametrize("status", [400, 422, 499])
-def test_a_4xx_is_a_verdict(status):
+def test_is_final_4xx_is_true(status):
     assert is_final(reply(status, {"detail": "x"}), failed=True)
     assert is_final(reply(status, model_error("x", "x")), failed=False)
 
 
-def test_after_a_status_without_an_error_it_needs_a_type():
+def test_is_final_after_a_status_without_an_error_needs_a_type():
     assert not is_final(reply(400, {"detail": "x"}), failed=False)
     assert not is_final(reply(500, {"detail": "x", "error_type": "x"}), failed=False)
     assert is_final(reply(422, {"detail": "x"}), failed=False)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 408, 409, 425, 429])
-def test_an_answer_of_fals_door_is_none(status):
+def test_is_final_response_of_fals_gateway_is_false(status):
     assert not is_final(reply(status, {"detail": "x", "error_type": "x"}), failed=True)
 
 
@@ -205,20 +205,20 @@ def test_an_answer_of_fals_door_is_none(status):
         [],
     ],
 )
-def test_a_bare_5xx_is_none(status, body):
+def test_is_final_bare_5xx_is_false(status, body):
     assert not is_final(reply(status, body), failed=True)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_a_page_of_a_server_on_the_way_is_none(status):
+def test_is_final_html_page_of_a_proxy_is_false(status):
     assert not is_final(httpx.Response(status, html=NGINX), failed=True)
 
 
-def test_too_early_is_none():
+def test_is_final_too_early_is_false():
     assert not is_final(reply(400, {"detail": "Request is still in progress"}), failed=True)
 
 
-def test_an_output_is_read_with_what_fal_bills():
+def test_parse_output_returns_the_clip_with_its_billable_units():
     body = {"video": {"url": "https://x/1.mp4", "file_size": 1234, "content_type": "video/mp4"}}
     response = reply(200, body, x_fal_billable_units="1")
     assert parse_output(json_body(response), billable_units(response)) == Output(
@@ -242,7 +242,7 @@ def test_parse_output_is_a_clip_or_a_still(body, output):
 
 
 @pytest.mark.parametrize("seed", [None, 0, -1, True, "7", 7.5, {}, 2**63])
-def test_parse_output_seed_that_is_none_is_not_believed(seed):
+def test_parse_output_impossible_seed_is_ignored(seed):
     assert parse_output({"video": {"url": "u"}, "seed": seed}) == Output("u")
 
 
@@ -252,7 +252,7 @@ def test_parse_output_without_a_still_is_none(images):
 
 
 @pytest.mark.parametrize("size", [None, 0, -1, True, "1234", 12.5, {}, 2**63])
-def test_a_size_that_is_none_is_not_believed(size):
+def test_parse_output_impossible_size_is_ignored(size):
     assert parse_output({"video": {"url": "u", "file_size": size}}) == Output("u")
 
 
@@ -261,11 +261,11 @@ def test_a_size_that_is_none_is_not_believed(size):
     [None, [], {}, {"video": None}, {"video": "u"}, {"video": {}}]
     + [{"video": {"url": url}} for url in (None, 7, "", ["u"])],
 )
-def test_a_result_without_a_video_is_none(body):
+def test_parse_output_without_a_video_is_none(body):
     assert parse_output(body) is None
 
 
 @pytest.mark.parametrize(("value", "units"), [("1", 1.0), ("0.5", 0.5), ("", None), ("x", None)])
-def test_billable_units_are_a_number_or_none(value, units):
+def test_billable_units_of_any_header_is_a_number_or_none(value, units):
     assert billable_units(reply(200, x_fal_billable_units=value)) == units
     assert billable_units(reply(200)) is None

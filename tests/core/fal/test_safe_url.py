@@ -57,18 +57,18 @@ def old_spellings(address: str) -> list[str]:
 
 
 @pytest.mark.parametrize("address", PRIVATE_V4)
-async def test_a_private_address_is_refused_in_every_spelling(address):
+async def test_check_url_private_address_in_every_spelling_is_refused(address):
     for spelling in (address, *old_spellings(address)):
         await refused(f"https://{spelling}/clip.mp4")
 
 
 @pytest.mark.parametrize("address", PRIVATE_V6)
-async def test_a_private_ipv6_address_is_refused(address):
+async def test_check_url_private_ipv6_address_is_refused(address):
     await refused(f"https://[{address}]/clip.mp4")
 
 
 @pytest.mark.parametrize("address", PRIVATE_V4)
-async def test_a_private_address_inside_an_ipv6_one_is_refused(address):
+async def test_check_url_private_address_inside_an_ipv6_one_is_refused(address):
     inner = ipaddress.IPv4Address(address)
     mapped = ipaddress.IPv6Address(int(ipaddress.IPv6Address("::ffff:0:0")) + int(inner))
     to_four = ipaddress.IPv6Address(int(ipaddress.IPv6Address("2002::")) + (int(inner) << 80))
@@ -78,17 +78,17 @@ async def test_a_private_address_inside_an_ipv6_one_is_refused(address):
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-async def test_a_public_address_passes(address):
+async def test_check_url_public_address_passes(address):
     await check_url(f"https://[{address}]/x" if ":" in address else f"https://{address}/x")
 
 
 @pytest.mark.parametrize("address", ["::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"])
-async def test_a_public_address_inside_an_ipv6_one_passes(address):
+async def test_check_url_public_address_inside_an_ipv6_one_passes(address):
     await check_url(f"https://[{address}]/clip.mp4")
 
 
 @given(st.ip_addresses())
-def test_no_address_of_a_private_network_is_public(address):
+def test_is_public_address_of_a_private_network_is_false(address):
     inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None) or address
     if inner.is_private or inner.is_multicast or getattr(inner, "is_site_local", False):
         assert not is_public(str(address))
@@ -117,7 +117,7 @@ def test_no_address_of_a_private_network_is_public(address):
         "https://8.8.8.8\\@127.0.0.1/",
     ],
 )
-async def test_only_plain_https_is_fetched(url):
+async def test_check_url_other_than_plain_https_is_refused(url):
     said = await refused(url)
     assert "password" not in said
 
@@ -132,13 +132,13 @@ async def test_only_plain_https_is_fetched(url):
     ],
     ids=lambda url: repr(url)[:24],
 )
-async def test_what_can_not_be_read_is_refused_in_words(url):
+async def test_check_url_that_cannot_be_parsed_is_refused(url):
     assert "fal's address for the file" in await refused(url)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(url=st.text() | st.from_regex(r"https?://[^/]{0,20}(:\d{0,6})?/.*", fullmatch=True))
-async def test_whatever_fal_names_it_passes_or_is_refused(url, monkeypatch):
+async def test_check_url_any_text_passes_or_is_refused(url, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")  # for no name server to be asked
     try:
         await check_url(url)
@@ -146,7 +146,9 @@ async def test_whatever_fal_names_it_passes_or_is_refused(url, monkeypatch):
         assert "fal's address for the file" in str(error)
 
 
-async def test_a_name_that_leads_elsewhere_at_the_next_look_up_is_refused(monkeypatch, tmp_path):
+async def test_download_name_that_resolves_to_another_address_later_is_refused(
+    monkeypatch, tmp_path
+):
     async def answer(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")

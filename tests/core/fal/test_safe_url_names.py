@@ -60,42 +60,42 @@ def own_name() -> str:
         *("metadata.google.internal", "nas.home.arpa", "local", "internal"),
     ],
 )
-async def test_a_local_name_is_refused(name):
+async def test_check_url_local_name_is_refused(name):
     assert "names a local host" in await refused(f"https://{name}/clip.mp4")
 
 
-async def test_a_name_that_leads_to_this_machine_is_refused(own_name):
+async def test_check_url_name_of_this_machine_is_refused(own_name):
     said = await refused(f"https://{own_name}/clip.mp4")
     assert "private network" in said
 
 
-async def test_a_name_that_resolves_to_nothing_is_left_to_the_connection():
+async def test_check_url_name_that_does_not_resolve_passes():
     await check_url("https://fal.invalid/clip.mp4")
 
 
-async def test_behind_a_proxy_names_are_the_proxys_to_resolve(own_name, monkeypatch):
+async def test_check_url_behind_a_proxy_resolves_no_name(own_name, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
     await check_url(f"https://{own_name}/clip.mp4")
 
 
-async def test_a_proxy_for_everything_counts(own_name, monkeypatch):
+async def test_check_url_behind_all_proxy_resolves_no_name(own_name, monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "http://proxy.invalid:3128")
     await check_url(f"https://{own_name}/clip.mp4")
 
 
-async def test_a_proxy_for_http_alone_does_not(own_name, monkeypatch):
+async def test_check_url_behind_http_proxy_alone_resolves_the_name(own_name, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")
     await refused(f"https://{own_name}/clip.mp4")
 
 
-async def test_a_name_that_goes_past_the_proxy_is_resolved(own_name, monkeypatch):
+async def test_check_url_name_in_no_proxy_is_resolved(own_name, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
     monkeypatch.setenv("NO_PROXY", own_name)
     await refused(f"https://{own_name}/clip.mp4")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "[::1]", "localhost", "10.1"])
-async def test_behind_a_proxy_what_names_this_machine_is_refused_all_the_same(host, monkeypatch):
+async def test_check_url_behind_a_proxy_name_of_this_machine_is_refused(host, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
     await refused(f"https://{host}/clip.mp4")
 

@@ -33,9 +33,7 @@ PASSING = (
 )
 
 
-async def test_five_hundred_shots_are_five_hundred_jobs_and_clips(
-    open_fal, vidu_home, clips, tally
-):
+async def test_soak_of_500_shots_makes_500_jobs_and_clips(open_fal, vidu_home, clips, tally):
     fal = open_fal(generation_seconds=0.01, concurrency=AT_ONCE)
     chance, settings = random.Random(SEED), Settings()
     at_once = asyncio.Semaphore(AT_ONCE)

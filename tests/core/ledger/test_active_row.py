@@ -18,13 +18,13 @@ from ...support.ledger_rows import FILE_ONLY, FREE, all_at_once, copy_into, shot
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.FAILED])
-def test_a_shot_with_a_live_row_is_not_intended_again(book, state):
+def test_reserve_shot_with_an_active_row_is_refused(book, state):
     row = copy_into(state, book)
     assert book.reserve(shot(), Budget(FREE)) == row
     assert book.entries() == [row]
 
 
-def test_a_shot_that_failed_is_intended_anew(book):
+def test_reserve_failed_shot_makes_a_new_row(book):
     first = copy_into(State.FAILED, book)
     second = book.reserve(shot(), Budget(FREE))
     assert second.id > first.id
@@ -33,7 +33,7 @@ def test_a_shot_that_failed_is_intended_anew(book):
 
 
 @FILE_ONLY
-def test_no_program_can_write_a_second_live_row(book, home):
+def test_database_second_active_row_is_refused_to_any_program(book, home):
     row = copy_into(State.SUBMITTED, book)
     with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
         columns = (
@@ -52,13 +52,13 @@ def test_no_program_can_write_a_second_live_row(book, home):
                 )
 
 
-def test_many_threads_write_one_row(book):
+def test_reserve_from_many_threads_writes_one_row(book):
     with ThreadPoolExecutor(16) as pool:
         rows = list(pool.map(lambda _: book.reserve(shot(), Budget(FREE)), range(64)))
     assert {row.id for row in rows} == {rows[0].id}
 
 
-def test_only_one_of_many_threads_may_post(book):
+def test_mark_submitting_from_many_threads_passes_once(book):
     row = book.reserve(shot(), Budget(FREE))
 
     def post(_: int) -> bool:
@@ -73,7 +73,7 @@ def test_only_one_of_many_threads_may_post(book):
 
 
 @FILE_ONLY
-def test_eight_processes_open_new_ledgers_and_write_one_row_each(home):
+def test_open_ledger_from_eight_processes_at_once_writes_each_row(home):
     script = """
 for number in range(8):
     with Ledger.open(home / str(number)) as book:

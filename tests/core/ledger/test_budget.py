@@ -34,7 +34,7 @@ class Clock:
 # -- the budget ----------------------------------------------------------------------------------
 
 
-def test_the_budget_holds_to_the_cent(book):
+def test_reserve_beyond_the_budget_by_a_cent_is_refused(book):
     for number in range(3):
         book.reserve(shot(number), Budget(Decimal("0.60")))
     with pytest.raises(BudgetExceededError) as refused:
@@ -48,18 +48,18 @@ def test_the_budget_holds_to_the_cent(book):
     book.reserve(shot(3), Budget(Decimal("0.80")))
 
 
-def test_a_budget_of_0_is_no_limit(book):
+def test_reserve_with_a_budget_of_0_is_unlimited(book):
     for number in range(20):
         book.reserve(shot(number), Budget(FREE))
     assert book.spent_today() == Decimal("4.00")
 
 
-def test_a_shot_that_has_its_row_needs_no_budget(book):
+def test_reserve_shot_with_its_row_needs_no_budget(book):
     row = copy_into(State.SAVED, book)
     assert book.reserve(shot(), Budget(Decimal("0.01"))) == row
 
 
-def test_threads_do_not_overdraw(book):
+def test_reserve_from_many_threads_never_exceeds_the_budget(book):
     def intend(number: int) -> bool:
         try:
             book.reserve(shot(number), Budget(Decimal("1.10")))
@@ -72,7 +72,7 @@ def test_threads_do_not_overdraw(book):
     assert book.spent_today() == Decimal("1.00")
 
 
-def test_processes_do_not_overdraw(home):
+def test_reserve_from_many_processes_never_exceeds_the_budget(home):
     script = """
 taken = 0
 with Ledger.open(home) as book:
@@ -95,22 +95,22 @@ print(taken)
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.FAILED])
-def test_work_in_flight_counts_as_spent(book, state):
+def test_spent_counts_unfinished_rows(book, state):
     copy_into(state, book)
     assert book.spent_today() == book.spent_this_month() == PRICE
 
 
 @pytest.mark.parametrize(("billed", "spent"), [(False, FREE), (True, PRICE), (None, PRICE)])
-def test_a_failed_row_counts_unless_it_is_known_to_be_free(book, billed, spent):
+def test_spent_counts_a_failed_row_unless_it_is_known_to_be_free(book, billed, spent):
     book.mark_failed(copy_into(State.SUBMITTED, book), "no", billed=billed)
     assert book.spent_today() == spent
 
 
-def test_an_empty_ledger_has_spent_nothing(book):
+def test_spent_of_an_empty_ledger_is_zero(book):
     assert book.spent_today() == book.spent_this_month() == 0
 
 
-def test_a_day_begins_at_midnight_utc_and_a_month_on_its_first(tmp_path):
+def test_spent_day_begins_at_midnight_utc_and_month_on_its_first(tmp_path):
     clock = Clock(2026, 2, 27, 12)
     with Ledger(tmp_path, now=clock) as book:
         for number, moment in enumerate(
@@ -127,7 +127,7 @@ def test_a_day_begins_at_midnight_utc_and_a_month_on_its_first(tmp_path):
         assert (book.spent_today(), book.spent_this_month()) == (FREE, FREE)
 
 
-def test_the_budget_is_fresh_at_midnight(tmp_path):
+def test_reserve_after_midnight_has_the_whole_budget_again(tmp_path):
     clock = Clock(2026, 2, 28, 23, 59, 59)
     with Ledger(tmp_path, now=clock) as book:
         book.reserve(shot(0), Budget(PRICE))
@@ -140,7 +140,7 @@ def test_the_budget_is_fresh_at_midnight(tmp_path):
 @FILE_ONLY
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system has no tzset")
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kathmandu", "UTC"])
-def test_a_day_is_the_same_in_every_time_zone(home, monkeypatch, zone):
+def test_spent_day_is_the_same_in_every_time_zone(home, monkeypatch, zone):
     clock = Clock(2026, 3, 8)
     monkeypatch.setenv("TZ", zone)
     time.tzset()
@@ -175,7 +175,7 @@ def test_row_reserved_before_midnight_and_sent_after_it_counts_in_the_new_day(tm
 # -- the budget of one run -----------------------------------------------------------------------
 
 
-def test_a_run_costs_no_more_than_its_own_budget_and_what_was_not_billed_comes_back(home):
+def test_reserve_beyond_the_budget_of_a_run_is_refused_and_unbilled_amounts_return(home):
     budget = Budget(run_usd=Decimal("0.40"))
     with Ledger.open(home) as book, Ledger.open(home) as other:
         first = book.reserve(shot(0), budget)

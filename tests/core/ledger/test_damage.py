@@ -51,7 +51,7 @@ NOISE = random.Random(7).randbytes(PAGE)
     ids=["magic", "header", "page size", "schema", "first page"],
 )
 @pytest.mark.parametrize("content", [NOISE, b"\0"], ids=["noise", "zeros"])
-def test_a_damaged_beginning_is_set_aside_and_every_row_rescued(
+def test_open_ledger_with_a_damaged_beginning_rescues_every_row(
     tmp_path, caplog, first, past, content
 ):
     path = filled(tmp_path)
@@ -72,7 +72,7 @@ def test_a_damaged_beginning_is_set_aside_and_every_row_rescued(
 
 
 @pytest.mark.parametrize("content", [NOISE, b"\0"], ids=["noise", "zeros"])
-def test_a_damaged_page_in_the_middle_is_met_once_and_all_rows_rescued(tmp_path, content):
+def test_open_ledger_with_a_damaged_page_rescues_all_rows_once(tmp_path, content):
     path = filled(tmp_path)
     overwrite(path, *page_with(path, "shot 100"), content)
     damaged = path.read_bytes()
@@ -91,7 +91,7 @@ def test_a_damaged_page_in_the_middle_is_met_once_and_all_rows_rescued(tmp_path,
     assert_whole(path)
 
 
-def test_damage_met_while_writing_changes_nothing_and_is_mended(tmp_path):
+def test_reserve_meeting_damage_changes_nothing_and_repairs_it(tmp_path):
     path = filled(tmp_path)
     with Ledger.open(tmp_path) as book:
         held = book.entries()
@@ -107,7 +107,7 @@ def test_damage_met_while_writing_changes_nothing_and_is_mended(tmp_path):
     assert len(set_aside(tmp_path)) == 1
 
 
-def test_who_has_it_open_when_another_rescues_it_goes_on_in_the_rescued_one(tmp_path):
+def test_open_ledger_rescued_by_another_process_is_reopened(tmp_path):
     path = filled(tmp_path)
     with Ledger.open(tmp_path) as one, Ledger.open(tmp_path) as other:
         overwrite(path, *page_with(path, "shot 100"), NOISE)
@@ -120,7 +120,7 @@ def test_who_has_it_open_when_another_rescues_it_goes_on_in_the_rescued_one(tmp_
     assert len(set_aside(tmp_path)) == 1
 
 
-def test_eight_processes_that_find_it_damaged_rescue_it_once(tmp_path):
+def test_damaged_ledger_met_by_eight_processes_is_rescued_once(tmp_path):
     path = filled(tmp_path)
     overwrite(path, 0, PAGE, NOISE)
     script = """
@@ -141,7 +141,7 @@ with Ledger.open(home) as book:
 
 
 @pytest.mark.parametrize("rows", [0, ROWS], ids=["all", "the last"])
-def test_what_only_the_log_holds_is_rescued_too(tmp_path, rows):
+def test_damaged_ledger_rows_of_the_log_are_rescued(tmp_path, rows):
     """A killed process leaves what it wrote last in the write-ahead log alone."""
     if rows:
         filled(tmp_path)
@@ -166,7 +166,7 @@ sys.stdin.readline()
 
 
 @pytest.mark.parametrize("content", [b"not a database, only text " * 400, b"\0" * 9 * PAGE])
-def test_a_file_that_was_never_a_ledger_is_kept_under_another_name(tmp_path, content):
+def test_open_ledger_on_a_foreign_file_sets_it_aside(tmp_path, content):
     (tmp_path / LEDGER_FILE).write_bytes(content)
     with Ledger.open(tmp_path) as book:
         assert book.entries() == []

@@ -29,7 +29,7 @@ from ...support.ledger_writers import (
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_what_was_committed_outlives_a_kill(tmp_path, seed):
+def test_committed_rows_after_a_kill_are_there(tmp_path, seed):
     """The child says a step only after the ledger has returned; each said step must be there."""
     script = """
 with Ledger.open(home) as book:
@@ -62,7 +62,7 @@ with Ledger.open(home) as book:
     assert not set_aside(tmp_path)
 
 
-def test_a_writer_killed_amid_a_transaction_leaves_nothing_of_it_and_no_lock(tmp_path):
+def test_transaction_of_a_killed_writer_leaves_no_row_and_no_lock(tmp_path):
     filled(tmp_path)
     script = """
 import sqlite3
@@ -85,7 +85,7 @@ sys.stdin.readline()
 # -- no disk, no folder --------------------------------------------------------------------------
 
 
-def test_a_file_where_the_folder_should_be_is_told(tmp_path):
+def test_open_ledger_where_the_folder_is_a_file_is_refused(tmp_path):
     (tmp_path / "home").write_text("no folder")
     for home in (tmp_path / "home", tmp_path / "home" / "below"):
         with pytest.raises(LedgerUnavailableError, match="cannot be used") as told:
@@ -94,7 +94,7 @@ def test_a_file_where_the_folder_should_be_is_told(tmp_path):
         assert "Nothing was charged." in str(told.value)
 
 
-def test_a_folder_where_the_file_should_be_is_told(tmp_path):
+def test_open_ledger_where_the_file_is_a_folder_is_refused(tmp_path):
     (tmp_path / LEDGER_FILE).mkdir()
     with pytest.raises(LedgerUnavailableError, match="cannot be used"):
         Ledger.open(tmp_path)
@@ -102,7 +102,7 @@ def test_a_folder_where_the_file_should_be_is_told(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows lets no process limit its files")
-def test_on_a_full_disk_nothing_is_intended_and_nothing_lost(tmp_path):
+def test_reserve_on_a_full_disk_is_refused_and_loses_nothing(tmp_path):
     """A limit on the size of files stands for the disk: to SQLite both are a write that fails."""
     script = """
 import resource
@@ -152,7 +152,7 @@ db.execute("COMMIT")
 """
 
 
-def test_a_locked_ledger_is_told_in_words_and_not_waited_for_without_end(tmp_path, monkeypatch):
+def test_reserve_in_a_locked_ledger_is_refused_after_its_timeout(tmp_path, monkeypatch):
     monkeypatch.setattr(sqlite, "LOCK_LIMIT_S", 0.3)
     with Ledger.open(tmp_path) as book:
         row = book.reserve(shot(0), Budget(FREE))
@@ -172,7 +172,7 @@ def test_a_locked_ledger_is_told_in_words_and_not_waited_for_without_end(tmp_pat
         assert book.mark_submitting(row, {}).state is State.SUBMITTING
 
 
-def test_a_write_waits_for_a_short_lock(tmp_path):
+def test_reserve_waits_for_a_short_lock(tmp_path):
     script = """
 import sqlite3, time
 db = sqlite3.connect(home / LEDGER_FILE, isolation_level=None)
@@ -186,7 +186,7 @@ db.execute("COMMIT")
         assert book.reserve(shot(0), Budget(FREE)).id == 1
 
 
-def test_one_who_opens_it_for_ever_does_not_hold_up_the_others_for_ever(tmp_path, monkeypatch):
+def test_open_ledger_held_open_for_ever_is_refused_after_its_timeout(tmp_path, monkeypatch):
     monkeypatch.setattr(sqlite, "LOCK_LIMIT_S", 0.3)
     Ledger.open(tmp_path).close()
     script = """

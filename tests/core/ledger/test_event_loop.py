@@ -27,7 +27,7 @@ SLOW_COMMIT_S = 2.0
 
 
 @pytest.mark.parametrize("place", ["file", "memory"])
-async def test_one_run_of_a_shot_at_a_time(tmp_path, place):
+async def test_lock_shot_admits_one_run_at_a_time(tmp_path, place):
     inside = 0
     async with open_ledger({"file": tmp_path, "memory": None}[place]) as book:
 
@@ -48,7 +48,7 @@ async def test_one_run_of_a_shot_at_a_time(tmp_path, place):
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError("x"), TimeoutError(), sqlite3.Error("x")])
-async def test_what_fails_inside_a_turn_is_not_the_ledgers_fault(book, error):
+async def test_lock_shot_error_inside_is_raised_unchanged(book, error):
     with pytest.raises(type(error)) as raised:
         async with book.lock_shot("ab" * 32, lambda _: None):
             raise error
@@ -56,7 +56,7 @@ async def test_what_fails_inside_a_turn_is_not_the_ledgers_fault(book, error):
 
 
 @FILE_ONLY
-async def test_a_turn_that_can_not_be_written_is_the_ledgers_fault(book, vidu_home):
+async def test_lock_shot_that_cannot_be_written_is_a_ledger_error(book, vidu_home):
     (vidu_home / "locks").write_text("no folder")
     with pytest.raises(LedgerUnavailableError, match="cannot be used"):
         async with book.lock_shot("ab" * 32, lambda _: None):
@@ -67,7 +67,7 @@ async def test_a_turn_that_can_not_be_written_is_the_ledgers_fault(book, vidu_ho
 
 
 @FILE_ONLY
-async def test_a_commit_of_two_seconds_does_not_hold_up_other_tasks(home, monkeypatch):
+async def test_commit_of_two_seconds_stalls_no_other_task(home, monkeypatch):
     """One slow disk must not stall the polls of sibling shots."""
     ticks = []
 
@@ -90,7 +90,7 @@ async def test_a_commit_of_two_seconds_does_not_hold_up_other_tasks(home, monkey
 
 
 @FILE_ONLY
-async def test_a_cancelled_write_is_waited_for_and_can_be_taken_back(home, monkeypatch):
+async def test_reserve_cancelled_while_writing_is_awaited_and_undone(home, monkeypatch):
     async with open_ledger(home) as book:
         row = await book.reserve(shot(), Budget())
         monkeypatch.setattr(SqliteDatabase, "transaction", slowly(SqliteDatabase.transaction))

@@ -116,7 +116,7 @@ async def test_lock_shot_runs_of_two_ledgers_take_turns(tmp_path):
     await asyncio.gather(*(run(name) for name in ("comfyui", "shell", "comfyui")))
 
 
-def test_another_ledger_that_cannot_be_read_refuses_the_shot_in_words(two, tmp_path):
+def test_known_ledger_that_cannot_be_read_refuses_the_shot(two, tmp_path):
     _, other = two
     (tmp_path / "elsewhere").mkdir()
     Ledger.open(tmp_path / "elsewhere").close()
@@ -125,7 +125,7 @@ def test_another_ledger_that_cannot_be_read_refuses_the_shot_in_words(two, tmp_p
         other.reserve(shot(), Budget())
 
 
-def test_another_ledger_that_is_gone_with_its_folder_is_no_reason_to_wait(two, tmp_path):
+def test_known_ledger_gone_with_its_folder_is_ignored(two, tmp_path):
     one, other = two
     save(one)
     one.close()
@@ -133,7 +133,7 @@ def test_another_ledger_that_is_gone_with_its_folder_is_no_reason_to_wait(two, t
     assert other.reserve(shot(), Budget()).state is State.RESERVED
 
 
-def test_another_ledger_that_paid_for_nothing_and_is_gone_is_no_reason_to_wait(two, tmp_path):
+def test_known_ledger_that_paid_for_nothing_and_is_gone_is_ignored(two, tmp_path):
     one, other = two
     one.close()
     (tmp_path / "comfyui" / LEDGER_FILE).unlink()

@@ -42,7 +42,7 @@ MADE_ALREADY = {("submitted", State.SUBMITTED), ("saved", State.SAVED)}
 
 
 @FILE_ONLY
-def test_each_step_is_written_down_with_its_time(home):
+def test_mark_each_state_records_its_time(home):
     moments = iter(range(100, 900, 100))
     home.mkdir()
     with Ledger(home, now=lambda: next(moments)) as book:
@@ -83,7 +83,7 @@ def test_each_step_is_written_down_with_its_time(home):
 
 
 @pytest.mark.parametrize("billed", [True, False, None])
-def test_a_failure_is_written_down_with_its_reason_and_bill(book, billed):
+def test_mark_failed_records_reason_and_bill(book, billed):
     row = book.mark_failed(copy_into(State.SUBMITTED, book), "As fal says.", billed=billed)
     assert (row.state, row.failure, row.billed) == (State.FAILED, "As fal says.", billed)
     assert row.failed_at is not None
@@ -93,7 +93,7 @@ def test_a_failure_is_written_down_with_its_reason_and_bill(book, billed):
 
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("name", MOVES)
-def test_a_row_moves_only_along_the_picture(book, state, name):
+def test_mark_from_another_state_is_refused(book, state, name):
     row = copy_into(state, book)
     move, legal = MOVES[name]
     if (name, state) in MADE_ALREADY:  # its answer may have been lost: it is not made twice
@@ -108,7 +108,7 @@ def test_a_row_moves_only_along_the_picture(book, state, name):
 
 
 @pytest.mark.parametrize("name", sorted(MOVES.keys() - {"finished"}))
-def test_a_row_that_another_process_moved_is_not_moved_again(home, book, name):
+def test_mark_row_that_another_process_moved_is_refused(home, book, name):
     row = book.reserve(shot(), Budget(FREE))
     for step in {"submitted": ("mark_submitting",), "cancelled": WAYS[State.SUBMITTED]}.get(
         name, ()
@@ -123,7 +123,7 @@ def test_a_row_that_another_process_moved_is_not_moved_again(home, book, name):
     assert book.get(row.id).failure == "faster"
 
 
-def test_a_row_that_is_gone_is_not_moved(book):
+def test_mark_deleted_row_is_refused(book):
     row = copy_into(State.SUBMITTED, book)
     book.delete(row)
     assert book.get(row.id) is None
@@ -131,14 +131,14 @@ def test_a_row_that_is_gone_is_not_moved(book):
         book.mark_finished(row, OUTPUT)
 
 
-def test_a_clip_with_a_new_address_is_finished_anew_at_its_old_time(book):
+def test_mark_finished_with_a_new_address_keeps_its_time(book):
     row = copy_into(State.FINISHED, book)
     again = book.mark_finished(row, Output("https://x/2.mp4"))
     assert again.output == Output("https://x/2.mp4")
     assert again.finished_at == row.finished_at
 
 
-def test_a_kept_row_gone_back_keeps_where_its_file_was(book):
+def test_mark_finished_of_a_saved_row_keeps_its_path(book):
     row = copy_into(State.SAVED, book)
     again = book.mark_finished(row, row.output)
     assert again == replace(row, state=State.FINISHED, revision=row.revision + 1)
@@ -148,7 +148,7 @@ def test_a_kept_row_gone_back_keeps_where_its_file_was(book):
 
 
 @FILE_ONLY
-def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(home, book):
+def test_open_ledger_of_a_newer_version_is_refused_and_left_alone(home, book):
     copy_into(State.SAVED, book)
     book.close()
     with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
@@ -164,7 +164,7 @@ def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(home, book):
 # -- one book, many users ------------------------------------------------------------------------
 
 
-def test_each_sees_at_once_what_another_wrote(home, book):
+def test_entries_written_by_another_connection_are_seen_at_once(home, book):
     row = book.reserve(shot(), Budget(FREE))
     with Ledger.open(home) as other:
         moved = other.mark_submitting(row, {"prompt": "waves"})
@@ -172,7 +172,7 @@ def test_each_sees_at_once_what_another_wrote(home, book):
         assert other.mark_submitted(book.get(row.id), handle(row)) == book.active(row.fingerprint)
 
 
-def test_one_object_serves_many_threads(book):
+def test_ledger_shared_by_many_threads_writes_each_row(book):
     barrier = threading.Barrier(8)
 
     def make(worker: int) -> list[Entry]:
@@ -185,7 +185,7 @@ def test_one_object_serves_many_threads(book):
     assert {row.state for row in rows} == {State.SAVED}
 
 
-def test_a_ledger_in_memory_ends_with_its_object():
+def test_ledger_in_memory_ends_with_its_object():
     with Ledger(None) as book:
         copy_into(State.SAVED, book)
         assert len(book.entries()) == 1
@@ -201,6 +201,6 @@ async def test_ledger_used_after_it_is_closed_says_so(home):
         await book.reserve(shot(), Budget())
 
 
-def test_the_folder_is_made_with_the_ledger(tmp_path):
+def test_open_ledger_makes_its_folder(tmp_path):
     Ledger.open(tmp_path / "a" / "b").close()
     assert (tmp_path / "a" / "b" / LEDGER_FILE).exists()

@@ -77,7 +77,7 @@ async def enter(path: Path) -> None:
         pass
 
 
-def test_of_eight_processes_never_two_are_inside(tmp_path):
+def test_hold_lock_from_eight_processes_admits_one(tmp_path):
     (tmp_path / "count").write_text("0")
     visitors = [start(VISITOR, tmp_path, 8) for _ in range(8)]
     for visitor in visitors:
@@ -92,7 +92,7 @@ def test_of_eight_processes_never_two_are_inside(tmp_path):
     assert (tmp_path / "lock").exists()
 
 
-async def test_a_killed_holder_lets_go(tmp_path):
+async def test_hold_lock_of_a_killed_holder_is_free(tmp_path):
     path = tmp_path / "lock"
     with start(HOLDER, path) as holder:
         assert holder.stdout.readline() == "inside\n"
@@ -109,7 +109,7 @@ async def _enter_telling(path: Path, told: asyncio.Event) -> None:
         pass
 
 
-async def test_of_many_coroutines_never_two_are_inside(tmp_path):
+async def test_hold_lock_from_many_coroutines_admits_one(tmp_path):
     inside = 0
 
     async def visit() -> None:
@@ -123,7 +123,7 @@ async def test_of_many_coroutines_never_two_are_inside(tmp_path):
     await asyncio.gather(*(visit() for _ in range(8)))
 
 
-async def test_threads_with_loops_of_their_own_take_turns(tmp_path):
+async def test_hold_lock_from_threads_with_loops_admits_one(tmp_path):
     path, inside = tmp_path / "lock", []
 
     async def visit() -> None:
@@ -136,12 +136,12 @@ async def test_threads_with_loops_of_their_own_take_turns(tmp_path):
     await asyncio.gather(*(asyncio.to_thread(asyncio.run, visit()) for _ in range(6)))
 
 
-async def test_other_shots_do_not_wait(tmp_path):
+async def test_hold_lock_of_another_shot_does_not_wait(tmp_path):
     async with hold_lock(tmp_path / "one", nobody), hold_lock(tmp_path / "two", nobody):
         pass
 
 
-async def test_a_turn_ends_with_an_error(tmp_path):
+async def test_hold_lock_is_free_after_an_error_inside(tmp_path):
     with pytest.raises(ZeroDivisionError):
         async with hold_lock(tmp_path / "lock", nobody):
             raise ZeroDivisionError
@@ -149,7 +149,7 @@ async def test_a_turn_ends_with_an_error(tmp_path):
         pass
 
 
-async def test_a_cancelled_holder_and_a_cancelled_waiter_let_go(tmp_path):
+async def test_hold_lock_cancelled_holder_and_waiter_let_go(tmp_path):
     path = tmp_path / "lock"
     inside, told = asyncio.Event(), asyncio.Event()
 
@@ -170,7 +170,7 @@ async def test_a_cancelled_holder_and_a_cancelled_waiter_let_go(tmp_path):
         pass
 
 
-async def test_a_place_that_can_not_be_written_is_an_os_error(tmp_path):
+async def test_hold_lock_that_cannot_be_written_is_an_os_error(tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OSError):
         await enter(tmp_path / "file" / "locks" / "lock")

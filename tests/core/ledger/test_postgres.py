@@ -100,7 +100,7 @@ def reserve_many(machine: int, folder: Path, start: object, taken: object) -> No
                 taken.value += 1
 
 
-def test_twenty_machines_at_once_do_not_exceed_the_budget_by_a_cent(shared_ledger, tmp_path):
+def test_reserve_from_20_machines_at_once_never_exceeds_the_budget(shared_ledger, tmp_path):
     context = multiprocessing.get_context("fork")
     start, taken = context.Barrier(MACHINES), context.Value("i", 0)
     children = [

@@ -14,7 +14,7 @@ from vidu.request import Request
 from ...support.ledger_rows import FILE, FILE_ONLY, FREE, OUTPUT, copy_into, handle, shot
 
 
-def test_rows_are_listed_newest_first_a_page_at_a_time(book):
+def test_entries_are_newest_first_a_page_at_a_time(book):
     ids = [book.reserve(shot(number), Budget(FREE)).id for number in range(7)]
     assert [row.id for row in book.entries()] == ids[::-1]
     assert [row.id for row in book.entries(limit=3)] == ids[:3:-1]
@@ -22,13 +22,13 @@ def test_rows_are_listed_newest_first_a_page_at_a_time(book):
     assert book.entries(limit=3, offset=7) == []
 
 
-def test_unfinished_is_what_fal_may_owe_a_clip_for(book):
+def test_unfinished_returns_rows_that_fal_may_owe_a_clip_for(book):
     rows = [copy_into(state, book, shot(number)) for number, state in enumerate(State)]
     owed = {State.SUBMITTING, State.SUBMITTED, State.CANCELLED, State.FINISHED}
     assert book.unfinished() == [row for row in rows if row.state in owed]
 
 
-def test_a_row_is_found_by_its_id_its_request_or_its_fingerprint(book):
+def test_get_by_prefix_of_id_request_or_fingerprint_returns_the_row(book):
     rows = [copy_into(State.SUBMITTED, book, shot(number)) for number in range(3)]
     for row in rows:
         assert book.get_by_prefix(str(row.id)) == [row]
@@ -41,27 +41,27 @@ def test_a_row_is_found_by_its_id_its_request_or_its_fingerprint(book):
 @pytest.mark.parametrize(
     "name", ["", "*", "********", "........", "????????", "%%%%%%%%", "________", "[0-9a-f]", "-1"]
 )
-def test_nothing_is_found_by_a_pattern(book, name):
+def test_get_by_prefix_with_a_pattern_finds_nothing(book, name):
     """What is found may be forgotten, and what is forgotten is paid for again."""
     copy_into(State.SUBMITTED, book)
     assert book.get_by_prefix(name) == []
 
 
 @pytest.mark.parametrize("length", range(1, 8))
-def test_a_few_digits_of_a_fingerprint_are_not_enough(book, length):
+def test_get_by_prefix_with_a_few_digits_finds_nothing(book, length):
     row = copy_into(State.SUBMITTED, book, shot(11))
     assert book.get_by_prefix(row.fingerprint[:length]) == []
 
 
 @FILE_ONLY
-def test_the_command_to_forget_a_row_names_it_and_its_home(book, home):
+def test_forget_command_names_the_row_and_its_folder(book, home):
     row = copy_into(State.SUBMITTING, book)
     command = book.delete_command(row)
     assert f"forget {row.id}" in command
     assert str(home) in command
 
 
-def test_what_is_forgotten_may_be_intended_anew_under_a_new_id(book):
+def test_reserve_after_forget_makes_a_row_with_a_new_id(book):
     row = copy_into(State.SAVED, book)
     book.delete(row)
     assert book.active(row.fingerprint) is None

@@ -87,7 +87,7 @@ def test_endpoint_makes_sound_when_asked(client, run, endpoint, changes, has_sou
         assert bool(container.streams.audio) == has_sound
 
 
-def test_without_audio_leaves_out_the_sound_that_was_asked_for(fal, client, run):
+def test_clip_without_audio_lacks_the_sound_that_was_asked_for(fal, client, run):
     fal.set_faults("without_audio:1")
     url = run("q3/text-to-video").json()["video"]["url"]
     with av.open(io.BytesIO(client.get(url).content)) as container:

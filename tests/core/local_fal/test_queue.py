@@ -49,7 +49,7 @@ def test_status_of_a_slow_job_passes_through_three_states(fal, client):
     assert "error" not in done
 
 
-def test_five_submits_run_two_at_once_and_bill_five(fal, client):
+def test_queue_five_submits_run_two_at_once_and_bill_five(fal, client):
     handles = [submit(client) for _ in range(5)]
     for handle in handles:
         finished(client, handle)

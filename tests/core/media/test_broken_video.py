@@ -13,7 +13,7 @@ from vidu.media.video import check, decode
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.5, 0.9, 0.999])
 @pytest.mark.parametrize("movflags", ["faststart", ""], ids=["index first", "index last"])
-def test_a_truncated_clip_is_never_short(share, movflags, film, noise_frames):
+def test_check_truncated_clip_is_refused(share, movflags, film, noise_frames):
     path = film(noise_frames(30), movflags=movflags)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
@@ -23,14 +23,14 @@ def test_a_truncated_clip_is_never_short(share, movflags, film, noise_frames):
 
 
 @pytest.mark.parametrize("missing", [1, 10, 200])
-def test_the_last_bytes_count(missing, film, noise_frames):
+def test_check_clip_without_its_last_bytes_is_refused(missing, film, noise_frames):
     path = film(noise_frames(30))
     path.write_bytes(path.read_bytes()[:-missing])
     with pytest.raises(CorruptClipError):
         check(path)
 
 
-def test_a_clip_whose_tail_is_zeros(film, noise_frames):
+def test_check_clip_whose_tail_is_zeros_is_refused(film, noise_frames):
     path = film(noise_frames(30))
     whole = path.read_bytes()
     half = len(whole) // 2
@@ -39,7 +39,7 @@ def test_a_clip_whose_tail_is_zeros(film, noise_frames):
         check(path)
 
 
-def test_frames_without_bytes_are_counted(film, noise_frames):
+def test_check_frames_without_bytes_are_counted(film, noise_frames):
     """Every sample the index names is there but the last ones, which begin behind the end."""
     path = film(noise_frames(30))
     with av.open(str(path)) as container:
@@ -61,7 +61,7 @@ def test_frames_without_bytes_are_counted(film, noise_frames):
     ],
     ids=["empty", "html", "garbage", "only a header", "playlist", "list of files"],
 )
-def test_what_is_no_clip(content, tmp_path):
+def test_check_file_that_is_no_clip_is_refused(content, tmp_path):
     path = tmp_path / "clip.mp4"
     path.write_bytes(content)
     for reading in (probe, check, decode):
@@ -69,12 +69,12 @@ def test_what_is_no_clip(content, tmp_path):
             reading(path)
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_check_missing_file_is_refused(tmp_path):
     with pytest.raises(CorruptClipError, match="cannot be opened"):
         probe(tmp_path / "clip.mp4")
 
 
-def test_sound_alone_is_no_clip(tmp_path):
+def test_check_sound_alone_is_refused(tmp_path):
     path = tmp_path / "sound.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", 44100, layout="mono")
@@ -88,6 +88,6 @@ def test_sound_alone_is_no_clip(tmp_path):
         probe(path)
 
 
-def test_a_whole_clip_passes(film, noise_frames):
+def test_check_whole_clip_passes(film, noise_frames):
     path = film(noise_frames(30))
     assert check(path) == probe(path)

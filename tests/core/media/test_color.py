@@ -92,7 +92,7 @@ def assert_exact(path, expected) -> None:
 @pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
 @pytest.mark.parametrize("tag", TAGS)
 @pytest.mark.parametrize("patch", [1, 8])
-def test_the_streams_own_matrix_and_range(tag, full, patch, film, yuv_frame):
+def test_decode_uses_the_streams_matrix_and_range(tag, full, patch, film, yuv_frame):
     frame = yuv_frame(codes((96, 128), patch=patch, full=full), "yuv420p")
     path = film([frame], matrix=tag, full_range=full)
     assert_exact(path, reference(path, TAGS[tag], full=full))
@@ -108,7 +108,7 @@ def test_the_streams_own_matrix_and_range(tag, full, patch, film, yuv_frame):
         ("yuv444p10le", (1, 1), 10),
     ],
 )
-def test_other_planar_formats(pix_fmt, subsampled, bits, film, yuv_frame):
+def test_decode_of_other_planar_formats_is_exact(pix_fmt, subsampled, bits, film, yuv_frame):
     path = film([yuv_frame(codes((50, 64), subsampled, bits), pix_fmt)])
     assert_exact(path, reference(path, BT709, bits=bits))
 
@@ -119,7 +119,7 @@ def test_grey(film, yuv_frame):
 
 
 @pytest.mark.parametrize(("height", "weights"), [(718, BT601), (720, BT709)])
-def test_an_untagged_stream_is_read_as_players_do(height, weights, film, yuv_frame):
+def test_decode_of_an_untagged_stream_matches_players(height, weights, film, yuv_frame):
     path = film([yuv_frame(codes((height, 64), patch=8), "yuv420p")], matrix=UNTAGGED)
     assert_exact(path, reference(path, weights))
 
@@ -130,19 +130,19 @@ def test_bands_join_without_a_seam(film, yuv_frame):
 
 
 @pytest.mark.parametrize("size", [(47, 63), (48, 63), (47, 64), (1, 1), (2, 2)])
-def test_odd_sizes(size, film, yuv_frame):
+def test_decode_of_odd_sizes_is_exact(size, film, yuv_frame):
     path = film([yuv_frame(codes(size, (1, 1)), "yuv444p")])
     assert_exact(path, reference(path, BT709))
 
 
 @pytest.mark.parametrize("size", [(47, 63), (48, 63), (47, 64), (1, 1)])
-def test_odd_sizes_with_half_the_chroma(size, film, yuv_frame):
+def test_decode_of_odd_sizes_with_half_the_chroma_is_exact(size, film, yuv_frame):
     frame = yuv_frame(codes(size), "yuv420p")
     path = film([frame], encoder="mpeg4", options={"qscale": "1"})
     assert_exact(path, reference(path, BT601))
 
 
-def test_a_tag_of_the_container_alone_counts(film, yuv_frame):
+def test_decode_uses_a_tag_of_the_container_alone(film, yuv_frame):
     frame = yuv_frame(codes((48, 64)), "yuv420p")
     path = film([frame], encoder="mpeg4", options={}, movflags="write_colr")
     assert b"colr" in path.read_bytes()

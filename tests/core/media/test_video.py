@@ -44,14 +44,14 @@ def turned(path, matrix) -> None:
     path.write_bytes(film[:place] + entries + film[place + len(entries) :])
 
 
-def test_a_clip_is_described(film, noise_frames):
+def test_check_returns_the_clips_description(film, noise_frames):
     clip = probe(film(noise_frames(30), rate=16))
     assert (clip.width, clip.height, clip.fps, clip.frame_count) == (64, 48, 16.0, 30)
     assert clip.duration_s == pytest.approx(30 / 16)
     assert (clip.has_audio, clip.variable_frame_rate, clip.rotation) == (False, False, 0)
 
 
-def test_frames_come_as_float32_in_order(film, noise_frames):
+def test_decode_returns_float32_frames_in_order(film, noise_frames):
     frames = noise_frames(12)
     decoded = decode(film(frames, options={"preset": "medium", "crf": "1"}))
     assert (decoded.shape, decoded.dtype) == ((12, 48, 64, 3), np.float32)
@@ -62,7 +62,7 @@ def test_frames_come_as_float32_in_order(film, noise_frames):
         assert distances.argmin() == index
 
 
-def test_audio_is_neither_needed_nor_in_the_way(film, noise_frames):
+def test_decode_of_a_clip_with_audio_returns_its_frames(film, noise_frames):
     silent = decode(film(noise_frames(10), name="silent.mp4"))
     path = film(noise_frames(10), audio=True)
     assert probe(path).has_audio
@@ -70,19 +70,19 @@ def test_audio_is_neither_needed_nor_in_the_way(film, noise_frames):
     assert np.array_equal(decode(path), silent)
 
 
-def test_the_index_may_come_last(film, noise_frames):
+def test_decode_with_the_index_last_returns_every_frame(film, noise_frames):
     path = film(noise_frames(10), movflags="")
     assert path.read_bytes().index(b"mdat") < path.read_bytes().index(b"moov")
     assert len(decode(path)) == 10
 
 
-def test_a_fragmented_file_is_counted(film, noise_frames):
+def test_check_fragmented_file_counts_every_frame(film, noise_frames):
     path = film(noise_frames(10), movflags="frag_keyframe+empty_moov")
     assert check(path).frame_count == 10
     assert len(decode(path)) == 10
 
 
-def test_frames_cut_by_an_edit_list_are_not_missed(film, noise_frames):
+def test_check_frames_cut_by_an_edit_list_are_not_missed(film, noise_frames):
     path = film(noise_frames(10))
     every_frame = decode(path)
     with av.open(str(path)) as container:
@@ -96,7 +96,7 @@ def test_frames_cut_by_an_edit_list_are_not_missed(film, noise_frames):
     assert np.array_equal(decode(path), every_frame[4:])
 
 
-def test_a_variable_frame_rate_is_reported_honestly(film, noise_frames):
+def test_check_variable_frame_rate_is_reported(film, noise_frames):
     times = [0, 1, 2, 3, 4, 10, 20, 30, 40, 50]
     clip = probe(film(noise_frames(10), times=times))
     assert clip.variable_frame_rate
@@ -105,13 +105,13 @@ def test_a_variable_frame_rate_is_reported_honestly(film, noise_frames):
     assert clip.duration_s >= 50 / 24
 
 
-def test_the_rounding_of_a_coarse_clock_is_no_variable_rate(film, noise_frames):
+def test_check_coarse_time_base_is_no_variable_rate(film, noise_frames):
     times = [round(index * 1000 / 24) for index in range(20)]
     assert not probe(film(noise_frames(20), times=times, rate=1000)).variable_frame_rate
 
 
 @pytest.mark.parametrize("turn", TURNS)
-def test_rotation_is_respected(turn, film, noise_frames):
+def test_decode_applies_the_rotation(turn, film, noise_frames):
     matrix, by_numpy, degrees = TURNS[turn]
     path = film(noise_frames(3))
     stored = decode(path)
@@ -124,7 +124,7 @@ def test_rotation_is_respected(turn, film, noise_frames):
 
 
 @pytest.mark.parametrize("mirroring", MIRRORED)
-def test_mirroring_is_respected(mirroring, film, noise_frames):
+def test_decode_applies_the_mirroring(mirroring, film, noise_frames):
     matrix, by_numpy = MIRRORED[mirroring]
     path = film(noise_frames(3))
     expected = np.stack([by_numpy(picture) for picture in decode(path)])
@@ -136,13 +136,13 @@ def test_mirroring_is_respected(mirroring, film, noise_frames):
 
 @pytest.mark.parametrize("every_nth", [1, 2, 3, 10, 11])
 @pytest.mark.parametrize("max_frames", [0, 1, 4, 10, 99])
-def test_some_frames(every_nth, max_frames, film, noise_frames):
+def test_decode_with_a_selection_returns_those_frames(every_nth, max_frames, film, noise_frames):
     path = film(noise_frames(10))
     some = decode(path, every_nth=every_nth, max_frames=max_frames)
     assert np.array_equal(some, decode(path)[::every_nth][: max_frames or None])
 
 
-def test_skipped_frames_are_not_converted(film, noise_frames):
+def test_decode_converts_no_skipped_frame(film, noise_frames):
     path = film(noise_frames(20))
     converted = 0
 
@@ -158,7 +158,7 @@ def test_skipped_frames_are_not_converted(film, noise_frames):
     assert converted == 3
 
 
-def test_what_does_not_fit_is_refused_with_the_numbers(film, noise_frames):
+def test_decode_beyond_memory_is_refused_with_the_numbers(film, noise_frames):
     path = film(noise_frames(10))
     with pytest.raises(ClipTooLargeError) as caught:
         decode(path, available=lambda: 50_000_000)
@@ -166,7 +166,7 @@ def test_what_does_not_fit_is_refused_with_the_numbers(film, noise_frames):
     assert len(decode(path, available=lambda: 90_000_000)) == 10
 
 
-def test_fewer_frames_need_less_memory(film, noise_frames):
+def test_decode_of_fewer_frames_needs_less_memory(film, noise_frames):
     path = film(noise_frames(4, 1280, 720))
     free = 80_000_000 + 2 * 1280 * 720 * 12
     with pytest.raises(ClipTooLargeError):
@@ -175,7 +175,7 @@ def test_fewer_frames_need_less_memory(film, noise_frames):
     assert len(decode(path, every_nth=4, available=lambda: free)) == 1
 
 
-def test_decoding_stops_when_told(film, noise_frames):
+def test_decode_cancelled_stops(film, noise_frames):
     path = film(noise_frames(60))
     asked = 0
 
@@ -189,7 +189,7 @@ def test_decoding_stops_when_told(film, noise_frames):
     assert asked == 20
 
 
-def test_few_frames_are_under_way_at_once(film, noise_frames):
+def test_decode_holds_few_frames_at_once(film, noise_frames):
     """The memory that decoding needs beside its result does not grow with the clip."""
     path = film(noise_frames(80))
     under_way = most = 0
@@ -208,7 +208,7 @@ def test_few_frames_are_under_way_at_once(film, noise_frames):
     assert 1 <= most <= MOST_WORKERS
 
 
-def test_no_frame_outlives_its_conversion(film, noise_frames):
+def test_decode_frees_each_frame_after_its_conversion(film, noise_frames):
     """PyAV's frames hold megabytes, and a cycle through one would wait for the collector."""
     path = film(noise_frames(60))
     alive = []
@@ -227,7 +227,7 @@ def test_no_frame_outlives_its_conversion(film, noise_frames):
     assert 1 <= max(alive) - before <= (os.cpu_count() or 1) + 4
 
 
-def test_decoding_allocates_little_beside_its_result(film, noise_frames):
+def test_decode_allocates_little_beside_its_result(film, noise_frames):
     path = film(noise_frames(24, 1280, 720), options={"preset": "ultrafast", "crf": "30"})
     tracemalloc.start()
     try:

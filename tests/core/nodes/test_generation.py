@@ -103,7 +103,7 @@ async def test_clips_of_a_batch_come_in_its_order(execute, asked, tensors, fal):
     assert len(set(output.result[1])) == 3
 
 
-async def test_two_images_and_two_prompts_are_two_shots(execute, asked, tensors, fal):
+async def test_execute_two_images_and_two_prompts_makes_two_shots(execute, asked, tensors, fal):
     await execute(NODE, **asked(image=[tensors(2)], prompt=["One.", "Two."]))
     assert sorted(job["input"]["prompt"] for job in fal.ledger()["jobs"]) == ["One.", "Two."]
 
@@ -155,7 +155,9 @@ async def test_batch_without_an_image_is_refused(execute, asked, tensors, pack):
         await execute(NODE, **asked(image=[tensors(0)]))
 
 
-async def test_of_several_the_failed_are_named_and_the_others_saved(execute, asked, fal, pack):
+async def test_execute_some_shots_failing_names_them_and_saves_the_others(
+    execute, asked, fal, pack
+):
     fal.set_faults("content_policy_violation:1")
     prompts = ["One.", "Two.", "Three."]
     with pytest.raises(pack.vidu.errors.ShotsFailedError, match="1 of 3") as failed:

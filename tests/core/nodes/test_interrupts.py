@@ -33,7 +33,7 @@ def noting():
         ("/api/jobs/cancel", {"job_ids": ["b"]}, {"b"}),
     ],
 )
-async def test_a_press_is_noted_for_the_prompts_it_names(path, body, cancelled):
+async def test_record_cancel_is_noted_for_the_prompts_it_names(path, body, cancelled):
     assert await noted(path, body) == (200, cancelled)
 
 
@@ -48,7 +48,7 @@ async def test_a_press_is_noted_for_the_prompts_it_names(path, body, cancelled):
         ("/api/jobs/a/b/cancel", None),
     ],
 )
-async def test_what_is_no_press_is_not_noted(path, body):
+async def test_record_other_request_is_not_noted(path, body):
     assert await noted(path, body) == (200, set())
 
 
@@ -66,11 +66,11 @@ async def test_what_is_no_press_is_not_noted(path, body):
         ("/api/jobs/cancel", {"job_ids": [5, [], {}, None, "b"]}, {"b"}),
     ],
 )
-async def test_a_strange_body_harms_no_answer(path, body, cancelled):
+async def test_record_strange_body_changes_no_response(path, body, cancelled):
     assert await noted(path, body) == (200, cancelled)
 
 
-async def test_what_the_host_refused_is_no_press():
+async def test_record_cancel_that_the_host_refused_is_not_noted():
     assert await noted("/interrupt", None, status=400) == (400, set())
 
 
@@ -93,7 +93,7 @@ async def noted(path, body, status=200) -> tuple[int, set[str]]:
     }
 
 
-async def test_a_press_is_forgotten_after_an_hour(monkeypatch):
+async def test_record_cancel_is_dropped_after_an_hour(monkeypatch):
     log = noting()
     clock = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])

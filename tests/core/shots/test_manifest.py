@@ -44,7 +44,7 @@ FORMATS = {".csv": as_csv, ".jsonl": as_jsonl, ".yaml": yaml.safe_dump, ".yml": 
 @pytest.mark.parametrize("suffix", FORMATS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(shots=SHOTS)
-def test_every_format_gives_what_was_written(suffix, shots, written):
+def test_read_manifest_of_every_format_returns_what_was_written(suffix, shots, written):
     assume(all(shot["prompt"].strip() == shot["prompt"] for shot in shots))
     path = written(f"shots{suffix}", FORMATS[suffix](shots))
     found = read_manifest(path).shots
@@ -61,7 +61,7 @@ def test_every_format_gives_what_was_written(suffix, shots, written):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(suffix=st.sampled_from(sorted(FORMATS)), data=st.binary(max_size=80) | st.text(max_size=80))
-def test_any_file_is_read_or_refused_in_words(suffix, data, written):
+def test_read_manifest_of_any_file_is_read_or_refused(suffix, data, written):
     content = data.encode(errors="replace") if isinstance(data, str) else data
     try:
         assert read_manifest(written(f"shots{suffix}", content)).shots
@@ -69,14 +69,14 @@ def test_any_file_is_read_or_refused_in_words(suffix, data, written):
         assert error.message
 
 
-def test_an_absolute_image_stays_absolute(written, tmp_path):
+def test_read_manifest_absolute_image_stays_absolute(written, tmp_path):
     image = tmp_path / "elsewhere" / "a.png"
     shot = only_shot(written("s.jsonl", json.dumps({"image": str(image), "prompt": "A"})))
     assert shot.spec.media["image"] == (image,)
 
 
 @pytest.mark.parametrize("name", ["sub\\a.png", '"sub/a.png"', '"sub\\a.png"', "sub/a.png"])
-def test_a_path_as_windows_copies_it_is_found(written, tmp_path, name):
+def test_read_manifest_path_as_windows_copies_it_is_found(written, tmp_path, name):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a.png").touch()
     shot = only_shot(written("s.jsonl", json.dumps({"image": name, "prompt": "A"})))
@@ -85,7 +85,9 @@ def test_a_path_as_windows_copies_it_is_found(written, tmp_path, name):
 
 @pytest.mark.parametrize("on_disk", ["NFC", "NFD"])
 @pytest.mark.parametrize("in_manifest", ["NFC", "NFD"])
-def test_an_accent_is_found_composed_and_decomposed(written, tmp_path, on_disk, in_manifest):
+def test_read_manifest_accent_is_found_composed_and_decomposed(
+    written, tmp_path, on_disk, in_manifest
+):
     file = tmp_path / unicodedata.normalize(on_disk, "K\xfcste.png")
     file.touch()
     name = unicodedata.normalize(in_manifest, "K\xfcste.png")
@@ -100,13 +102,13 @@ def test_an_accent_is_found_composed_and_decomposed(written, tmp_path, on_disk, 
         ("s.jsonl", '{"images": ["a.png", "b.png"], "prompt": "A"}'),
     ],
 )
-def test_references_of_a_shot_are_several_files(written, tmp_path, name, text):
+def test_read_manifest_references_are_several_files(written, tmp_path, name, text):
     shot = only_shot(written(name, text))
     assert shot.spec.media == {"images": (tmp_path / "a.png", tmp_path / "b.png")}
     assert shot.spec.intention is Intention.REFERENCE_TO_VIDEO
 
 
-def test_a_shot_of_another_model_has_its_options(written):
+def test_read_manifest_shot_of_another_model_has_its_options(written):
     shot = only_shot(
         written("s.csv", "image,end_image,prompt,model,duration\na.png,b.png,A,q3,8\n")
     )
@@ -155,14 +157,14 @@ GOOD = {"image": "a.png", "prompt": "A wave"}
         ("only words", "It is not an object with named values."),
     ],
 )
-def test_a_row_that_cannot_be_used_is_named(written, shot, words):
+def test_read_manifest_bad_row_is_refused_by_its_number(written, shot, words):
     with pytest.raises(InvalidInputError) as refused:
         read_manifest(written("shots.jsonl", as_jsonl([GOOD, shot])))
     assert re.search(f"Row 2: .*{re.escape(words)}", str(refused.value)), refused.value
     assert "Row 1" not in str(refused.value)
 
 
-def test_every_bad_row_is_named_at_once(written):
+def test_read_manifest_several_bad_rows_are_all_named(written):
     shots = [{**GOOD, "seed": "x"}, GOOD, {"image": "a.png"}]
     with pytest.raises(InvalidInputError) as refused:
         read_manifest(written("shots.yaml", yaml.safe_dump(shots)))
@@ -187,11 +189,11 @@ def test_every_bad_row_is_named_at_once(written):
         ("shots.yaml", "&a [*a]", "not an object with named values"),
     ],
 )
-def test_a_file_that_is_no_manifest_is_refused(written, name, text, words):
+def test_read_manifest_of_another_file_is_refused(written, name, text, words):
     with pytest.raises(InvalidInputError, match=words):
         read_manifest(written(name, text))
 
 
-def test_a_missing_file_is_refused(tmp_path):
+def test_read_manifest_of_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InvalidInputError, match="cannot be read"):
         read_manifest(tmp_path / "nowhere.csv")

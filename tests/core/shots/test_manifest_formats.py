@@ -68,7 +68,7 @@ def test_csv_in_each_encoding_is_read(written, encoding):
         ("cp1251", "\u0432\u043e\u043b\u043d\u0430"),
     ],
 )
-def test_text_of_another_code_page_is_refused_and_not_read_as_gibberish(written, encoding, words):
+def test_decode_text_of_another_code_page_is_refused(written, encoding, words):
     path = written("s.csv", f"image,prompt\na.png,{words}\n".encode(encoding))
     with pytest.raises(InvalidInputError, match="save it as UTF-8"):
         read_manifest(path)
@@ -124,6 +124,6 @@ def test_yaml_number_that_reads_as_another_is_refused(written, seed):
         ),
     ],
 )
-def test_a_key_given_twice_is_refused_with_its_row(written, name, text):
+def test_read_manifest_key_given_twice_is_refused_with_its_row(written, name, text):
     with pytest.raises(InvalidInputError, match="Row 2: prompt is given twice"):
         read_manifest(written(name, text))

@@ -26,7 +26,7 @@ def prompts(shots: list[Shot]) -> list[str]:
     return [shot.prompt for shot in shots]
 
 
-def test_a_list_as_an_artist_writes_it():
+def test_parse_shot_list_returns_prompts_seeds_and_options():
     shots = read_shots(
         "# Morning\n"
         "The waves roll in.\n"
@@ -51,7 +51,7 @@ def test_a_list_as_an_artist_writes_it():
 
 
 @given(st.lists(st.tuples(PROMPTS, SEEDS, AMPLITUDES), min_size=1, max_size=5))
-def test_what_is_written_is_read(written):
+def test_parse_shot_list_returns_what_was_written(written):
     assume(all(prompt for prompt, _, _ in written))
     lines = [f"{quoted(prompt)} | {seed} | {size}" for prompt, seed, size in written]
     shots = read_shots("\n".join(lines))
@@ -59,7 +59,7 @@ def test_what_is_written_is_read(written):
 
 
 @given(st.text(st.sampled_from('ab"|#7 \n\r'), max_size=60) | st.text(max_size=60))
-def test_any_text_is_read_or_refused_in_words(text):
+def test_parse_shot_list_of_any_text_is_read_or_refused(text):
     try:
         shots = read_shots(text)
     except InvalidInputError as error:
@@ -86,13 +86,13 @@ def test_any_text_is_read_or_refused_in_words(text):
         ("a" * 5001, "Line 3: The prompt is 5001 characters long"),
     ],
 )
-def test_a_line_that_can_not_be_used_is_named(line, words):
+def test_parse_shot_list_bad_line_is_refused_by_its_number(line, words):
     with pytest.raises(InvalidInputError) as refused:
         read_shots(f"# two good ones\na good one\n{line}\n")
     assert words in str(refused.value)
 
 
-def test_every_bad_line_is_named_at_once():
+def test_parse_shot_list_several_bad_lines_are_all_named():
     with pytest.raises(InvalidInputError) as refused:
         read_shots("a | x\nfine\nb | | huge")
     assert "Line 1:" in str(refused.value)
@@ -101,7 +101,7 @@ def test_every_bad_line_is_named_at_once():
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "  \n# only words about it\n"])
-def test_an_empty_list_is_refused(text):
+def test_parse_shot_list_of_nothing_is_refused(text):
     with pytest.raises(InvalidPromptError, match="empty"):
         read_shots(text)
 
@@ -121,7 +121,7 @@ def test_made_seeds_stay_over_versions():
 @given(
     st.lists(PROMPTS, min_size=2, max_size=6, unique=True), st.integers(0, 5), PROMPTS, st.data()
 )
-def test_a_line_keeps_its_seed_when_others_change(saved, place, new, data):
+def test_derive_seed_is_the_same_when_other_lines_change(saved, place, new, data):
     assume(all(saved) and new and new not in saved)
     seeds = dict(zip(saved, (shot.seed for shot in read_shots(lines(saved))), strict=True))
     changed = data.draw(st.permutations(saved))
@@ -137,17 +137,17 @@ def lines(texts: list[str]) -> str:
     return "\n".join(quoted(text) for text in texts)
 
 
-def test_the_same_prompt_again_is_another_take():
+def test_derive_seed_of_a_repeated_prompt_differs():
     first, other, again = read_shots("waves\nwind\nwaves")
     assert len({first.seed, other.seed, again.seed}) == 3
 
 
-def test_another_base_seed_makes_other_seeds():
+def test_derive_seed_of_another_base_seed_differs():
     assert read_shots("waves", 1) != read_shots("waves", 2)
     assert read_shots("waves | 5", 1) == read_shots("waves | 5", 2)
 
 
-def test_one_image_for_all_or_one_each():
+def test_assign_images_one_for_all_or_one_each_is_taken():
     shots = read_shots("# three\na\nb\n\nc")
     assert assign_images(shots, 1) == [0, 0, 0]
     assert assign_images(shots, 3) == [0, 1, 2]
@@ -157,7 +157,7 @@ def test_one_image_for_all_or_one_each():
     ("count", "words"),
     [(2, "3 shots and 2 images: line 5 has no image"), (4, "image 4 has no line; the last one is")],
 )
-def test_any_other_number_of_images_is_refused_by_line(count, words):
+def test_assign_images_of_another_number_is_refused(count, words):
     with pytest.raises(InvalidImageError, match=words):
         assign_images(read_shots("# three\na\nb\n\nc"), count)
 

@@ -45,7 +45,7 @@ def test_cut_clip_decodes_in_part(fal, client, result):
     assert decoded < FRAMES
 
 
-def test_with_audio_has_an_audible_track(fal, clip):
+def test_clip_with_audio_has_an_audible_track(fal, clip):
     fal.set_faults("with_audio:1")
     with opened(clip()) as container:
         assert [stream.type for stream in container.streams] == ["video", "audio"]
@@ -64,7 +64,7 @@ def test_fps_16_has_fewer_frames(fal, clip):
         assert len(list(container.decode(video=0))) == FRAMES * 62 // 96
 
 
-def test_odd_size_has_odd_sides(fal, clip):
+def test_clip_of_odd_size_has_odd_sides(fal, clip):
     fal.set_faults("odd_size:1")
     with opened(clip()) as container:
         frame = next(container.decode(video=0))

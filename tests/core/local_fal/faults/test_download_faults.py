@@ -70,7 +70,7 @@ def test_download_faults_end_half_way(fal, client, result, fault, error):
 @pytest.mark.parametrize(
     ("fault", "framing"), [("unsized_half", set()), ("chunked_half", {"transfer-encoding"})]
 )
-def test_half_of_a_fragmented_clip_ends_at_a_fragment(fal, client, result, fault, framing):
+def test_download_half_of_a_fragmented_clip_ends_at_a_fragment(fal, client, result, fault, framing):
     fal.set_faults(f"fragmented:1,{fault}:1")
     url = result().json()["video"]["url"]
     half, whole = client.get(url), client.get(url)

@@ -73,7 +73,7 @@ def test_infrastructure_error_ends_the_job_unbilled(fal, client, post, finish, k
     assert fal.ledger()["billed_usd"] == 0
 
 
-def test_odd_details_end_the_job_in_their_form(fal, result):
+def test_job_with_odd_details_ends_in_their_form(fal, result):
     fal.set_faults("detail_text:1")
     assert isinstance(result().json()["detail"], str)
     fal.set_faults("detail_dict:1")
@@ -114,7 +114,7 @@ def test_result_early_returns_400_once(fal, client, post, finish):
     assert client.get(url).status_code == 200
 
 
-def test_odd_results_lack_or_change_a_part(fal, client, result):
+def test_result_with_an_odd_fault_lacks_or_changes_a_part(fal, client, result):
     fal.set_faults("video_missing:1")
     assert result().json() == {}
     fal.set_faults("video_null:1")
