@@ -69,7 +69,7 @@ def local(bare_environment):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_picture_of_an_example(editor, base, path):
+def test_example_picture_is_made(editor, base, path):
     editor.load(path)
     before = set((base / "output").rglob("*.mp4"))
     editor.run()
@@ -92,7 +92,7 @@ def four_frames(clip: Path) -> Image.Image:
     return sheet
 
 
-def test_pictures_of_the_editor(editor, key, fal):
+def test_editor_pictures_are_made(editor, key, fal):
     page = editor.page
     editor.load(ROOT / "example_workflows" / "image_to_video.json")
     editor.page.evaluate(SIDE_BY_SIDE)
@@ -119,7 +119,7 @@ def test_pictures_of_the_editor(editor, key, fal):
     settings.screenshot(path=DOCS / "settings.png")
 
 
-def test_picture_of_a_shot_list(editor, base):
+def test_shot_list_picture_is_made(editor, base):
     editor.tidy(nodes_2=True)
     editor.page.evaluate(STORYBOARD, "\n".join(PROMPTS))
     drawn = editor.page.evaluate("() => app.graph.nodes.map((node) => node.type).sort()")

@@ -11,7 +11,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_
 NODE = "FalViduImageToVideo"
 
 
-def test_no_complaint_beyond_the_hosts_own(page, chromium, comfy, key, fal):
+def test_console_of_a_whole_session_has_no_message_of_the_pack(page, chromium, comfy, key, fal):
     page.complaints.clear()
     walk(page)
     page.library().get_by_role("searchbox").wait_for()

@@ -41,7 +41,7 @@ SUBGRAPH = """() => {
 }"""
 
 
-def test_the_price_is_on_the_node(editor_in_both):
+def test_badge_shows_the_price(editor_in_both):
     editor = editor_in_both
     editor.load(EXAMPLE)
     editor.wait_for_badge(NODE, "draft: free")
@@ -50,7 +50,7 @@ def test_the_price_is_on_the_node(editor_in_both):
     assert "draft: free" not in editor.badges(NODE)
 
 
-def test_a_change_of_mode_is_seen_at_once_in_nodes_2(editor):
+def test_badge_follows_a_change_of_mode_in_nodes_2(editor):
     """There badges are text of the page; the classic canvas asks for them with each frame."""
     editor.set("Comfy.VueNodes.Enabled", True)
     editor.load(EXAMPLE)
@@ -59,7 +59,7 @@ def test_a_change_of_mode_is_seen_at_once_in_nodes_2(editor):
     editor.page.get_by_text("$0.20", exact=True).wait_for()
 
 
-def test_after_a_run_the_node_says_what_it_cost(editor_in_both, key, comfy, fal):
+def test_node_after_a_run_shows_what_it_cost(editor_in_both, key, comfy, fal):
     editor = editor_in_both
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", seed=5)
@@ -74,7 +74,7 @@ def test_after_a_run_the_node_says_what_it_cost(editor_in_both, key, comfy, fal)
     assert len(fal.ledger()["jobs"]) == 1
 
 
-def test_a_skipped_shot_is_told_in_a_notice(editor_in_both, key, fal):
+def test_notice_names_a_skipped_shot(editor_in_both, key, fal):
     fal.set_faults("content_policy_violation:1")
     editor = editor_in_both
     editor.load(EXAMPLE)
@@ -84,7 +84,7 @@ def test_a_skipped_shot_is_told_in_a_notice(editor_in_both, key, fal):
     editor.page.get_by_role("alert").get_by_text("1 of 2 clips failed.").wait_for()
 
 
-def test_each_shot_has_a_line_of_its_own(editor_in_both, key, fal):
+def test_node_shows_a_line_for_each_shot(editor_in_both, key, fal):
     editor = editor_in_both
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live")
@@ -98,7 +98,7 @@ def test_each_shot_has_a_line_of_its_own(editor_in_both, key, fal):
     ]
 
 
-def test_a_shot_list_has_its_sum_on_the_badge(editor_in_both, key):
+def test_badge_of_a_shot_list_shows_its_sum(editor_in_both, key):
     editor = editor_in_both
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live")
@@ -106,7 +106,7 @@ def test_a_shot_list_has_its_sum_on_the_badge(editor_in_both, key):
     editor.wait_for_badge(NODE, "2 x $0.20 = $0.40")
 
 
-def test_a_shot_list_of_unknown_lengths_has_its_least_sum_on_the_badge(editor_in_both, key):
+def test_badge_of_a_shot_list_of_unknown_lengths_shows_its_least_sum(editor_in_both, key):
     editor = editor_in_both
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", model="Q3 Turbo")
@@ -115,7 +115,7 @@ def test_a_shot_list_of_unknown_lengths_has_its_least_sum_on_the_badge(editor_in
     editor.wait_for_badge(NODE, "from $0.154")
 
 
-def test_what_is_left_of_a_shot_list_is_what_the_badge_counts(editor_in_both, key, fal):
+def test_badge_of_a_shot_list_counts_only_unsaved_shots(editor_in_both, key, fal):
     fal.set_faults("content_policy_violation:1")
     editor = editor_in_both
     editor.load(EXAMPLE)
@@ -125,7 +125,7 @@ def test_what_is_left_of_a_shot_list_is_what_the_badge_counts(editor_in_both, ke
     editor.wait_for_badge(NODE, "$0.20")
 
 
-def test_a_subgraph_shows_cost_and_lines_of_what_it_holds(editor_in_both, key, fal):
+def test_subgraph_shows_cost_and_lines_of_its_nodes(editor_in_both, key, fal):
     editor = editor_in_both
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", seed=8)
@@ -138,7 +138,7 @@ def test_a_subgraph_shows_cost_and_lines_of_what_it_holds(editor_in_both, key, f
     editor.page.wait_for_function(f"() => ({script})().includes('saved: free')")
 
 
-def test_a_subgraph_in_a_subgraph_counts_each_node_once_and_no_muted_one(editor_in_both, key):
+def test_subgraph_in_a_subgraph_counts_each_node_once_and_no_muted_one(editor_in_both, key):
     editor = editor_in_both
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live")
@@ -154,7 +154,7 @@ def test_a_subgraph_in_a_subgraph_counts_each_node_once_and_no_muted_one(editor_
     editor.page.wait_for_function(f"() => !{badges}.some((text) => text.includes('$'))")
 
 
-def test_an_unchanged_graph_is_cached_in_both_modes(editor_in_both, key, fal):
+def test_unchanged_graph_is_cached_in_both_modes(editor_in_both, key, fal):
     editor = editor_in_both
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", seed=9)

@@ -11,7 +11,7 @@ EXAMPLE = ROOT / "example_workflows" / "image_to_video.json"
 NODE = "FalViduImageToVideo"
 
 
-def test_the_example_runs_without_a_key_and_its_clip_plays(editor_in_both):
+def test_example_runs_without_a_key_and_its_clip_plays(editor_in_both):
     editor = editor_in_both
     editor.load(EXAMPLE)
     editor.run()
@@ -22,7 +22,7 @@ def test_the_example_runs_without_a_key_and_its_clip_plays(editor_in_both):
 
 
 @pytest.mark.parametrize("name", ["shot_list", "upscale_and_save"])
-def test_the_other_examples_run_without_a_key(editor_in_both, name):
+def test_other_examples_run_without_a_key(editor_in_both, name):
     editor = editor_in_both
     editor.load(ROOT / "example_workflows" / f"{name}.json")
     assert not editor.page.evaluate("() => app.graph.nodes.some((node) => node.has_errors)")
@@ -31,14 +31,14 @@ def test_the_other_examples_run_without_a_key(editor_in_both, name):
     editor.video().wait_for()
 
 
-def test_the_template_opens_with_no_node_missing(editor):
+def test_template_opens_with_no_node_missing(editor):
     editor.open("?template=image_to_video&source=vidu-on-fal")
     editor.page.wait_for_function(f"() => app.graph.nodes.some((node) => node.type === '{NODE}')")
     assert editor.nodes(NODE)[0]["mode"] == "draft"
     assert not editor.page.evaluate("() => app.graph.nodes.some((node) => node.has_errors)")
 
 
-def test_a_kept_clip_dropped_on_an_empty_canvas_is_its_graph(editor_in_both, key, base):
+def test_saved_clip_dropped_on_an_empty_canvas_restores_its_graph(editor_in_both, key, base):
     editor = editor_in_both
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", prompt="Snow falls.", seed=77)

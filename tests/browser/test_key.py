@@ -9,7 +9,7 @@ from pathlib import Path
 EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
 
 
-def test_the_key_is_set_checked_and_removed(editor, private, local):
+def test_key_dialog_sets_checks_and_removes_the_key(editor, private, local):
     dialog = editor.settings()
     dialog.get_by_text("No key yet").wait_for()
     key_field(dialog).fill(f' "{local.key}" \n')
@@ -31,7 +31,7 @@ def test_the_key_is_set_checked_and_removed(editor, private, local):
     assert not stored.exists()
 
 
-def test_a_wrong_key_is_told_apart(editor, private, local):
+def test_key_dialog_names_a_wrong_key(editor, private, local):
     dialog = editor.settings()
     key_field(dialog).fill("no key at all")
     dialog.get_by_role("button", name="Save").click()
@@ -43,7 +43,7 @@ def test_a_wrong_key_is_told_apart(editor, private, local):
     assert not (private / "fal_key").exists()
 
 
-def test_the_key_is_found_nowhere_else(editor, comfy, base, private, local, fal):
+def test_key_appears_nowhere_else_in_the_browser(editor, comfy, base, private, local, fal):
     secret = local.key.partition(":")[2]
     dialog = editor.settings()
     key_field(dialog).fill(local.key)

@@ -50,7 +50,7 @@ def card(library):
     return library.get_by_role("article").filter(has_text="The sea is calm.").last
 
 
-def test_a_clip_is_there_with_all_that_is_known_of_it(library, card, editor):
+def test_card_shows_what_is_known_of_the_clip(library, card, editor):
     card.get_by_text("The sea is calm.").wait_for()
     for fact in ("Vidu", "seed 5", "auto", "480\u00d7480", "$0.20", "saved"):
         assert fact in card.inner_text()
@@ -60,7 +60,7 @@ def test_a_clip_is_there_with_all_that_is_known_of_it(library, card, editor):
     assert time.strftime("%b %-d") in card.inner_text()
 
 
-def test_it_plays_under_the_pointer(library, card, editor):
+def test_card_plays_under_the_pointer(library, card, editor):
     card.hover()
     playing = "() => document.querySelector('.vidu-poster video')?.currentTime > 0.1"
     editor.page.wait_for_function(playing)
@@ -69,7 +69,7 @@ def test_it_plays_under_the_pointer(library, card, editor):
 
 
 @IN_BOTH
-def test_put_on_the_canvas_it_runs_free(card, editor, comfy, fal, nodes_2):
+def test_card_put_on_the_canvas_runs_free(card, editor, comfy, fal, nodes_2):
     comfy.http.post("/free", json={"free_memory": True}).raise_for_status()
     editor.set("Comfy.VueNodes.Enabled", nodes_2)
     editor.clear()
@@ -83,7 +83,7 @@ def test_put_on_the_canvas_it_runs_free(card, editor, comfy, fal, nodes_2):
     assert not fal.ledger()["requests"]
 
 
-def test_what_is_known_of_it_is_copied(card, editor, comfy):
+def test_card_menu_copies_what_is_known_of_the_clip(card, editor, comfy):
     editor.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     (row,) = comfy.http.get("/vidu/clips?text=calm").json()["clips"]
     for action, text in (
@@ -96,7 +96,7 @@ def test_what_is_known_of_it_is_copied(card, editor, comfy):
         editor.page.wait_for_function(copied, arg=text)
 
 
-def test_its_file_opens_in_a_tab_of_its_own(card, editor):
+def test_card_menu_opens_the_file_in_a_tab(card, editor):
     with editor.page.context.expect_page() as opened:
         editor.choose(card, "Open the file")
     opened.value.locator("video").wait_for()
@@ -104,7 +104,7 @@ def test_its_file_opens_in_a_tab_of_its_own(card, editor):
     opened.value.close()
 
 
-def test_the_keyboard_alone_plays_it_and_opens_its_menu(library, editor):
+def test_card_by_keyboard_plays_and_opens_its_menu(library, editor):
     keyboard = editor.page.keyboard
     card = library.get_by_role("article").first
     card.get_by_text("saved").wait_for()
@@ -125,7 +125,7 @@ def test_the_keyboard_alone_plays_it_and_opens_its_menu(library, editor):
 
 
 @IN_BOTH
-def test_its_workflow_is_restored(card, editor, nodes_2):
+def test_card_menu_restores_the_workflow(card, editor, nodes_2):
     editor.set("Comfy.VueNodes.Enabled", nodes_2)
     editor.clear()
     editor.choose(card, "Restore its workflow")
@@ -135,7 +135,7 @@ def test_its_workflow_is_restored(card, editor, nodes_2):
 
 
 @IN_BOTH
-def test_run_again_takes_a_new_seed_and_pays_once_more(library, card, editor, fal, nodes_2):
+def test_card_run_again_takes_a_new_seed_and_pays_once_more(library, card, editor, fal, nodes_2):
     editor.set("Comfy.VueNodes.Enabled", nodes_2)
     editor.clear()
     found = library.locator(".vidu-found")
@@ -152,7 +152,7 @@ def test_run_again_takes_a_new_seed_and_pays_once_more(library, card, editor, fa
     assert job["input"]["seed"] != 5
 
 
-def test_what_is_on_its_way_is_there_after_a_reload(editor, comfy, fal):
+def test_card_in_progress_is_there_after_a_reload(editor, comfy, fal):
     fal.set_faults("slow:1")
     editor.change(NODE, prompt="The lid is closed.", seed=60)
     editor.start()
@@ -164,7 +164,7 @@ def test_what_is_on_its_way_is_there_after_a_reload(editor, comfy, fal):
     job.wait_for(state="detached")
 
 
-def test_what_is_on_its_way_is_on_top(library, editor, fal):
+def test_card_in_progress_is_on_top(library, editor, fal):
     fal.set_faults("slow:1")
     editor.change(NODE, prompt="Waves, slowly.", seed=6)
     editor.start()
@@ -177,7 +177,7 @@ def test_what_is_on_its_way_is_on_top(library, editor, fal):
     library.get_by_role("article").first.get_by_text("cancelled").wait_for()
 
 
-def test_its_place_in_the_queue_is_shown(library, editor, fal):
+def test_card_in_the_queue_shows_its_place(library, editor, fal):
     fal.set_faults("stuck_in_queue:1")
     editor.change(NODE, prompt="Waves, in a row.", seed=61)
     editor.start()
@@ -187,7 +187,7 @@ def test_its_place_in_the_queue_is_shown(library, editor, fal):
     job.wait_for(state="detached")
 
 
-def test_an_unfinished_clip_is_collected(library, editor, fal):
+def test_card_of_an_unfinished_clip_resumes_it(library, editor, fal):
     fal.set_faults("cancel_ignored:1")
     editor.change(NODE, prompt="Fetched later.", seed=8)
     editor.start()
@@ -200,7 +200,7 @@ def test_an_unfinished_clip_is_collected(library, editor, fal):
     assert len(fal.ledger()["jobs"]) == 1
 
 
-def test_search_filter_and_forget(library, editor, base, fal):
+def test_library_searches_filters_and_forgets(library, editor, base, fal):
     editor.change(NODE, prompt="A bird flies by.", seed=9)
     editor.run()
     found = library.get_by_role("article").filter(has_text="A bird flies by.")
@@ -220,7 +220,7 @@ def test_search_filter_and_forget(library, editor, base, fal):
     assert set(base.rglob("output/**/*.mp4")) == clips
 
 
-def test_delete_in_the_library_is_forget_and_leaves_the_graph(library, card, editor):
+def test_delete_key_in_the_library_forgets_and_leaves_the_graph(library, card, editor):
     before = editor.page.evaluate("() => app.graph.nodes.length")
     editor.page.evaluate("() => app.canvas.selectNodes(app.graph.nodes)")
     card.focus()
@@ -232,7 +232,7 @@ def test_delete_in_the_library_is_forget_and_leaves_the_graph(library, card, edi
     expect(card).to_be_visible()
 
 
-def test_a_clip_is_dragged_to_a_free_place_with_its_picture(library, card, editor):
+def test_card_dragged_lands_on_a_free_place_with_its_picture(library, card, editor):
     editor.clear()
     x, y = 1200, 500
     box = card.bounding_box()
@@ -256,7 +256,7 @@ def test_a_clip_is_dragged_to_a_free_place_with_its_picture(library, card, edito
     assert not overlap
 
 
-def test_the_budget_holds(library, editor, made, fal):
+def test_budget_set_in_the_library_refuses_a_run(library, editor, made, fal):
     _, private = made
     with editor.page.expect_response("**/vidu/budget"):
         library.get_by_label("Daily budget in US dollars").fill("0.3")
@@ -271,7 +271,7 @@ def test_the_budget_holds(library, editor, made, fal):
 
 
 @pytest.mark.parametrize("typed, stored", [("2,50", 2.5), ("$1.25", 1.25), ("3", 3.0)])
-def test_budget_is_understood_as_people_type_it(library, editor, made, typed, stored):
+def test_budget_as_people_type_it_is_stored(library, editor, made, typed, stored):
     _, private = made
     budget = library.get_by_label("Daily budget in US dollars")
     with editor.page.expect_response("**/vidu/budget"):
@@ -285,7 +285,7 @@ def test_budget_is_understood_as_people_type_it(library, editor, made, typed, st
         budget.blur()
 
 
-def test_what_is_no_number_does_not_lift_the_budget(library, editor, made):
+def test_budget_that_is_no_number_changes_nothing(library, editor, made):
     _, private = made
     budget = library.get_by_label("Daily budget in US dollars")
     with editor.page.expect_response("**/vidu/budget"):

@@ -61,7 +61,7 @@ def in_russian(editor):
 
 
 @pytest.mark.parametrize("themed", ["dark", "light"], indirect=True)
-def test_every_text_of_the_library_can_be_read(themed, many_clips):
+def test_library_texts_have_enough_contrast(themed, many_clips):
     library = themed.library()
     library.get_by_text("Clip number 10000.").wait_for()
     for part in PARTS:
@@ -82,7 +82,7 @@ def contrast(one: float, other: float) -> float:
     return (max(one, other) + 0.05) / (min(one, other) + 0.05)
 
 
-def test_the_price_is_drawn_on_the_classic_node(editor):
+def test_badge_is_drawn_on_the_classic_node(editor):
     editor.load(EXAMPLE)
     editor.wait_for_badge(NODE, "draft: free")
     assert "draft: free" in editor.page.evaluate(DRAWN)
@@ -91,7 +91,7 @@ def test_the_price_is_drawn_on_the_classic_node(editor):
     assert "$0.20" in editor.page.evaluate(DRAWN)
 
 
-def test_the_editor_in_another_language(in_russian, many_clips):
+def test_editor_in_another_language_shows_the_packs_texts(in_russian, many_clips):
     editor = in_russian
     title = editor.page.evaluate("(kind) => LiteGraph.registered_node_types[kind].title", NODE)
     assert title == russian("nodeDefs")[NODE]["display_name"]
@@ -106,7 +106,7 @@ def russian(name: str) -> dict:
     return json.loads((ROOT / "locales" / "ru" / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def test_posters_are_asked_for_as_they_are_seen(editor, key, private, fal):
+def test_thumbnails_are_requested_as_they_come_into_view(editor, key, private, fal):
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", prompt="One of many.", seed=3)
     editor.run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def test_ten_thousand_clips_reach_the_last_by_keyboard(editor, many_clips):
+def test_library_of_10000_clips_reaches_the_last_by_keyboard(editor, many_clips):
     library = editor.library()
     library.get_by_text("Clips: 10,000").wait_for()
     library.get_by_role("article").first.focus()
@@ -16,7 +16,7 @@ def test_ten_thousand_clips_reach_the_last_by_keyboard(editor, many_clips):
     editor.page.get_by_role("menuitem", name="Copy prompt").wait_for()
 
 
-def test_the_keyboard_finds_back_after_scrolling(editor, many_clips):
+def test_library_after_scrolling_keeps_the_keyboards_place(editor, many_clips):
     library = editor.library()
     library.get_by_text("Clip number 10000.").wait_for()
     library.locator(".vidu-scroll").evaluate("(list) => (list.scrollTop = list.scrollHeight / 2)")
@@ -29,7 +29,7 @@ def test_the_keyboard_finds_back_after_scrolling(editor, many_clips):
     editor.page.wait_for_function(f"() => ({focused})() === '2'")
 
 
-def test_a_prompt_is_never_markup(editor, many_clips):
+def test_card_shows_markup_in_a_prompt_as_text(editor, many_clips):
     library = editor.library()
     library.get_by_text("<img src=x onerror=alert(1)>").first.wait_for()
     assert library.locator("img[src='x']").count() == 0

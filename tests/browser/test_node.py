@@ -22,7 +22,7 @@ def lines(editor):
     return editor.page.locator(".vidu-lines:visible")
 
 
-def test_cancel_says_what_became_of_the_money(editor_in_both, key, fal):
+def test_node_after_cancel_says_what_was_charged(editor_in_both, key, fal):
     editor = editor_in_both
     fal.set_faults("slow:1")
     editor.load(EXAMPLE)
@@ -35,7 +35,7 @@ def test_cancel_says_what_became_of_the_money(editor_in_both, key, fal):
     expect(lines(editor).first).to_contain_text("$0.20")
 
 
-def test_an_error_stands_on_the_node_whole(editor_in_both, key, fal):
+def test_node_shows_an_error_whole(editor_in_both, key, fal):
     editor = editor_in_both
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", prompt="")
@@ -47,7 +47,7 @@ def test_an_error_stands_on_the_node_whole(editor_in_both, key, fal):
     editor.page.keyboard.press("Escape")
 
 
-def test_foreign_words_are_shown_as_they_are_written(editor_in_both, key):
+def test_node_shows_markup_of_fal_as_text(editor_in_both, key):
     editor = editor_in_both
     editor.load(EXAMPLE)
     text = "*stars* <b>bold</b> ![a](http://x/y.png) [[c|http://x]]"
@@ -61,7 +61,7 @@ def test_foreign_words_are_shown_as_they_are_written(editor_in_both, key):
     assert lines(editor).first.locator("b, img, a, em").count() == 0
 
 
-def test_a_missing_key_leads_to_its_field(editor_in_both, private, local):
+def test_node_without_a_key_leads_to_its_field(editor_in_both, private, local):
     editor = editor_in_both
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", seed=42)
@@ -74,7 +74,7 @@ def test_a_missing_key_leads_to_its_field(editor_in_both, private, local):
     assert (private / "fal_key").read_text(encoding="ascii") == local.key
 
 
-def test_a_batch_has_all_its_lines_and_pages_in_classic(editor, key, fal):
+def test_node_batch_shows_all_lines_and_pages_in_classic(editor, key, fal):
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", seed=43)
     editor.page.evaluate(TWO_SHOTS)
@@ -89,7 +89,7 @@ def test_a_batch_has_all_its_lines_and_pages_in_classic(editor, key, fal):
     assert player.locator("video").get_attribute("src") != first
 
 
-def test_a_clip_moves_nothing_when_it_arrives_in_classic(editor, key, fal):
+def test_node_keeps_its_size_when_a_clip_arrives_in_classic(editor, key, fal):
     """The room is there by the image's aspect; local_fal's clips are square, as this image is."""
     editor.load(EXAMPLE)
     editor.change("LoadImage", image="example.png")
@@ -129,7 +129,7 @@ def test_badge_and_lines_follow_the_language(editor_in_both, language, words):
         editor.wait_for_badge(NODE, "draft: free")
 
 
-def test_the_picture_of_a_template_comes_with_it(editor, base):
+def test_template_brings_its_picture(editor, base):
     (base / "input" / "lighthouse.png").unlink(missing_ok=True)
     editor.command("Comfy.RefreshNodeDefinitions")
     editor.page.wait_for_timeout(1500)

@@ -11,7 +11,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_
 NODE = "FalViduImageToVideo"
 
 
-def test_dates_and_widgets_are_filled_in(editor_in_both, key, base):
+def test_prefix_with_dates_and_widgets_is_filled_in(editor_in_both, key, base):
     editor = editor_in_both
     prefix = f"film/%date:yyyy-MM-dd%/%{NODE}.seed%_%LoadImage.image%"
     editor.load(EXAMPLE)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 
-def test_an_empty_library_says_how_it_is_filled(editor):
+def test_library_empty_says_how_it_is_filled(editor):
     library = editor.library()
     library.get_by_text("No clip yet. Run a Vidu node in live mode").wait_for()
     library.get_by_role("searchbox").fill("mountain")
     library.get_by_text("No clip matches. Change the search or the filter.").wait_for()
 
 
-def test_an_error_can_be_tried_again(editor, many_clips):
+def test_library_after_an_error_offers_another_try(editor, many_clips):
     editor.page.route("**/vidu/clips?**", lambda route: route.abort())
     try:
         library = editor.library()
@@ -25,7 +25,7 @@ def test_an_error_can_be_tried_again(editor, many_clips):
     expect(again).to_have_count(0)
 
 
-def test_a_reconnect_refreshes_the_library(editor, many_clips):
+def test_library_after_a_reconnect_is_refreshed(editor, many_clips):
     library = editor.library()
     library.get_by_text("Clip number 10000.").wait_for()
     with editor.page.expect_response("**/vidu/clips?**"):
@@ -45,7 +45,7 @@ def test_texts_are_english_where_the_hosts_translations_fail(page, editor):
         editor.open()
 
 
-def test_a_cost_that_is_not_known_has_a_question_mark(editor, private):
+def test_card_of_unknown_cost_shows_a_question_mark(editor, private):
     from vidu.ledger.sqlite import open_file
 
     db = open_file(private / "ledger.sqlite")

@@ -54,12 +54,12 @@ wrapping = st.text(st.sampled_from(" \t\r\n\"'`\u200b\ufeff\u201c\u201d"), max_s
 
 
 @pytest.mark.parametrize("text", [KEY, *WRAPPED])
-def test_clean_key_drops_what_copying_adds(text):
+def test_parse_key_drops_what_copying_adds(text):
     assert parse_key(text, "FAL_KEY").reveal() == KEY
 
 
 @given(wrapping, keys, wrapping)
-def test_clean_key_in_any_wrapping_returns_the_key(before, key, after):
+def test_parse_key_in_any_wrapping_returns_the_key(before, key, after):
     assert parse_key(before + key + after, "FAL_KEY").reveal() == key
 
 
@@ -81,7 +81,7 @@ def test_clean_key_in_any_wrapping_returns_the_key(before, key, after):
         ("id:", "one side of its colon is empty"),
     ],
 )
-def test_clean_key_impossible_key_is_refused_with_the_reason(text, why):
+def test_parse_key_impossible_key_is_refused_with_the_reason(text, why):
     with pytest.raises(MalformedKeyError, match=re.escape(f"({why})")):
         parse_key(text, "FAL_KEY")
 
@@ -90,7 +90,7 @@ def test_clean_key_impossible_key_is_refused_with_the_reason(text, why):
 @example("id:s\u00e9cret")
 @example(f"Authorization: Key {KEY}")
 @example(f"{KEY}\n{KEY}")
-def test_clean_key_of_any_text_never_repeats_it(text):
+def test_parse_key_of_any_text_never_repeats_it(text):
     try:
         secret = parse_key(text, "FAL_KEY")
     except MalformedKeyError as refused:

@@ -137,7 +137,7 @@ def test_decode_reads_nothing_after_the_last_wanted_frame(film, noise_frames):
 # What is allocated.
 
 
-def test_decoding_holds_the_result_and_little_beside_it(film, noise_frames):
+def test_decode_holds_the_result_and_little_beside_it(film, noise_frames):
     path = film(noise_frames(600))
     decode(path, max_frames=1)  # what is imported late is
     held = peak_bytes(lambda: decode(path))
@@ -151,7 +151,7 @@ def test_decode_reuses_the_memory_of_the_frame_before(noise_frames):
     assert peak_bytes(lambda: write_rgb(frame, rgb, scratch)) < rgb.nbytes / 10
 
 
-def test_encode_image_makes_no_float_copy():
+def test_encode_makes_no_float_copy():
     pixels = np.random.default_rng(3).random((720, 1280, 3), dtype=np.float32)
     encode(pixels[:8])
     assert peak_bytes(lambda: encode(pixels)) < 2 * pixels.nbytes

@@ -107,7 +107,7 @@ async def test_execute_color_comes_back_as_it_went(execute, fal):
         assert (seen - torch.tensor(color)).abs().max() < 3 / 255
 
 
-async def test_fewer_frames_when_asked(execute, fal):
+async def test_execute_with_max_frames_returns_fewer_frames(execute, fal):
     image = [plain(0.5, 0.5, 0.5)]
     whole = await execute(NODE, asked(image=image))
     some = await execute(NODE, asked(image=image, every_nth=[3], max_frames=[2]))

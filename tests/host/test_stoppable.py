@@ -43,7 +43,9 @@ async def test_run_interruptible_raises_the_error(host, display):
         await host.run_interruptible(work(), display)
 
 
-async def test_cancel_stops_work_and_lets_it_clean_up(host, display, interrupted):
+async def test_run_interruptible_cancel_stops_the_work_and_lets_it_clean_up(
+    host, display, interrupted
+):
     cleaned = []
 
     async def work() -> None:
@@ -59,7 +61,7 @@ async def test_cancel_stops_work_and_lets_it_clean_up(host, display, interrupted
     assert cleaned
 
 
-async def test_work_that_does_not_stop_is_left_behind(host, display, interrupted):
+async def test_run_interruptible_work_that_does_not_stop_is_left_behind(host, display, interrupted):
     goes_on = asyncio.Event()
 
     async def work() -> None:

@@ -51,7 +51,7 @@ def source(pattern: str) -> set[str]:
     return {word for path in SCRIPTS for word in re.findall(pattern, path.read_text("utf-8"))}
 
 
-def test_these_languages_are_there():
+def test_locales_are_the_eight_languages():
     assert {path.name for path in LOCALES.iterdir()} == {"en", *LANGUAGES}
 
 

@@ -142,7 +142,7 @@ def test_node_saves_fals_file_with_the_graph_inside(comfy, fal, shot, tmp_path):
         assert json.loads(container.metadata["prompt"]).keys() == prompt.keys()
 
 
-def test_queued_again_it_is_cached(comfy, fal, shot):
+def test_node_queued_again_is_cached(comfy, fal, shot):
     prompt = shot()
     first, second = comfy.run(prompt), comfy.run(prompt)
     assert cached(second) == {"1", "2"}

@@ -132,7 +132,7 @@ def test_end_image_of_a_model_without_one_is_refused_with_those_that_do(comfy, f
     assert jobs_of(fal) == []
 
 
-def test_frames_connected_later_come_from_disk(comfy, fal):
+def test_node_frames_connected_later_come_from_disk(comfy, fal):
     given = {"image": ["1", 0], "prompt": "Connected later."}
     prompt = node("FalViduImageToVideo", "Vidu", IMAGE_TO_VIDEO["Vidu"], **given)
     assert_succeeded(comfy.run(prompt))

@@ -132,7 +132,7 @@ def test_shots_node_image_for_each_line_is_used(comfy, fal, storyboard):
     assert len({job["media_sha256"]["image_url"][0] for job in new_jobs(fal, before)}) == 3
 
 
-def test_images_that_do_not_fit_the_lines_are_refused_by_line(comfy, fal, storyboard):
+def test_shots_node_images_that_do_not_fit_are_refused_by_line(comfy, fal, storyboard):
     before = fal.ledger()
     error = error_of(comfy.run(storyboard("F one.\n# not this\nF two.\nF three.", images=2)))
     assert "3 shots and 2 images: line 4 has no image." in error
@@ -165,7 +165,7 @@ def test_shots_node_bad_shot_is_named_and_none_is_paid(comfy, fal, storyboard):
     assert not new_jobs(fal, before)
 
 
-def test_lists_that_do_not_fit_together_are_refused(comfy, fal, storyboard):
+def test_node_lists_that_do_not_pair_are_refused(comfy, fal, storyboard):
     before = fal.ledger()
     prompt = storyboard("J one.\nJ two.\nJ three.")
     other = {"shots": "K one.\nK two.", "base_seed": 1, "duration": 4}
@@ -187,7 +187,7 @@ def test_shots_node_batch_beside_a_prompt_is_limited(comfy, fal, storyboard):
     assert not new_jobs(fal, before)
 
 
-def test_cancel_reaches_every_shot_of_a_list(comfy, fal, storyboard):
+def test_cancel_of_a_shot_list_reaches_every_shot(comfy, fal, storyboard):
     fal.set_faults("stuck_in_queue:3")
     before = fal.ledger()
     prompt_id = comfy.queue(storyboard("M one.\nM two.\nM three."))

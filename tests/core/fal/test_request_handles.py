@@ -24,12 +24,12 @@ SUBMITTED = {
 }
 
 
-def test_parse_handle_returns_id_and_addresses():
+def test_parse_request_handle_returns_id_and_addresses():
     assert parse_request_handle(reply(200, SUBMITTED)) == RECEIPT
 
 
 @pytest.mark.parametrize("value", [None, 7, {}])
-def test_parse_handle_without_an_id_returns_none(value):
+def test_parse_request_handle_without_an_id_returns_none(value):
     assert parse_request_handle(reply(200, {**SUBMITTED, "request_id": value})) is None
     assert parse_request_handle(reply(200, {**SUBMITTED, "request_id": ""})) is None
     nameless = {name: text for name, text in SUBMITTED.items() if name != "request_id"}
@@ -38,17 +38,17 @@ def test_parse_handle_without_an_id_returns_none(value):
 
 @pytest.mark.parametrize("name", ["response_url", "status_url", "cancel_url"])
 @pytest.mark.parametrize("value", [None, 7, {}])
-def test_parse_handle_without_an_address_still_has_its_id(name, value):
+def test_parse_request_handle_without_an_address_has_its_id(name, value):
     handle = parse_request_handle(reply(200, {**SUBMITTED, name: value}))
     assert handle == replace(RECEIPT, **{name: ""})
     assert not has_fal_urls(handle)
 
 
 @pytest.mark.parametrize("name", ["", "../../admin", "a/b", "a b", "a\n", "x" * 65, "\u00e9"])
-def test_parse_handle_with_an_id_that_is_a_path_returns_none(name):
+def test_parse_request_handle_with_a_path_as_id_returns_none(name):
     assert parse_request_handle(reply(200, {**SUBMITTED, "request_id": name})) is None
 
 
-def test_parse_handle_of_a_broken_body_returns_none():
+def test_parse_request_handle_of_a_broken_body_returns_none():
     assert parse_request_handle(httpx.Response(200, content=json.dumps(SUBMITTED)[:40])) is None
     assert parse_request_handle(httpx.Response(200, html=NGINX)) is None

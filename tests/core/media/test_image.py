@@ -55,7 +55,7 @@ def test_encode_nan_is_refused_before_anything_is_sent(share, channels):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_encode_image_of_every_byte_as_float_is_exact(dtype):
+def test_encode_every_byte_as_float_is_exact(dtype):
     steps = np.arange(256, dtype=np.uint8)
     pixels = (steps.astype(np.float32) / 255).astype(dtype)
     assert np.array_equal(to_rgb8(pixels.reshape(16, 16, 1))[..., 1].ravel(), steps)
@@ -90,13 +90,13 @@ def test_alpha_is_flattened_over_white(dtype):
     assert to_rgb8(pixels).tolist() == [[[255, 0, 0], [255, 255, 255], [204, 204, 204]]]
 
 
-def test_encode_image_of_any_strides_is_exact():
+def test_encode_any_strides_is_exact():
     pixels = np.random.default_rng(0).random((40, 30, 3), dtype=np.float32)
     assert np.array_equal(to_rgb8(pixels[::-1, ::2]), to_rgb8(pixels)[::-1, ::2])
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 4, 2), (4, 4, 5), (2, 4, 4, 3), (0, 4, 3), (4, 0, 3)])
-def test_encode_image_of_another_shape_is_refused_by_its_shape(shape):
+def test_encode_other_shape_is_refused_by_its_shape(shape):
     with pytest.raises(InvalidImageError) as caught:
         encode(np.zeros(shape, np.float32))
     assert str(list(shape)) in str(caught.value)
@@ -110,7 +110,7 @@ def test_integers_of_unknown_range_are_refused():
 @pytest.mark.parametrize(
     ("size", "sent"), [((2000, 2200), (2000, 2200)), ((4000, 5000), (2000, 2500))]
 )
-def test_encode_image_beyond_the_limit_becomes_a_jpeg_that_fits(size, sent):
+def test_encode_beyond_the_limit_becomes_a_jpeg_that_fits(size, sent):
     pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     still = encode(pixels)
     assert still.media_type == "image/jpeg"
@@ -119,7 +119,7 @@ def test_encode_image_beyond_the_limit_becomes_a_jpeg_that_fits(size, sent):
     assert (still.height, still.width) == sent
 
 
-def test_encode_image_as_jpeg_has_the_best_quality_that_fits():
+def test_encode_as_jpeg_has_the_best_quality_that_fits():
     rng = np.random.default_rng(0)
     detail = rng.integers(0, 256, (2000, 2200, 1), np.uint8)
     still = encode(

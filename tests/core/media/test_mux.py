@@ -82,12 +82,12 @@ def test_packets_are_the_sources_own(source, film, noise_frames, tmp_path):
 
 @pytest.mark.parametrize("tags", [{}, {"workflow": '{"nodes": []}', "prompt": "{}"}])
 @pytest.mark.parametrize("movflags", ["", "faststart"])
-def test_remux_writes_the_index_first(movflags, tags, film, noise_frames, tmp_path):
+def test_write_clip_writes_the_index_first(movflags, tags, film, noise_frames, tmp_path):
     saved = rewrite(film(noise_frames(10), movflags=movflags), tags)
     assert boxes(saved).index(b"moov") < boxes(saved).index(b"mdat")
 
 
-def test_remux_writes_the_workflow(film, noise_frames, tmp_path):
+def test_write_clip_writes_the_workflow(film, noise_frames, tmp_path):
     workflow = {
         "nodes": [{"id": 1, "text": '\u96e8 \U0001f327 "quoted" \\ \n'}],
         "pad": "x" * 300_000,
@@ -99,12 +99,12 @@ def test_remux_writes_the_workflow(film, noise_frames, tmp_path):
     assert b"keys" in saved.read_bytes()  # where the editor looks: moov/udta/meta, keys and ilst
 
 
-def test_remux_copies_no_layout_into_the_metadata(film, noise_frames, tmp_path):
+def test_write_clip_copies_no_layout_into_the_metadata(film, noise_frames, tmp_path):
     saved = rewrite(film(noise_frames(10)), {})
     assert b"compatible_brands" not in saved.read_bytes()
 
 
-def test_remux_keeps_the_clips_own_metadata(film, noise_frames, tmp_path):
+def test_write_clip_keeps_the_clips_own_metadata(film, noise_frames, tmp_path):
     first = rewrite(film(noise_frames(10)), {"comment": "by hand", "prompt": "old"})
     second = rewrite(first, {"prompt": "new"})
     assert metadata(second)["comment"] == "by hand"
@@ -124,7 +124,7 @@ def test_rotation_survives(film, noise_frames, tmp_path):
     assert probe(rewrite(path, {})) == probe(path)
 
 
-def test_remux_leaves_the_source_alone(film, noise_frames, tmp_path):
+def test_write_clip_leaves_the_source_alone(film, noise_frames, tmp_path):
     path = film(noise_frames(10))
     before = path.read_bytes()
     rewrite(path, {})

@@ -26,7 +26,7 @@ def prompts(shots: list[Shot]) -> list[str]:
     return [shot.prompt for shot in shots]
 
 
-def test_parse_shot_list_returns_prompts_seeds_and_options():
+def test_read_shots_returns_prompts_seeds_and_options():
     shots = read_shots(
         "# Morning\n"
         "The waves roll in.\n"
@@ -51,7 +51,7 @@ def test_parse_shot_list_returns_prompts_seeds_and_options():
 
 
 @given(st.lists(st.tuples(PROMPTS, SEEDS, AMPLITUDES), min_size=1, max_size=5))
-def test_parse_shot_list_returns_what_was_written(written):
+def test_read_shots_returns_what_was_written(written):
     assume(all(prompt for prompt, _, _ in written))
     lines = [f"{quoted(prompt)} | {seed} | {size}" for prompt, seed, size in written]
     shots = read_shots("\n".join(lines))
@@ -59,7 +59,7 @@ def test_parse_shot_list_returns_what_was_written(written):
 
 
 @given(st.text(st.sampled_from('ab"|#7 \n\r'), max_size=60) | st.text(max_size=60))
-def test_parse_shot_list_of_any_text_is_read_or_refused(text):
+def test_read_shots_of_any_text_is_read_or_refused(text):
     try:
         shots = read_shots(text)
     except InvalidInputError as error:
@@ -86,13 +86,13 @@ def test_parse_shot_list_of_any_text_is_read_or_refused(text):
         ("a" * 5001, "Line 3: The prompt is 5001 characters long"),
     ],
 )
-def test_parse_shot_list_bad_line_is_refused_by_its_number(line, words):
+def test_read_shots_bad_line_is_refused_by_its_number(line, words):
     with pytest.raises(InvalidInputError) as refused:
         read_shots(f"# two good ones\na good one\n{line}\n")
     assert words in str(refused.value)
 
 
-def test_parse_shot_list_several_bad_lines_are_all_named():
+def test_read_shots_several_bad_lines_are_all_named():
     with pytest.raises(InvalidInputError) as refused:
         read_shots("a | x\nfine\nb | | huge")
     assert "Line 1:" in str(refused.value)
@@ -101,7 +101,7 @@ def test_parse_shot_list_several_bad_lines_are_all_named():
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "  \n# only words about it\n"])
-def test_parse_shot_list_of_nothing_is_refused(text):
+def test_read_shots_of_nothing_is_refused(text):
     with pytest.raises(InvalidPromptError, match="empty"):
         read_shots(text)
 

@@ -36,7 +36,7 @@ async def test_node_sends_every_option_and_shows_the_price(execute, asked, fal, 
     assert any("$0.62: Q5, " in text for text in server.texts)
 
 
-async def test_node_refuses_what_the_value_refuses(execute, asked, fal, tensors, pack):
+async def test_node_value_that_the_endpoint_refuses_is_refused(execute, asked, fal, tensors, pack):
     errors = pack.vidu.errors
     with pytest.raises(errors.InvalidSettingError, match="duration is 31"):
         await execute(NODE, **asked(model=Q5 | {"duration": [31]}))
@@ -59,13 +59,13 @@ async def test_shot_list_has_lines_as_long_as_it_takes(pack):
     assert shot.duration == 30
 
 
-async def test_draft_makes_as_much_of_it(execute, asked):
+async def test_draft_has_the_length_and_sound_of_the_endpoint(execute, asked):
     model = Q5 | {"duration": [2], "resolution": ["720p"]}
     output = await execute(NODE, slots=(), **asked(model=model, mode=["draft"], max_frames=[1]))
     assert output.result[5] == [1]
 
 
-def test_shell_makes_it_and_finds_it_again(shell, swift_fal, picture, clips):
+def test_command_line_makes_the_clip_and_finds_it_again(shell, swift_fal, picture, clips):
     done = shell("generate", picture, "--model", "q5", *SET, "--out", clips, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["cost_usd"] == pytest.approx(0.62)
@@ -75,13 +75,13 @@ def test_shell_makes_it_and_finds_it_again(shell, swift_fal, picture, clips):
     assert json.loads(again.stdout)["reused"]
 
 
-def test_shell_names_a_refused_image_as_the_node_does(shell, swift_fal, picture, clips):
+def test_command_line_names_a_refused_image_as_the_node_does(shell, swift_fal, picture, clips):
     swift_fal.set_faults("last_medium_refused:1")
     done = shell("generate", picture, "--model", "q5", "--end", picture, "--out", clips)
     assert f"end_image is --end {picture}" in done.stderr
 
 
-def test_models_lists_it(shell):
+def test_models_command_lists_the_endpoint(shell):
     table = shell("models").stdout
     block = table[table.index("fal-ai/vidu/q5/image-to-video") :].split("\n\n")[0]
     assert "--set camera=still|orbit (default still)" in block
@@ -97,7 +97,7 @@ def test_manifest_takes_its_options_as_columns(shell, swift_fal, picture, tmp_pa
     assert (job["input"]["duration"], job["input"]["slow_motion"]) == (20, True)
 
 
-async def test_library_and_python_know_it(shell, swift_fal, picture, clips, vidu_home):
+async def test_library_and_python_find_the_clip(shell, swift_fal, picture, clips, vidu_home):
     shell("generate", picture, "--model", "q5", "--out", clips)
     page = await search_entries(vidu_home, model="Q5", offset=0, limit=9)
     assert [entry.endpoint for entry in page.entries] == ["fal-ai/vidu/q5/image-to-video"]
