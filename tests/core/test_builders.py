@@ -17,7 +17,7 @@ from ..support.requests_by_hand import Film
 
 
 @pytest.mark.parametrize("shape", [(0, 0, 3), (8,), (1, 2, 3, 4), (4, 4, 2)])
-def test_pixels_that_are_no_image_are_refused(shape):
+def test_image_to_video_of_another_shape_is_refused(shape):
     with pytest.raises(InvalidImageError):
         builders.image_to_video(np.zeros(shape, np.uint8), "waves")
 

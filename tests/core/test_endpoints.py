@@ -65,7 +65,7 @@ def test_endpoint_options_have_a_help(endpoint_id):
 
 
 @each_endpoint
-def test_options_stand_in_the_house_order(endpoint_id):
+def test_endpoint_options_stand_in_one_order(endpoint_id):
     order = ["template", "duration", "resolution", "aspect_ratio", "audio", "bgm"]
     order += ["movement_amplitude", "style"]
     places = [order.index(field.name) for field in ENDPOINTS[endpoint_id].fields]

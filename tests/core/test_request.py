@@ -91,7 +91,7 @@ def test_image_of_an_aspect_beyond_the_limit_is_refused(size):
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_wrong_number_of_images_is_refused(count):
+def test_request_with_a_wrong_number_of_images_is_refused(count):
     with pytest.raises(InvalidSettingError, match=f"image holds {count}"):
         Request(VIDU_IMAGE_TO_VIDEO, "waves", media={"image": (still(),) * count})
 

@@ -125,7 +125,7 @@ def test_template_takes_as_many_images_as_it_says(comfy, fal):
     assert len(jobs_of(fal)) == 1
 
 
-def test_end_image_of_a_model_without_one_is_refused_with_those_that_do(comfy, fal):
+def test_image_to_video_end_image_of_a_model_without_one_names_those_that_do(comfy, fal):
     given = {"image": ["1", 0], "end_image": ["1", 0], "prompt": "A wave."}
     history = comfy.run(node("FalViduImageToVideo", "Q4", IMAGE_TO_VIDEO["Q4"], **given))
     assert "Vidu, Q1, Q2 Turbo, Q2 Pro, Q3 Turbo, Q3" in error_of(history)

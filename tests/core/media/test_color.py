@@ -113,7 +113,7 @@ def test_decode_of_other_planar_formats_is_exact(pix_fmt, subsampled, bits, film
     assert_exact(path, reference(path, BT709, bits=bits))
 
 
-def test_grey(film, yuv_frame):
+def test_decode_of_grey_is_exact(film, yuv_frame):
     path = film([yuv_frame(codes((48, 64))[:1], "gray")])
     assert_exact(path, reference(path, BT709))
 
@@ -124,7 +124,7 @@ def test_decode_of_an_untagged_stream_matches_players(height, weights, film, yuv
     assert_exact(path, reference(path, weights))
 
 
-def test_bands_join_without_a_seam(film, yuv_frame):
+def test_decode_in_bands_has_no_seam(film, yuv_frame):
     path = film([yuv_frame(codes((1080, 640), patch=1), "yuv420p")])
     assert_exact(path, reference(path, BT709))
 
@@ -150,7 +150,7 @@ def test_decode_uses_a_tag_of_the_container_alone(film, yuv_frame):
 
 
 @pytest.mark.parametrize("pix_fmt", ["rgb24", "rgba", "pal8", "gbrp"])
-def test_rgb_streams_stay_what_they_are(pix_fmt, film):
+def test_decode_of_rgb_changes_no_pixel(pix_fmt, film):
     bits = np.random.default_rng(0).integers(0, 2, (30, 40), np.uint8)
     picture = np.repeat(bits[..., np.newaxis] * 255, 3, axis=2)
     picture[::3, :, 0] = 77 if pix_fmt != "pal8" else picture[::3, :, 0]
@@ -170,7 +170,7 @@ def test_rgb_streams_stay_what_they_are(pix_fmt, film):
     assert np.abs(decode(path)[0] - picture / 255).max() <= FLOAT_ERROR
 
 
-def test_packed_yuv_by_the_general_path(film, yuv_frame):
+def test_decode_of_packed_yuv_is_close(film, yuv_frame):
     planes = codes((48, 64), (1, 2), patch=16)
     packed = yuv_frame(planes, "yuv422p").reformat(format="uyvy422")
     path = film([packed], encoder="rawvideo", options={}, name="film.mov")

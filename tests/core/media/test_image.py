@@ -31,13 +31,13 @@ def byte_for(value: float) -> set[int]:
 
 
 @given(hnp.arrays(np.float32, (3, 5, 3), elements=any_float))
-def test_floats_are_clamped_and_rounded(pixels):
+def test_encode_floats_are_clamped_and_rounded(pixels):
     for byte, value in zip(to_rgb8(pixels).flat, pixels.flat, strict=True):
         assert int(byte) in byte_for(float(value))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_values_others_get_wrong(dtype):
+def test_encode_float_near_a_step_is_rounded_to_it(dtype):
     values = [0.9999, 0.5, 1.004, -0.01, math.inf, -math.inf, 0.0, 1.0]
     pixels = np.array(values, dtype).reshape(1, -1, 1)
     assert to_rgb8(pixels)[0, :, 0].tolist() == [255, 128, 255, 0, 255, 0, 0, 255]
@@ -62,7 +62,7 @@ def test_encode_every_byte_as_float_is_exact(dtype):
 
 
 @given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))))
-def test_bytes_are_sent_as_they_are(pixels):
+def test_encode_bytes_are_unchanged(pixels):
     still = encode(pixels)
     assert still.media_type == "image/png"
     assert (still.width, still.height) == (pixels.shape[1], pixels.shape[0])
@@ -70,13 +70,13 @@ def test_bytes_are_sent_as_they_are(pixels):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (1100, 1900)])
-def test_png_of_any_size_is_exact(shape):
+def test_encode_png_of_any_size_is_exact(shape):
     pixels = np.random.default_rng(0).integers(0, 64, (*shape, 3), np.uint8)
     assert np.array_equal(opened(encode(pixels)), pixels)
 
 
 @pytest.mark.parametrize("gray", ["[H, W]", "[H, W, 1]"])
-def test_grey_is_replicated(gray):
+def test_encode_grey_is_replicated(gray):
     values = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
     rgb = to_rgb8(values if gray == "[H, W]" else values[..., np.newaxis])
     assert rgb.shape == (3, 4, 3)
@@ -84,7 +84,7 @@ def test_grey_is_replicated(gray):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_alpha_is_flattened_over_white(dtype):
+def test_encode_alpha_is_flattened_over_white(dtype):
     rgba = np.array([[[255, 0, 0, 255], [255, 0, 0, 0], [0, 0, 0, 51]]], np.uint8)
     pixels = rgba if dtype == np.uint8 else rgba.astype(np.float32) / 255
     assert to_rgb8(pixels).tolist() == [[[255, 0, 0], [255, 255, 255], [204, 204, 204]]]
@@ -102,7 +102,7 @@ def test_encode_other_shape_is_refused_by_its_shape(shape):
     assert str(list(shape)) in str(caught.value)
 
 
-def test_integers_of_unknown_range_are_refused():
+def test_encode_integers_of_unknown_range_is_refused():
     with pytest.raises(InvalidImageError, match="int32"):
         encode(np.zeros((4, 4, 3), np.int32))
 
@@ -130,7 +130,7 @@ def test_encode_as_jpeg_has_the_best_quality_that_fits():
 
 @settings(max_examples=20)
 @given(hnp.arrays(np.uint8, shapes.map(lambda shape: (*shape, 3))))
-def test_pixels_name_themselves(pixels):
+def test_pixels_sha256_of_equal_pixels_is_equal(pixels):
     name = encode(pixels).content_sha256
     assert encode(pixels.astype(np.float32) / 255).content_sha256 == name
     changed = pixels.copy()

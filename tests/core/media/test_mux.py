@@ -73,7 +73,7 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_packets_are_the_sources_own(source, film, noise_frames, tmp_path):
+def test_write_clip_keeps_the_sources_packets(source, film, noise_frames, tmp_path):
     path = film(noise_frames(10), **SOURCES[source])
     saved = rewrite(path, {"workflow": "{}"})
     assert by_stream(saved) == by_stream(path)
@@ -111,7 +111,7 @@ def test_write_clip_keeps_the_clips_own_metadata(film, noise_frames, tmp_path):
     assert metadata(second)["prompt"] == "new"
 
 
-def test_rotation_survives(film, noise_frames, tmp_path):
+def test_write_clip_keeps_the_rotation(film, noise_frames, tmp_path):
     path = film(noise_frames(3))
     content = bytearray(path.read_bytes())
     place = content.index(b"tkhd") + 4 + 40

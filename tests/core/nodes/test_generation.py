@@ -17,7 +17,7 @@ def output_of(vidu_home: Path) -> Path:
 # -- a clip --------------------------------------------------------------------------------------
 
 
-async def test_live_shot_becomes_a_clip_and_is_free_the_next_time(
+async def test_execute_live_shot_makes_a_clip_and_is_free_the_next_time(
     execute, asked, fal, server, vidu_home
 ):
     first = (await execute(NODE, **asked())).result
@@ -37,14 +37,14 @@ async def test_live_shot_becomes_a_clip_and_is_free_the_next_time(
     assert "Saved, free: Vidu, 96x64, 8 frames" in server.texts[-1]
 
 
-async def test_draft_needs_neither_key_nor_network(execute, asked, server):
+async def test_execute_draft_needs_neither_key_nor_network(execute, asked, server):
     output = await execute(NODE, **asked(mode=["draft"], max_frames=[1]))
     assert output.result[0][0].shape[0] == 1
     assert output.result[6][0].startswith("draft")
 
 
 @pytest.mark.parametrize("slots", [(), (0,), (3,), (0, 3)])
-async def test_outputs_that_are_not_connected_are_not_made(execute, asked, fal, slots):
+async def test_execute_makes_only_connected_outputs(execute, asked, fal, slots):
     result = (await execute(NODE, slots=slots, **asked())).result
     made = {slot: isinstance(result[slot], list) for slot in (0, 3, 7)}
     assert made == {0: 0 in slots, 3: 3 in slots, 7: False}
@@ -53,7 +53,7 @@ async def test_outputs_that_are_not_connected_are_not_made(execute, asked, fal, 
     assert (result[4], result[5]) == ([24.0], [8])
 
 
-async def test_last_frame_is_the_clips_own_however_few_frames_are_asked(execute, asked, fal):
+async def test_execute_last_frame_is_the_clips_own_with_fewer_frames(execute, asked, fal):
     whole = (await execute(NODE, **asked())).result
     few = (await execute(NODE, **asked(every_nth=[3], max_frames=[2]))).result
     alone = (await execute(NODE, slots=(3,), **asked())).result
@@ -66,7 +66,7 @@ async def test_last_frame_is_the_clips_own_however_few_frames_are_asked(execute,
 @pytest.mark.parametrize(
     ("mode", "words"), [("draft", "Nothing was charged"), ("live", "is paid for and not lost")]
 )
-async def test_frames_beyond_memory_say_what_was_paid(
+async def test_execute_frames_beyond_memory_says_what_was_paid(
     mode, words, execute, asked, fal, pack, monkeypatch
 ):
     def empty_frames(*_):
@@ -81,7 +81,9 @@ async def test_frames_beyond_memory_say_what_was_paid(
 # -- several -------------------------------------------------------------------------------------
 
 
-async def test_downloaded_clip_is_decoded_once(execute, asked, tensors, fal, pack, monkeypatch):
+async def test_execute_decodes_a_downloaded_clip_once(
+    execute, asked, tensors, fal, pack, monkeypatch
+):
     decoded = []
     frames_of = pack.vidu.media.video._frames
 
@@ -96,7 +98,7 @@ async def test_downloaded_clip_is_decoded_once(execute, asked, tensors, fal, pac
     assert len(decoded) == 2  # saved, and nothing is connected
 
 
-async def test_clips_of_a_batch_come_in_its_order(execute, asked, tensors, fal):
+async def test_execute_batch_returns_clips_in_its_order(execute, asked, tensors, fal):
     output = await execute(NODE, **asked(image=[tensors(3)]))
     means = [float(np.mean(frames)) for frames in output.result[0]]
     assert means == sorted(means)
@@ -108,7 +110,7 @@ async def test_execute_two_images_and_two_prompts_makes_two_shots(execute, asked
     assert sorted(job["input"]["prompt"] for job in fal.ledger()["jobs"]) == ["One.", "Two."]
 
 
-async def test_lists_that_do_not_pair_are_refused_with_both_counts(
+async def test_execute_lists_that_do_not_pair_are_refused_with_both_counts(
     execute, asked, tensors, fal, pack
 ):
     with pytest.raises(
@@ -118,7 +120,7 @@ async def test_lists_that_do_not_pair_are_refused_with_both_counts(
     assert fal.ledger()["requests"] == []
 
 
-async def test_run_above_max_cost_is_refused_before_anything_is_sent(
+async def test_execute_above_max_cost_is_refused_before_anything_is_sent(
     execute, asked, tensors, fal, pack
 ):
     with pytest.raises(pack.vidu.errors.CostLimitError, match=r"\$16\.20 for 81 shots") as refused:
@@ -127,19 +129,19 @@ async def test_run_above_max_cost_is_refused_before_anything_is_sent(
     assert fal.ledger()["requests"] == []
 
 
-async def test_run_within_max_cost_counts_only_what_is_new(execute, asked, tensors, fal):
+async def test_execute_max_cost_counts_only_new_shots(execute, asked, tensors, fal):
     await execute(NODE, **asked(image=[tensors(2)], max_cost=[0.4]))
     await execute(NODE, **asked(image=[tensors(3)], max_cost=[0.2]))
     assert fal.ledger()["counts"]["jobs"] == 3
 
 
-async def test_same_shot_twice_costs_once(execute, asked, tensors, fal):
+async def test_execute_same_shot_twice_costs_once(execute, asked, tensors, fal):
     image = tensors(1)
     await execute(NODE, **asked(image=[image, image], max_cost=[0.2]))
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
-async def test_frames_that_will_not_fit_are_refused_before_anything_is_sent(
+async def test_execute_frames_that_will_not_fit_are_refused_before_anything_is_sent(
     execute, asked, fal, pack, monkeypatch
 ):
     monkeypatch.setattr(pack.nodes.limits, "free_memory", lambda: 500_000_000)
@@ -150,7 +152,7 @@ async def test_frames_that_will_not_fit_are_refused_before_anything_is_sent(
     await execute(NODE, slots=(), **asked())
 
 
-async def test_batch_without_an_image_is_refused(execute, asked, tensors, pack):
+async def test_execute_batch_without_an_image_is_refused(execute, asked, tensors, pack):
     with pytest.raises(pack.vidu.errors.InvalidSettingError, match="image holds nothing"):
         await execute(NODE, **asked(image=[tensors(0)]))
 
@@ -168,9 +170,7 @@ async def test_execute_some_shots_failing_names_them_and_saves_the_others(
     assert len(fal.ledger()["jobs"]) == 4
 
 
-async def test_warning_of_a_prompt_without_an_editor_is_in_the_log_alone(
-    execute, asked, fal, server, caplog
-):
+async def test_execute_without_an_editor_logs_its_warning(execute, asked, fal, server, caplog):
     fal.set_faults("content_policy_violation:1")
     server.client_id = None
     await execute(NODE, **asked(prompt=["One.", "Two."], seed=[2**40], on_error=["skip"]))
@@ -179,7 +179,7 @@ async def test_warning_of_a_prompt_without_an_editor_is_in_the_log_alone(
     assert "was folded to" in caplog.text
 
 
-async def test_failed_shots_can_be_skipped(execute, asked, fal, server):
+async def test_execute_with_on_error_skip_leaves_failed_shots_out(execute, asked, fal, server):
     fal.set_faults("content_policy_violation:1")
     output = await execute(NODE, **asked(prompt=["One.", "Two."], on_error=["skip"]))
     assert len(output.result[1]) == 1

@@ -8,13 +8,13 @@ import pytest
 NODE = "FalViduImageToVideo"
 
 
-async def test_end_image_asks_the_endpoint_that_takes_it(execute, asked, tensors, fal):
+async def test_execute_end_image_uses_the_endpoint_that_takes_it(execute, asked, tensors, fal):
     await execute(NODE, **asked(end_image=[tensors(1)]))
     (job,) = fal.ledger()["jobs"]
     assert {"start_image_url", "end_image_url"} <= job["input"].keys()
 
 
-async def test_end_image_of_a_model_without_one_is_refused_with_those_that_do(
+async def test_execute_end_image_of_a_model_without_one_names_those_that_do(
     execute, asked, tensors, fal, pack
 ):
     model = {"model": ["Q4"], "duration": [5], "resolution": ["720p"]}
@@ -24,25 +24,25 @@ async def test_end_image_of_a_model_without_one_is_refused_with_those_that_do(
 
 
 @pytest.mark.parametrize("model", [None, {}, {"model": []}])
-async def test_model_that_is_no_option_is_refused(execute, asked, fal, pack, model):
+async def test_execute_unknown_model_is_refused(execute, asked, fal, pack, model):
     with pytest.raises(pack.vidu.errors.InvalidSettingError, match="No model"):
         await execute(NODE, **asked(model=model))
 
 
-async def test_options_of_a_model_may_be_lists(execute, asked, fal):
+async def test_execute_lists_of_options_makes_a_shot_of_each(execute, asked, fal):
     model = {"model": ["Q3"], "duration": [2, 3], "resolution": ["540p"], "audio": [False]}
     await execute(NODE, **asked(model=model))
     assert sorted(job["input"]["duration"] for job in fal.ledger()["jobs"]) == [2, 3]
 
 
-async def test_seed_of_another_node_is_folded_and_said(execute, asked, fal, server):
+async def test_execute_seed_out_of_range_is_folded_and_said(execute, asked, fal, server):
     await execute(NODE, **asked(seed=[np.int64(2**40)]))
     (job,) = fal.ledger()["jobs"]
     assert job["input"]["seed"] == 1 + (2**40 - 1) % (2**31 - 1)
     assert any("folded" in str(data) for _, data in server.events)
 
 
-async def test_references_of_all_sockets_and_batches_are_sent_in_order(execute, tensors, fal):
+async def test_execute_references_of_all_sockets_are_sent_in_order(execute, tensors, fal):
     from .conftest import shared_inputs
 
     model = {
@@ -57,7 +57,7 @@ async def test_references_of_all_sockets_and_batches_are_sent_in_order(execute, 
     assert len(job["input"]["reference_image_urls"]) == 3
 
 
-async def test_text_becomes_a_clip(execute, fal):
+async def test_execute_text_to_video_makes_a_clip(execute, fal):
     from .conftest import shared_inputs
 
     model = {
@@ -73,7 +73,7 @@ async def test_text_becomes_a_clip(execute, fal):
     assert "reference_image_urls" not in job["input"]
 
 
-async def test_template_takes_its_images(execute, tensors, fal):
+async def test_execute_template_takes_its_images(execute, tensors, fal):
     from .conftest import shared_inputs
 
     given = {"template": ["wish_sender"], "aspect_ratio": ["9:16"]}
@@ -83,7 +83,7 @@ async def test_template_takes_its_images(execute, tensors, fal):
     assert len(job["input"]["input_image_urls"]) == 3
 
 
-async def test_clip_that_may_have_cost_less_says_up_to(execute, tensors, fal, server):
+async def test_execute_clip_that_may_have_cost_less_says_up_to(execute, tensors, fal, server):
     from .conftest import shared_inputs
 
     given = {"template": ["minecraft"], "aspect_ratio": ["9:16"]}
@@ -92,7 +92,7 @@ async def test_clip_that_may_have_cost_less_says_up_to(execute, tensors, fal, se
     assert server.texts[-1].startswith("up to $0.50: Vidu, ")
 
 
-async def test_shot_list_runs_as_it_is_written(execute, asked, tensors, fal):
+async def test_execute_shot_list_runs_as_it_is_written(execute, asked, tensors, fal):
     listed = (
         await execute(
             "FalViduShots",
@@ -113,7 +113,7 @@ async def test_shot_list_runs_as_it_is_written(execute, asked, tensors, fal):
     assert "end_image_url" not in sent["Two."]
 
 
-async def test_saved_clip_is_the_same_clip(execute, asked, pack, fal, server):
+async def test_execute_saved_clip_returns_the_same_clip(execute, asked, pack, fal, server):
     made = (await execute(NODE, **asked())).result
     saved = pack.nodes.saved_clip.FalViduSavedClip
     assert await saved.validate_inputs(made[6][0]) is True

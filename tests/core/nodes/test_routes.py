@@ -60,7 +60,7 @@ async def test_incomplete_ledger_is_told_until_the_loss_is_accepted(client, data
     assert (await answer.json())["ledger_is_incomplete"] is False
 
 
-async def test_prices_of_a_graph(client):
+async def test_prices_route_of_a_graph_returns_each_node(client):
     shots = {"class_type": "FalViduShots", "inputs": {"shots": "A.\nB.\nC.\nD.", "base_seed": 1}}
     listed = {**VIDU, "inputs": {**VIDU["inputs"], "prompt": ["3", 1]}}
     draft = {**VIDU, "inputs": {**VIDU["inputs"], "mode": "draft"}}
@@ -75,7 +75,7 @@ async def test_prices_of_a_graph(client):
     }
 
 
-async def test_prices_of_what_may_cost_less_are_ceilings(client):
+async def test_prices_route_of_what_may_cost_less_returns_ceilings(client):
     inputs = {"video": ["1", 0], "model": "Q2 Pro", "model.duration": 4, "mode": "live", "seed": 1}
     extend = {"class_type": "FalViduExtendVideo", "inputs": inputs}
     several = {"class_type": "SomethingElse", "inputs": {}}
@@ -124,7 +124,7 @@ async def test_rerun_tells_a_sum_that_is_the_least_from_one_that_is_certain(
         ("an endpoint of a newer version", {}, "SAVED", False),
     ],
 )
-def test_cost_of_a_row_that_fal_may_have_charged_less_for(
+def test_entries_route_cost_that_may_be_less_is_a_ceiling(
     endpoint, options, state, is_upper_bound, pack
 ):
     endpoints = vars(pack.vidu.endpoints)
@@ -140,7 +140,7 @@ def test_cost_of_a_row_that_fal_may_have_charged_less_for(
 
 
 @pytest.mark.parametrize("prompt", [None, [], "x", 7])
-async def test_prices_of_what_is_no_graph_are_refused(client, prompt):
+async def test_prices_route_of_another_body_is_refused(client, prompt):
     assert (await client.post("/vidu/prices", json={"prompt": prompt})).status == 400
 
 
@@ -182,7 +182,7 @@ async def test_outcome_of_an_unknown_prompt_is_empty(client):
         ("[::1", False),
     ],
 )
-def test_known_host(pack, host, is_known):
+def test_is_known_host_takes_names_of_this_machine(pack, host, is_known):
     environ = {"VIDU_ALLOWED_HOSTS": "other.example, comfy.example.org"}
     assert pack.nodes.routes.same_site.is_known_host(host, environ) is is_known
 
@@ -203,7 +203,7 @@ def test_polls_are_left_out_of_the_log(pack, caplog):
 
 
 @pytest.mark.parametrize("text", ["*stars*", "<b onload=x>", "[[a|http://x]]", "_", "![i](u)", "`"])
-def test_foreign_text_is_entities(pack, text):
+def test_escape_turns_markup_into_entities(pack, text):
     import html
     import re
 

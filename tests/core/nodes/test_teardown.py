@@ -71,7 +71,9 @@ async def test_teardown_after_cancel_that_fal_does_not_take_warns_in_the_editor(
     assert warning.startswith(f"Request {job['request_id']} could not be cancelled at fal")
 
 
-async def test_run_is_in_progress_until_fal_was_asked_to_cancel(pack, running, server, monkeypatch):
+async def test_teardown_job_is_in_progress_until_fal_was_asked_to_cancel(
+    pack, running, server, monkeypatch
+):
     runs, jobs = pack.nodes.host.runs, pack.nodes.host.jobs()
     answered = asyncio.Event()
 
@@ -99,7 +101,9 @@ async def test_teardown_without_cancel_leaves_the_request_to_the_next_run(execut
     assert [job["cancels"] for job in fal.ledger()["jobs"]] == [0]
 
 
-async def test_cancelled_error_from_within_does_not_get_out(execute, asked, pack, fal, monkeypatch):
+async def test_execute_cancelled_error_from_within_does_not_get_out(
+    execute, asked, pack, fal, monkeypatch
+):
     """It would end the host's worker, and every later prompt would hang."""
 
     async def generate(*_, **__):

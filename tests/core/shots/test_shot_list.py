@@ -107,13 +107,13 @@ def test_read_shots_of_nothing_is_refused(text):
 
 
 @given(SEEDS, PROMPTS, st.integers(1, 500))
-def test_made_seeds_are_seeds_and_always_the_same(base_seed, prompt, take):
+def test_derive_seed_is_in_range_and_always_the_same(base_seed, prompt, take):
     seed = derive_seed(base_seed, prompt, take)
     assert 1 <= seed <= SEED_MAX
     assert seed == derive_seed(base_seed, prompt, take)
 
 
-def test_made_seeds_stay_over_versions():
+def test_derive_seed_outlives_this_version():
     """A clip that was paid for is found by its seed: this number must never change."""
     assert derive_seed(0, "The waves roll in.", 1) == 438207748
 
@@ -162,7 +162,7 @@ def test_assign_images_of_another_number_is_refused(count, words):
         assign_images(read_shots("# three\na\nb\n\nc"), count)
 
 
-def test_columns_of_duration_and_end_are_read():
+def test_read_shots_columns_of_duration_and_end_are_read():
     shots = read_shots("One. | | | 8 | Next\nTwo. | | | | loop\nThree. | | | 1 | 2\nFour.")
     assert [(shot.duration, shot.end) for shot in shots] == [
         (8, "next"),
@@ -172,13 +172,13 @@ def test_columns_of_duration_and_end_are_read():
     ]
 
 
-def test_end_images_follow_the_lines():
+def test_assign_end_images_follow_the_lines():
     shots = read_shots("One. | | | | next\nTwo. | | | | 2\nThree. | | | | loop\nFour.")
     assert assign_end_images(shots, 2) == ["next", 1, "loop", None]
 
 
 @pytest.mark.parametrize(("count", "assigned"), [(0, [None, None]), (1, [0, 0]), (2, [0, 1])])
-def test_end_images_without_a_column_are_one_for_all_or_one_each(count, assigned):
+def test_assign_end_images_without_a_column_is_one_for_all_or_one_each(count, assigned):
     assert assign_end_images(read_shots("One.\nTwo."), count) == assigned
 
 
@@ -190,6 +190,6 @@ def test_end_images_without_a_column_are_one_for_all_or_one_each(count, assigned
         ("One.\nTwo.", 3, "2 shots and 3 images"),
     ],
 )
-def test_end_images_that_are_not_there_are_refused(text, count, words):
+def test_assign_end_images_that_are_not_there_is_refused(text, count, words):
     with pytest.raises(InvalidImageError, match=words):
         assign_end_images(read_shots(text), count)
