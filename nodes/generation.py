@@ -92,8 +92,13 @@ async def generate_stills(
     return still_outputs(await batch.make())
 
 
-async def load_saved(entry: Entry, finish: Callable[[Clip], Awaitable[Made]]) -> Made:
+async def load_saved(entry: Entry, check: Check, finish: Callable[[Clip], Awaitable[Made]]) -> Made:
     """Bring back the output of a row of the ledger; it is never paid for again.
+
+    Args:
+        entry: The row.
+        check: Tells whether a clip that is fetched again is whole.
+        finish: What is done with the saved file.
 
     Raises:
         ViduError: There is none to be had.
@@ -104,7 +109,7 @@ async def load_saved(entry: Entry, finish: Callable[[Clip], Awaitable[Made]]) ->
 
     async def work() -> Made:
         destination = host.destination(RECALLED_PREFIX)
-        clip = await load_or_resume(entry, host.data_dir(), destination, on_progress)
+        clip = await load_or_resume(entry, host.data_dir(), destination, on_progress, check)
         on_progress(Progress(Phase.DECODING, "Decoding", 0.97))
         made = await finish(clip)
         on_progress(Progress(Phase.DONE, _summary(clip), 1.0))

@@ -69,13 +69,14 @@ class FalViduSavedClip(io.ComfyNode):
         """Bring the clip back and hand on what the graph has connected."""
         entry = await get_by_request_id(host.data_dir(), request_id)
         wanted = Wanted.of_running_node(cls.hidden.dynprompt, every_nth, max_frames)
+        decoder = wanted.decoder(threading.Lock())
 
         async def finish(clip: Clip) -> DecodedClip | Path:
             if not clip.fps:
                 return clip.path
-            return await decode_clip(clip, wanted, wanted.decoder(threading.Lock()))
+            return await decode_clip(clip, wanted, decoder)
 
-        made = await load_saved(entry, finish)
+        made = await load_saved(entry, decoder.check, finish)
         if isinstance(made, DecodedClip):
             return clip_outputs([made], wanted)
         return _outputs_of_a_still(made, entry.request_id)

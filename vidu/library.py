@@ -19,6 +19,7 @@ from .generate import resume
 from .ledger import Page, Search, open_ledger
 from .media.container import open_clip
 from .media.still_file import read_still_metadata
+from .media.video import Check, check
 from .models import Clip, Entry, SavedFile, State
 from .progress import ProgressCallback
 from .session import open_session
@@ -133,6 +134,7 @@ async def load_or_resume(
     data_dir: Path,
     destination: Destination,
     on_progress: ProgressCallback | None = None,
+    check: Check = check,
 ) -> Clip:
     """Return a row's clip: from disk without key or network, else from fal; never paid again.
 
@@ -141,6 +143,7 @@ async def load_or_resume(
         data_dir: The folder of ledger, settings and key.
         destination: Where the clip is saved when it has to be downloaded.
         on_progress: Called with each moment of progress.
+        check: Tells whether a clip that is downloaded is whole.
 
     Raises:
         GenerationError: There is no clip to be had.
@@ -153,7 +156,13 @@ async def load_or_resume(
     settings = Settings.load(data_dir)
     async with open_session(data_dir, settings) as (provider, ledger):
         return await resume(
-            entry, provider, ledger, destination, settings=settings, on_progress=on_progress
+            entry,
+            provider,
+            ledger,
+            destination,
+            settings=settings,
+            on_progress=on_progress,
+            check=check,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import numpy as np
@@ -81,9 +82,9 @@ async def test_execute_frames_beyond_memory_says_what_was_paid(
 # -- several -------------------------------------------------------------------------------------
 
 
-async def test_execute_decodes_a_downloaded_clip_once(
-    execute, asked, tensors, fal, pack, monkeypatch
-):
+@pytest.fixture
+def decoded(pack, monkeypatch) -> list[Path]:
+    """The files that were decoded, each as often as that."""
     decoded = []
     frames_of = pack.vidu.media.video._frames
 
@@ -92,6 +93,10 @@ async def test_execute_decodes_a_downloaded_clip_once(
         return frames_of(path, *given)
 
     monkeypatch.setattr(pack.vidu.media.video, "_frames", counted)
+    return decoded
+
+
+async def test_execute_decodes_a_downloaded_clip_once(execute, asked, tensors, fal, decoded):
     await execute(NODE, **asked(image=[tensors(2)]))
     assert len(decoded) == 2
     await execute(NODE, slots=(), **asked(image=[tensors(2)]))
@@ -184,3 +189,16 @@ async def test_execute_with_on_error_skip_leaves_failed_shots_out(execute, asked
     output = await execute(NODE, **asked(prompt=["One.", "Two."], on_error=["skip"]))
     assert len(output.result[1]) == 1
     assert any("Failed" in text for text in server.texts)
+
+
+@pytest.mark.parametrize("slots", [(), (0,), (3,), (0, 3)])
+async def test_execute_saved_clip_that_is_fetched_again_is_decoded_once(
+    slots, execute, asked, fal, decoded
+):
+    made = (await execute(NODE, slots=(), **asked())).result
+    await asyncio.to_thread(Path(made[1][0]).unlink)
+    decoded.clear()
+    again = (await execute("FalViduSavedClip", slots=slots, request_id=made[6][0])).result
+    assert len(decoded) == 1
+    assert (isinstance(again[0], list), isinstance(again[3], list)) == (0 in slots, 3 in slots)
+    assert fal.ledger()["counts"]["jobs"] == 1
