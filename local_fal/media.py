@@ -47,10 +47,21 @@ class Media:
 
     def publish(self, path: Path, name: str, content_type: str) -> str:
         """Return the address under which a file in the folder can be fetched from now on."""
+        url = self.reserve(name)
+        self._media[URL(url).path] = _medium(path, content_type)
+        return url
+
+    def reserve(self, name: str) -> str:
+        """Return an address under which nothing can be fetched yet."""
         safe = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)
         place = f"/files/b/{secrets.token_hex(4)}/{secrets.token_urlsafe(16)[:21]}_{safe}"
-        self._media[place] = _medium(path, content_type)
         return f"https://{CDN_HOSTS[0]}{place}"
+
+    def fill(self, url: str, data: bytes, content_type: str) -> None:
+        """Write the file that is fetched under a reserved address from now on."""
+        path = self.new_path(".bin")
+        path.write_bytes(data)
+        self._media[URL(url).path] = _medium(path, content_type)
 
     def grow(self, place: str) -> None:
         """Replace the file at this path of the CDN by a longer one that plays the same."""

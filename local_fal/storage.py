@@ -12,7 +12,8 @@ from .auth import key_error, locked_account_error
 from .connection import drop, hang
 from .faults import Faults
 from .media import CDN_HOSTS, Media, Medium
-from .responses import error_detail
+from .multipart import Multipart
+from .responses import CannedResponse, error_detail
 
 TOKEN_LIFE = timedelta(days=30)
 CDN_HEADERS = {
@@ -38,6 +39,7 @@ class Storage:
         self._faults = faults
         self._key = key
         self._tokens: set[str] = set()
+        self._multipart = Multipart(media, self._token_error)
 
     def rest_app(self) -> web.Application:
         """Return what answers at rest.fal.ai."""
@@ -59,6 +61,7 @@ class Storage:
         app.add_routes(
             [
                 web.post("/files/upload", guard("upload", self._upload)),
+                *self._multipart.routes(self._faults),
                 web.get("/files/b/{folder}/{name}", guard("download", self._serve)),
             ]
         )
@@ -83,13 +86,19 @@ class Storage:
         }
         return web.json_response(body)
 
-    async def _upload(self, request: web.Request) -> web.StreamResponse:
+    def _token_error(self, request: web.Request) -> CannedResponse | None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or token not in self._tokens:
-            return error_detail(401, "Invalid token").build()
+            return error_detail(401, "Invalid token")
         if self._faults.take("expired_token"):
             self._tokens.discard(token)
-            return error_detail(401, "Token has expired").build()
+            return error_detail(401, "Token has expired")
+        return None
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        problem = self._token_error(request)
+        if problem:
+            return problem.build()
         name = request.headers.get("X-Fal-File-Name", "upload.bin")
         url = self._media.store(await request.read(), name, request.content_type)
         return web.json_response({"access_url": url, "uploaded": True})

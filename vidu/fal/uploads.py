@@ -1,7 +1,7 @@
 """fal's storage: each medium is uploaded once, side by side, and never too many at a time.
 
-The two calls are fal-client's own (a token, then the file), made on a client that reads no endless
-response and does not repeat by itself.
+The two calls are fal-client's own (a token, then the file; a large one in parts), made on a client
+that reads no endless response and does not repeat by itself.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ from typing import Any
 
 import httpx
 
-from ..errors import InvalidInputError, ServiceError, UnreadableResponseError, UploadError
+from ..errors import ServiceError, UnreadableResponseError, UploadError
 from ..media.medium import Medium
 from ..retry import retry
 from .http import NoRetryClient, total_timeout_s
+from .multipart import upload_in_parts
 from .responses import error_from_response, json_body
 
 TOKEN_URL = "https://rest.fal.ai/storage/auth/token?storage_type=fal-cdn-v3"
 UPLOAD_URL = "https://v3.fal.media/files/upload"
+MULTIPART_URL = f"{UPLOAD_URL}/multipart"
 SIDE_BY_SIDE = 4
 SLOWEST_BYTES_PER_S = 25_000
 LONGEST_REUSE_S = 6 * 3600.0
 """fal keeps an upload for as long as the account says, by default for 7 days at least."""
 
-MAX_BYTES = 100 * 1024 * 1024
-"""fal's storage takes more than this only in parts; no Vidu endpoint is known to take as much."""
+LARGEST_IN_ONE = 100 * 1024 * 1024
+"""fal's storage takes more than this only in parts."""
 
 
 @dataclass(frozen=True)
@@ -97,46 +99,51 @@ class Uploads:
 
     async def _upload_with_retry(self, medium: Medium) -> str:
         async with self._slots:
+            data = await asyncio.to_thread(lambda: medium.data)  # of a video, its file is read
+            headers = {
+                "Content-Type": medium.media_type,
+                "X-Fal-File-Name": f"{_kind(medium)}{medium.suffix}",
+            }
+            timeout_s = self._retry_timeout_s
             try:
-                return await retry(
-                    lambda: self._upload_once(medium), timeout_s=self._retry_timeout_s
-                )
+                if len(data) > LARGEST_IN_ONE:
+                    return await upload_in_parts(
+                        self._send, MULTIPART_URL, data, headers, retry_timeout_s=timeout_s
+                    )
+                return await retry(lambda: self._upload_once(data, headers), timeout_s=timeout_s)
             except ServiceError as error:
                 raise UploadError(
                     f"The {_kind(medium)} could not be uploaded: {error.message}",
                     status_code=error.status_code,
                 ) from error
 
-    async def _upload_once(self, medium: Medium) -> str:
-        data = await asyncio.to_thread(lambda: medium.data)  # of a video, its file is read
-        if len(data) > MAX_BYTES:
-            raise InvalidInputError(
-                f"The {_kind(medium)} has {len(data) / 1e6:.0f} MB; fal's storage takes "
-                f"{MAX_BYTES / 1e6:.0f} MB at most.",
-                "Use a shorter or smaller one.",
-            )
-        authorization = await self._token()
-        response = await self._cdn.post(
-            UPLOAD_URL,
-            content=data,
-            headers={
-                "Authorization": authorization,
-                "Content-Type": medium.media_type,
-                "X-Fal-File-Name": f"{_kind(medium)}{medium.suffix}",
-            },
-            extensions={
-                "total_s": total_timeout_s(self._read_timeout_s) + len(data) / SLOWEST_BYTES_PER_S
-            },
+    async def _upload_once(self, data: bytes, headers: Mapping[str, str]) -> str:
+        response = await self._send("POST", UPLOAD_URL, headers=headers, content=data)
+        url = json_body(response).get("access_url")
+        if not isinstance(url, str) or not url or not url.isprintable():
+            raise UnreadableResponseError("fal's storage returned no address.")
+        return url
+
+    async def _send(
+        self, method: str, url: str, *, headers: Mapping[str, str], **body: Any
+    ) -> httpx.Response:
+        size = len(body.get("content", b""))
+        total_s = total_timeout_s(self._read_timeout_s) + size / SLOWEST_BYTES_PER_S
+        response = await self._cdn.request(
+            method,
+            url,
+            headers={"Authorization": await self._token(), **headers},
+            extensions={"total_s": total_s},
+            **body,
         )
         if response.status_code == 401:
             self._authorization = None
             raise ServiceError(
                 "fal's storage refused the token it had issued.", retryable=True, status_code=401
             )
-        url = _checked(response).get("access_url")
-        if not isinstance(url, str) or not url or not url.isprintable():
-            raise UnreadableResponseError("fal's storage returned no address.")
-        return url
+        if not response.is_success:
+            raise error_from_response(response)
+        return response
 
     async def _token(self) -> str:
         async with self._token_lock:
