@@ -29,7 +29,9 @@ from .builders import (
 )
 from .destination import Destination
 from .generate import generate, resume
+from .media.audio import load_audio
 from .media.image_file import load_image
+from .media.video_file import load_video
 from .models import Clip
 from .progress import Progress
 from .request import Request
@@ -48,7 +50,9 @@ __all__ = [
     "generate",
     "image",
     "image_to_video",
+    "load_audio",
     "load_image",
+    "load_video",
     "open_session",
     "reference_to_video",
     "resume",

@@ -82,13 +82,13 @@ def _encode_audio(value: dict[str, Any]) -> list[Medium]:
 
 
 def _encode_video(video: Input.Video) -> Medium:
-    from ...vidu.media.video_file import read_video, read_video_part
+    from ...vidu.media.video_file import load_video, load_video_part
 
     if not isinstance(video, InputImpl.VideoFromFile):
         return _encode_components(video)
     source, window = video.get_stream_source(), _trim_window(video)
     if isinstance(source, str) and not any(window):
-        return read_video(Path(source))
+        return load_video(Path(source))
     with tempfile.TemporaryDirectory() as folder:
         whole, part = Path(folder, "whole"), Path(folder, "part.mp4")
         if isinstance(source, str):
@@ -97,7 +97,7 @@ def _encode_video(video: Input.Video) -> Medium:
             whole.write_bytes(source.getvalue())
         if any(window):
             video.save_to(str(part))
-        return read_video_part(part if any(window) else whole, whole, window)
+        return load_video_part(part if any(window) else whole, whole, window)
 
 
 def _encode_components(video: Input.Video) -> Medium:

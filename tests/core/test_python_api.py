@@ -15,9 +15,13 @@ from PIL import Image
 import vidu
 from vidu.media.video import check
 
+from ..support.media import video_medium, voice_medium
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTATION = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 (EXAMPLE,) = re.findall(r"```python\n(import asyncio\nfrom vidu .*?)```", DOCUMENTATION, re.S)
+
+(REQUESTS,) = re.findall(r"```python\n(from vidu import extend_video.*?)```", DOCUMENTATION, re.S)
 
 # A notebook's cell: compiled with top-level await, and run by a loop that is running already.
 NOTEBOOK = """
@@ -72,3 +76,12 @@ def test_python_example_in_a_notebook_saves_the_clip(run, tmp_path):
     )
     cell = re.sub(r"print\(asyncio\.run.*", in_a_cell, EXAMPLE)
     assert run("-c", NOTEBOOK, stdin=cell) == str(tmp_path / "clips" / "lighthouse_00001.mp4")
+
+
+def test_python_requests_of_videos_and_voices_are_built_from_files(run, tmp_path):
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "lighthouse_00001.mp4").write_bytes(video_medium().data)
+    (tmp_path / "keeper.wav").write_bytes(voice_medium().data)
+    Image.new("RGB", (64, 48), "navy").save(tmp_path / "keeper.png")
+    shown = run("-c", REQUESTS + "print(longer.endpoint.id, longer.price)\nprint(spoken.price)")
+    assert shown.splitlines() == ["fal-ai/vidu/q2/video-extension/pro 0.8250", "0.475"]

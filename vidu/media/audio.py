@@ -122,7 +122,7 @@ def decode_audio(path: Path, duration_s: float) -> Audio:
     return audio
 
 
-def read_audio(path: Path) -> EncodedAudio:
+def load_audio(path: Path | str) -> EncodedAudio:
     """Return the sound in a file, of any kind that PyAV reads, as it is uploaded.
 
     Raises:

@@ -58,12 +58,13 @@ class EncodedVideo:
         return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
 
 
-def read_video(path: Path) -> EncodedVideo:
+def load_video(path: Path | str) -> EncodedVideo:
     """Return the video in a file: an mp4 as it is, any other container encoded as one.
 
     Raises:
         InvalidInputError: The file is missing, or not a video.
     """
+    path = Path(path)
     try:
         clip = probe(path)
         digest = _content_sha256(path)
@@ -78,7 +79,7 @@ def read_video(path: Path) -> EncodedVideo:
     return EncodedVideo(source, digest, clip.width, clip.height, clip.duration_s, size)
 
 
-def read_video_part(part: Path, whole: Path, window: tuple[float, float]) -> EncodedVideo:
+def load_video_part(part: Path, whole: Path, window: tuple[float, float]) -> EncodedVideo:
     """Return a part of a video, held in memory: both files may be removed.
 
     The part may have been encoded anew, so it is named by the packets of the whole and the window.
@@ -89,9 +90,9 @@ def read_video_part(part: Path, whole: Path, window: tuple[float, float]) -> Enc
         window: Its start and its length in seconds; zeros for all of it.
 
     Raises:
-        InvalidInputError: See `read_video`.
+        InvalidInputError: See `load_video`.
     """
-    video = read_video(part)
+    video = load_video(part)
     name = _content_sha256(whole)
     if any(window):
         name = hashlib.sha256(f"{name} {window[0]:.6f} {window[1]:.6f}".encode()).hexdigest()

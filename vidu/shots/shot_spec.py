@@ -14,10 +14,10 @@ from ..catalog import MODELS, find_endpoint
 from ..endpoint import Endpoint, Intention
 from ..errors import InvalidSettingError
 from ..fields import Choice, Field, MediumKind, OptionValue
-from ..media.audio import read_audio
+from ..media.audio import load_audio
 from ..media.image_file import OnNotice, load_image
 from ..media.medium import Medium
-from ..media.video_file import read_video
+from ..media.video_file import load_video
 from ..request import Request, check_prompt
 
 REFERENCE_ROLES: Mapping[str, str] = MappingProxyType(
@@ -126,7 +126,7 @@ def load_medium(
     """
     if kind == "image":
         return load_image(path, on_notice)
-    return read_video(path) if kind == "video" else read_audio(path)
+    return load_video(path) if kind == "video" else load_audio(path)
 
 
 def first_role(task: Intention | None) -> str:

@@ -17,7 +17,7 @@ from vidu.endpoints import ENDPOINTS
 from vidu.generate import generate
 from vidu.media.still_file import check_still
 from vidu.media.video import check, decode, decode_last_frame
-from vidu.media.video_file import read_video
+from vidu.media.video_file import load_video
 from vidu.models import Clip
 from vidu.progress import Phase, Progress
 from vidu.request import Request
@@ -70,7 +70,7 @@ async def test_draft_of_text_honors_its_options(
 
 async def test_draft_of_an_extension_goes_on_from_the_last_frame(vidu_home, clips, draw):
     source = draw("source", watermark="", size=(640, 360), frame_count=100)
-    request = extend_video(read_video(source), duration=2)
+    request = extend_video(load_video(source), duration=2)
     clip = await draft_of(request, vidu_home, clips)
     first, last = decode(clip.path, max_frames=1)[0], decode_last_frame(source)[0]
     shrunk = Image.fromarray((last * 255).astype(np.uint8)).resize((clip.width, clip.height))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vidu.errors import InvalidInputError
-from vidu.media.audio import Audio, decode_audio, encode_audio, read_audio
+from vidu.media.audio import Audio, decode_audio, encode_audio, load_audio
 
 
 def tone(seconds: float = 3, rate: int = 44100, channels: int = 1) -> Audio:
@@ -80,7 +80,7 @@ def test_read_audio_wav_is_named_as_its_samples(tmp_path):
         frame.sample_rate = 44100
         for part in (frame, None):
             container.mux(stream.encode(part))
-    voice = read_audio(tmp_path / "voice.wav")
+    voice = load_audio(tmp_path / "voice.wav")
     assert voice.content_sha256 == encode_audio(sound).content_sha256
 
 
@@ -90,9 +90,9 @@ def test_read_audio_no_sound_is_refused_by_name(content, tmp_path):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InvalidInputError, match=r"voice\.mp3"):
-        read_audio(path)
+        load_audio(path)
 
 
 def test_read_audio_silent_video_is_refused(film, noise_frames):
     with pytest.raises(InvalidInputError, match="no sound"):
-        read_audio(film(noise_frames(3)))
+        load_audio(film(noise_frames(3)))
