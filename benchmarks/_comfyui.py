@@ -70,30 +70,30 @@ def export_frames(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-def clips_of(batches: Sequence[Sequence[Path]]) -> dict[str, Any]:
-    """Return a prompt with one node for each batch of pictures in ComfyUI's input folder."""
+def clips_of(batches: Sequence[Sequence[Path]], **options: Any) -> dict[str, Any]:
+    """Return a prompt with one node for each batch of pictures in ComfyUI's input folder.
+
+    Args:
+        batches: The pictures.
+        options: Inputs of the nodes that are not the usual ones.
+    """
     prompt: dict[str, Any] = {}
     for number, batch in enumerate(batches):
         image = None
         for index, path in enumerate(batch):
             place = f"{number}.{index}"
-            prompt[f"load {place}"] = _node("LoadImage", image=path.name)
+            prompt[f"load {place}"] = node("LoadImage", image=path.name)
             loaded = [f"load {place}", 0]
             if image:
-                prompt[f"batch {place}"] = _node("ImageBatch", image1=image, image2=loaded)
+                prompt[f"batch {place}"] = node("ImageBatch", image1=image, image2=loaded)
             image = [f"batch {place}", 0] if image else loaded
-        prompt[f"clips {number}"] = _node(
-            NODE,
-            image=image,
-            prompt="The beam sweeps over the sea.",
-            seed=number + 1,
-            movement_amplitude="auto",
-            mode="live",
-            filename_prefix="video/Vidu",
-            max_clips=len(batch),
-        )
+        asked = {"image": image, "prompt": "The beam sweeps over the sea.", "seed": number + 1}
+        asked |= {"model": "Vidu", "model.movement_amplitude": "auto", "mode": "live"}
+        asked |= {"filename_prefix": "video/Vidu", "max_cost": 9.0}
+        prompt[f"clips {number}"] = node(NODE, **asked | options)
     return prompt
 
 
-def _node(kind: str, **inputs: Any) -> dict[str, Any]:
+def node(kind: str, **inputs: Any) -> dict[str, Any]:
+    """Return a node of a prompt."""
     return {"class_type": kind, "inputs": inputs}

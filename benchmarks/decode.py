@@ -1,12 +1,14 @@
-"""A clip into frames: this pack, the plain exact loop, and ComfyUI's own loader.
+"""A clip into frames: this pack, the plain exact loop, ComfyUI's own loader, VideoHelperSuite's.
 
 Run `python -m benchmarks.decode [--rounds N] [--only 720|1080] [--detail]`. ComfyUI is measured
-when COMFYUI_PATH, and COMFYUI_PYTHON if need be, say where it is.
+when COMFYUI_PATH, and COMFYUI_PYTHON if need be, say where it is. VideoHelperSuite is measured when
+VHS_PATH says where its repository is as well, and COMFYUI_PYTHON has OpenCV.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import sys
 import tempfile
@@ -40,6 +42,23 @@ def comfyui() -> Callable[[str], object]:
     return lambda clip: InputImpl.VideoFromFile(clip).get_components()
 
 
+def video_helper_suite() -> Callable[[str], object]:
+    sys.path.insert(0, os.environ["COMFYUI_PATH"])
+    sys.argv = sys.argv[:1]
+    from comfy.cli_args import args
+
+    args.cpu = True
+    import server
+
+    server.PromptServer(asyncio.new_event_loop())  # the package asks for its queue
+    sys.path.append(os.environ["VHS_PATH"])
+    from videohelpersuite.load_video_nodes import LoadVideoPath
+
+    every = {"force_rate": 0, "custom_width": 0, "custom_height": 0, "frame_load_cap": 0}
+    every |= {"skip_first_frames": 0, "select_every_nth": 1}
+    return lambda clip: LoadVideoPath().load_video(video=clip, **every)
+
+
 def exact_loop() -> Callable[[str], object]:
     def load(clip: str) -> np.ndarray:
         with av.open(clip) as container:
@@ -68,8 +87,22 @@ LOADERS = {
     "this pack": this_pack,
     "plain exact loop": exact_loop,
     "ComfyUI get_components": comfyui,
+    "VideoHelperSuite": video_helper_suite,
     "libav alone, no frames": decoding_only,
 }
+
+
+NEEDED = {"ComfyUI get_components": "COMFYUI_PATH", "VideoHelperSuite": "VHS_PATH"}
+OTHERS = [name for name, variable in NEEDED.items() if variable in os.environ]
+"""Loaders of others that are at hand."""
+
+
+def command_of(loader: str, clip: Path) -> list[str]:
+    """Return the command line that measures one run of a loader."""
+    python = (
+        os.environ.get("COMFYUI_PYTHON", sys.executable) if loader in OTHERS else sys.executable
+    )
+    return [python, "-m", "benchmarks.decode", "--load", loader, str(clip)]
 
 
 def make_clip(path: Path, width: int, height: int, frames: int) -> None:
@@ -101,14 +134,10 @@ def compare(size: str, folder: Path, rounds: int, detail: bool) -> None:
     width, height, frames = SIZES[size]
     clip = folder / f"{size}.mp4"
     make_clip(clip, width, height, frames)
-    pythons = dict.fromkeys(LOADERS, sys.executable)
-    if "COMFYUI_PATH" in os.environ:
-        pythons["ComfyUI get_components"] = os.environ.get("COMFYUI_PYTHON", sys.executable)
-    else:
-        del pythons["ComfyUI get_components"]
-        print("COMFYUI_PATH is not set: ComfyUI is not measured.", file=sys.stderr)
-    module = ("-m", "benchmarks.decode", "--load")
-    commands = {name: [python, *module, name, str(clip)] for name, python in pythons.items()}
+    for name in NEEDED.keys() - OTHERS:
+        print(f"{NEEDED[name]} is not set: {name} is not measured.", file=sys.stderr)
+    names = [name for name in LOADERS if name in OTHERS or name not in NEEDED]
+    commands = {name: command_of(name, clip) for name in names}
     result_mb = width * height * 3 * 4 * frames / 1e6
     figures = race(commands, rounds, warm_bytes=int(2.1e6 * result_mb))
     ours = figures["this pack"]["wall s"]

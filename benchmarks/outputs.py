@@ -2,12 +2,15 @@
 
 Run `python -m benchmarks.outputs [--rounds N] [--only 720|1080]`. The work is what
 `vidu/steps/retrieve.py` does with a download: check, remux with the workflow inside, hash, and hand
-on what is connected.
+on what is connected. Beside it stand the loaders of ComfyUI and VideoHelperSuite, which get a saved
+file; see `benchmarks.decode` for how they are found. "First touch" is a write into each page of as
+much memory as the frames take, on one thread, and nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import tempfile
 import threading
@@ -15,9 +18,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks._measure import ROUNDS, race, run
 from benchmarks._table import print_figure, print_ratio
-from benchmarks.decode import SIZES, make_clip
+from benchmarks.decode import OTHERS, SIZES, command_of, make_clip
 
 MOST_RATIO, MOST_MB, CLIPS = 1.15, 150, 8
 MOST_S_WITHOUT_FRAMES, MOST_S_OF_EIGHT = 0.6, 3.5
@@ -37,7 +42,7 @@ def outputs(
     from vidu.media.mux import write_clip
     from vidu.media.packets import hash_packets
 
-    decoder = ClipDecoder(frames=frames, last_frame=frames, turn=turn or threading.Lock())
+    decoder = ClipDecoder(frames=frames, last_frame=False, turn=turn or threading.Lock())
     decoder.check(clip, require_end=False)
     saved = clip.with_name(name)
     write_clip(clip, saved, {"workflow": "{}"})
@@ -56,7 +61,18 @@ def eight(clip: Path, *, frames: bool) -> object:
         return [each.result() for each in made]
 
 
+def first_touch(clip: Path) -> object:
+    from vidu.media.memory import frames_bytes
+    from vidu.media.probe import probe
+
+    found = probe(clip)
+    memory = np.empty(frames_bytes(found.width, found.height, found.frame_count), np.uint8)
+    memory[:: resource.getpagesize()] = 1
+    return memory
+
+
 WORK: dict[str, Callable[[Path], object]] = {
+    "first touch": first_touch,
     "decode alone": decode_alone,
     "with frames": lambda clip: outputs(clip, frames=True),
     "without frames": lambda clip: outputs(clip, frames=False),
@@ -72,14 +88,20 @@ def compare(size: str, folder: Path, rounds: int) -> None:
     frames_mb = width * height * 3 * 4 * count / 1e6
     names = [name for name in WORK if size == "720" or "eight" not in name]
     command = (sys.executable, "-m", "benchmarks.outputs", "--work")
-    figures = race(
-        {name: [*command, name, str(clip)] for name in names},
-        rounds,
-        warm_bytes=int(2.1e6 * frames_mb),
-    )
+    commands = {name: [*command, name, str(clip)] for name in names}
+    commands |= {name: command_of(name, clip) for name in OTHERS}
+    figures = race(commands, rounds, warm_bytes=int(2.1e6 * frames_mb))
     what = f"outputs: {width}x{height}, {count} frames"
     alone, made = figures["decode alone"]["wall s"], figures["with frames"]
     print_ratio(f"{what}, connected", made["wall s"], alone, "decode alone", at_most=MOST_RATIO)
+    touch_s = figures["first touch"]["wall s"]
+    print_ratio(f"{what}, first touch", touch_s, made["wall s"], "with frames", at_most=1)
+    for name in OTHERS:
+        other = figures[name]
+        print_ratio(f"{what}, {name}", made["wall s"], other["wall s"], name, at_least=1)
+        print_ratio(
+            f"{what}, its peak", made["peak MB"], other["peak MB"], name, unit="MB", at_least=1
+        )
     if size != "720":
         return
     none = figures["without frames"]
