@@ -208,7 +208,8 @@ def read_tags(path: Path) -> dict[str, str]:
 
     try:
         with open_clip(path) as container:
-            return dict(container.metadata)
+            # Matroska writes every name in capitals.
+            return {name.lower(): text for name, text in container.metadata.items()}
     except (av.FFmpegError, OSError):
         return {}
     except CorruptClipError:

@@ -11,22 +11,28 @@ from typing import TYPE_CHECKING
 from ..errors import CorruptClipError, SaveError
 from .container import clip_suffix, container_format, is_fragmented, open_clip
 from .probe import probe
+from .written import Written
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.stream import Stream
 
 CARRIED = ("video", "audio", "subtitle")
-"""The kinds of streams an mp4 is remuxed with."""
+"""The kinds of streams a clip is remuxed with."""
 
 BRANDS = ("major_brand", "minor_version", "compatible_brands")
 """What libav reports as metadata and is a fact of the old file's layout."""
 
 
-def write_clip(source: Path, target: Path, metadata: Mapping[str, str]) -> str:
+MUXERS = {".mp4": "mp4", ".mov": "mov", ".webm": "webm", ".mkv": "matroska"}
+"""libav's muxers, by the ending of their files, that write any text as metadata; AVI's does not."""
+
+
+def write_clip(source: Path, target: Path, metadata: Mapping[str, str]) -> Written:
     """Remux a clip: copy its packets, write the index first, embed the metadata and fsync.
 
-    What no mp4 can hold, such as ProRes, is copied byte by byte, without the metadata.
+    What no mp4 can hold, such as ProRes, is remuxed in the container that it came in. An AVI file
+    is copied byte by byte, without the metadata.
 
     Args:
         source: The clip; it is left alone.
@@ -34,7 +40,7 @@ def write_clip(source: Path, target: Path, metadata: Mapping[str, str]) -> str:
         metadata: Written beside the clip's own, as ComfyUI does: JSON under `workflow`, `prompt`.
 
     Returns:
-        The ending that the file's name should have: .mp4, or what the clip came as.
+        How it was saved: as .mp4, or as what the clip came as.
 
     Raises:
         SaveError: It could not be written.
@@ -42,20 +48,36 @@ def write_clip(source: Path, target: Path, metadata: Mapping[str, str]) -> str:
     import av
 
     try:
-        try:
-            _remux(source, target, metadata)
-            suffix = ".mp4" if _has_same_frames(source, target) else _copy(source, target)
-        except (ValueError, av.FFmpegError) as error:
-            if isinstance(error, OSError):  # the disk is full, for example: not the clip's fault
-                raise
-            suffix = _copy(source, target)
+        written = _write(source, target, metadata)
         with target.open("rb+") as file:
             os.fsync(file.fileno())
-        return suffix
+        return written
     except (OSError, av.FFmpegError) as error:
         raise SaveError(
             f"The clip could not be written to {target.parent} ({error.strerror})."
         ) from error
+
+
+def _write(source: Path, target: Path, metadata: Mapping[str, str]) -> Written:
+    own = clip_suffix(source)
+    for suffix in dict.fromkeys((".mp4", own)):
+        if suffix in MUXERS and _is_remuxed(source, target, metadata, MUXERS[suffix]):
+            return Written(suffix, has_metadata=True)
+    shutil.copyfile(source, target)
+    return Written(own, has_metadata=not metadata)
+
+
+def _is_remuxed(source: Path, target: Path, metadata: Mapping[str, str], muxer: str) -> bool:
+    """Remux, and tell whether every packet is there."""
+    import av
+
+    try:
+        _remux(source, target, metadata, muxer)
+    except (ValueError, av.FFmpegError) as error:
+        if isinstance(error, OSError):  # the disk is full, for example: not the clip's fault
+            raise
+        return False
+    return _has_same_frames(source, target)
 
 
 def _has_same_frames(source: Path, target: Path) -> bool:
@@ -68,17 +90,12 @@ def _has_same_frames(source: Path, target: Path) -> bool:
         return False
 
 
-def _copy(source: Path, target: Path) -> str:
-    shutil.copyfile(source, target)
-    return clip_suffix(source)
-
-
-def _remux(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
+def _remux(source: Path, target: Path, metadata: Mapping[str, str], muxer: str) -> None:
     import av
 
     with (
         open_clip(source) as container,
-        av.open(str(target), "w", format="mp4", options=_options(container)) as output,
+        av.open(str(target), "w", format=muxer, options=_options(container, muxer)) as output,
     ):
         own = {key: value for key, value in container.metadata.items() if key not in BRANDS}
         output.metadata.update({**own, **metadata})
@@ -89,7 +106,9 @@ def _remux(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
                 output.mux(packet)
 
 
-def _options(container: InputContainer) -> dict[str, str]:
+def _options(container: InputContainer, muxer: str) -> dict[str, str]:
+    if muxer not in ("mp4", "mov"):
+        return {}
     options = {"movflags": "use_metadata_tags+faststart"}
     video = container.streams.best("video")
     if video and video.time_base and video.time_base.numerator == 1:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import CorruptClipError, SaveError
 from .probe import Probe
+from .written import Written
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8"
@@ -44,7 +45,7 @@ def check_still(path: Path, *, require_end: bool = False) -> Probe:
     return Probe(width=width, height=height, fps=0.0, frame_count=1, duration_s=0.0)
 
 
-def write_still(source: Path, target: Path, metadata: Mapping[str, str]) -> str:
+def write_still(source: Path, target: Path, metadata: Mapping[str, str]) -> Written:
     """Write a still again: the same compressed pixels, with metadata inside; it is on disk then.
 
     PNG carries the metadata as text, JPEG and WebP as EXIF, as ComfyUI does. What does not fit
@@ -56,22 +57,23 @@ def write_still(source: Path, target: Path, metadata: Mapping[str, str]) -> str:
         metadata: JSON under `workflow` and `prompt`.
 
     Returns:
-        The ending that the file's name should have: .png, .jpg or .webp.
+        How it was saved: as .png, .jpg or .webp.
 
     Raises:
         SaveError: It could not be written.
     """
     try:
         data = source.read_bytes()
+        tagged = _with_metadata(data, metadata)
         with target.open("wb") as file:
-            file.write(_with_metadata(data, metadata))
+            file.write(tagged)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise SaveError(
             f"The image could not be written to {target.parent} ({error.strerror})."
         ) from error
-    return still_suffix(data)
+    return Written(still_suffix(data), has_metadata=not metadata or tagged is not data)
 
 
 def read_still_metadata(path: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from ..media.packets import hash_packets
 from ..media.probe import Probe
 from ..media.still_file import check_still, write_still
 from ..media.video import Check
+from ..media.written import Written
 from ..models import Entry, Output, SavedFile
 from ..progress import Phase
 from ..provider import Length
@@ -26,8 +27,8 @@ from .context import Context
 from .history import check_account, find_in_history
 from .verify import find_saved_file
 
-Write = Callable[[Path, Path, Mapping[str, str]], str]
-"""Writes a checked file with metadata inside, and returns the ending of its name."""
+Write = Callable[[Path, Path, Mapping[str, str]], Written]
+"""Writes a checked file with metadata inside."""
 
 MOST_DOWNLOADS = 3
 """How often a clip is downloaded when it comes broken.
@@ -68,9 +69,17 @@ async def retrieve(context: Context, entry: Entry) -> Entry:
             request_id=entry.request_id,
         ) from broken
     # To its end even if the task is cancelled: a file that no row knows would be paid for again.
-    return await run_until_done(
+    saved, written = await run_until_done(
         start_in_own_event_loop(lambda: _save_and_record(context, entry, part, probe))
     )
+    if not written.has_metadata:
+        context.warn(
+            Phase.DOWNLOADING,
+            f"The file came as {written.suffix}, which cannot carry the workflow. The library has "
+            "it.",
+            0.96,
+        )
+    return saved
 
 
 async def _download_wherever_it_is(
@@ -172,27 +181,29 @@ def _prepare(part: Path) -> None:
         remove_file(part)
 
 
-async def _save_and_record(context: Context, entry: Entry, part: Path, probe: Probe) -> Entry:
+async def _save_and_record(
+    context: Context, entry: Entry, part: Path, probe: Probe
+) -> tuple[Entry, Written]:
     write = write_still if _is_still(entry) else write_clip
-    file = await asyncio.to_thread(_save, context, part, probe, write)
+    file, written = await asyncio.to_thread(_save, context, part, probe, write)
     saved = await context.ledger.mark_saved(entry, file)
     await asyncio.to_thread(_discard, part)
-    return saved
+    return saved, written
 
 
-def _save(context: Context, part: Path, probe: Probe, write: Write) -> SavedFile:
+def _save(context: Context, part: Path, probe: Probe, write: Write) -> tuple[SavedFile, Written]:
     destination = context.destination.for_size(probe.width, probe.height)
     whole = destination.temporary_path()
     with _wrap_os_errors():
         try:
-            suffix = write(part, whole, context.metadata)
+            written = write(part, whole, context.metadata)
             # Before it has its name: another program may take it away at once.
             size, sha256 = whole.stat().st_size, sha256_of(whole)
             content_sha256 = hash_packets(whole)
-            path = destination.claim(whole, suffix)
+            path = destination.claim(whole, written.suffix)
         finally:
             _discard(whole)
-    return SavedFile(
+    file = SavedFile(
         path=path,
         size=size,
         sha256=sha256,
@@ -204,6 +215,7 @@ def _save(context: Context, part: Path, probe: Probe, write: Write) -> SavedFile
         content_sha256=content_sha256,
         relative_path=destination.relative_path(path),
     )
+    return file, written
 
 
 def _discard(file: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from vidu.errors import CorruptClipError
+from vidu.library import read_tags
 from vidu.media.container import clip_suffix, container_format, top_boxes
 from vidu.media.mux import write_clip
 from vidu.media.packets import hash_packets
@@ -100,6 +101,7 @@ def test_check_file_with_first_frames_in_its_index_and_fragments_after_it(fragme
         ("clip.webm", "libvpx-vp9", "yuv420p", ".mp4"),
         ("clip.webm", "libvpx", "yuv420p", ".webm"),
         ("clip.mkv", "libvpx", "yuv420p", ".mkv"),
+        ("clip.avi", "huffyuv", "yuv422p", ".avi"),
     ],
 )
 def test_write_clip_other_formats_are_handed_on(name, codec, pixel_format, saved_as, tmp_path):
@@ -107,7 +109,10 @@ def test_write_clip_other_formats_are_handed_on(name, codec, pixel_format, saved
     encode(path, codec, pixel_format)
     assert check(path).frame_count == 12
     target = tmp_path / "saved"
-    assert write_clip(path, target, {"workflow": "{}"}) == saved_as
+    carried = saved_as != ".avi"
+    assert write_clip(path, target, {"workflow": "{}"}) == (saved_as, carried)
+    assert ("workflow" in read_tags(target)) is carried
+    assert clip_suffix(target) == saved_as
     assert check(target).frame_count == 12
     assert np.array_equal(decode(target), decode(path))
 

@@ -72,7 +72,7 @@ def test_check_still_other_content_is_refused(content, tmp_path):
 def test_write_still_keeps_pixels_and_carries_the_workflow(format, mode, options, suffix, still):
     source = still(format, mode, **options)
     target = source.with_name("saved")
-    assert write_still(source, target, WORKFLOW) == suffix
+    assert write_still(source, target, WORKFLOW) == (suffix, True)
     pixels, texts = read(target)
     assert texts == WORKFLOW
     assert np.array_equal(pixels, read(source)[0])
@@ -81,7 +81,7 @@ def test_write_still_keeps_pixels_and_carries_the_workflow(format, mode, options
 
 def test_write_still_without_metadata_is_the_same_file(still):
     source = still("JPEG")
-    write_still(source, source.with_name("saved"), {})
+    assert write_still(source, source.with_name("saved"), {}) == (".jpg", True)
     assert source.with_name("saved").read_bytes() == source.read_bytes()
 
 
@@ -93,7 +93,8 @@ def test_write_still_other_alphabets_survive(still):
 
 def test_write_still_workflow_too_long_for_a_jpeg_is_left_out(still):
     source = still("JPEG")
-    write_still(source, source.with_name("saved"), {"workflow": "x" * 70_000})
+    long = {"workflow": "x" * 70_000}
+    assert write_still(source, source.with_name("saved"), long) == (".jpg", False)
     assert read(source.with_name("saved"))[1] == {}
 
 

@@ -202,3 +202,19 @@ def test_relative_path_is_below_the_root_with_slashes(tmp_path):
     )
     assert destination.relative_path(tmp_path.parent / "Vidu_00001.mp4") == ""
     assert Destination(tmp_path, "x").relative_path(tmp_path / "x_00001.mp4") == "x_00001.mp4"
+
+
+@pytest.mark.parametrize(("metadata", "warnings"), [({"workflow": "{}"}, 1), ({}, 0)])
+async def test_generate_clip_that_can_hold_no_workflow_says_so(
+    metadata, warnings, fal, vidu_home, clips, monkeypatch
+):
+    monkeypatch.setattr("vidu.media.mux.MUXERS", {})  # as if it came as .avi
+    told = []
+    await run(shot(), vidu_home, clips, metadata=metadata, on_progress=told.append)
+    texts = [moment.text for moment in told if moment.warning]
+    assert (
+        texts
+        == ["The file came as .mp4, which cannot carry the workflow. The library has it."][
+            :warnings
+        ]
+    )
