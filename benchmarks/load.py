@@ -24,7 +24,6 @@ from benchmarks._table import print_ratio
 from vidu import Settings, image_to_video
 from vidu.credentials import find_key
 from vidu.fal.client import Fal
-from vidu.progress import silent
 from vidu.provider import Completed
 from vidu.steps.poll import POLL_EVERY_S
 
@@ -61,7 +60,7 @@ async def one(fal: Fal, index: int, folder: Path) -> None:
         await asyncio.sleep(POLL_EVERY_S)
         status = await fal.status(handle)
     output = await fal.result(handle, failed=status.failed)
-    await fal.fetch(output, folder / f"{index}.part", silent)
+    await fal.download(output, folder / f"{index}.part", lambda _: None)
 
 
 def cpu_s(process: psutil.Process) -> float:

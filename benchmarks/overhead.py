@@ -29,7 +29,6 @@ from vidu.credentials import find_key
 from vidu.fal.client import Fal
 from vidu.media.video import check, decode
 from vidu.models import Output
-from vidu.progress import silent
 from vidu.settings import Settings
 
 CLIP = "1280x720x96"
@@ -70,7 +69,7 @@ def parts(saved: Path) -> None:
 async def fetch(job: dict[str, Any], part: Path) -> None:
     video = job["output"]["video"]
     async with Fal(find_key(part.parent).secret, Settings()) as fal:
-        await fal.fetch(Output(video["url"], video["file_size"], None), part, silent)
+        await fal.download(Output(video["url"], video["file_size"], None), part, lambda _: None)
 
 
 def timed(work: Callable[[], object]) -> float:
