@@ -1,4 +1,4 @@
-"""In a child of COMFYUI_PYTHON: ComfyUI's own executor, with the pack loaded by ComfyUI itself."""
+"""ComfyUI's own executor in a child process, with the pack loaded by ComfyUI itself."""
 
 from __future__ import annotations
 

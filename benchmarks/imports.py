@@ -1,4 +1,4 @@
-"""What the pack adds to ComfyUI's start: `-X importtime` after the host has loaded its modules.
+"""The time that the pack adds to ComfyUI's start, by `-X importtime`.
 
 Run `python -m benchmarks.imports [--rounds N]`. Of the host only its server and its public API are
 loaded before the pack; what ComfyUI loads beside that counts as the pack's, if the pack needs it.

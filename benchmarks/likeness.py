@@ -1,4 +1,4 @@
-"""How far decoders are apart, and how small a retouch may be: what `media/likeness.py` rests on.
+"""The distance between decoders, and the smallest retouch that `media/likeness.py` must see.
 
 Run `python -m benchmarks.likeness [--python OTHER ...] [--pictures FOLDER]`. Each interpreter reads
 the same files with its own Pillow and PyAV; give one for each version that is to be compared.

@@ -1,4 +1,4 @@
-"""python -m local_fal: run it, or run a command against it."""
+"""The command `python -m local_fal`: run it, or run a command against it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """fal's 23 documented Vidu endpoints: schema, output, list prices, limits beyond the schema.
 
 local_fal's own copy of the facts (vidu_family.md, 2026-11-25). It shares nothing with the pack's
-table: fal's books and the price an artist was shown are checked against each other.
+table: the bill of local_fal and the price that a user was shown are checked against each other.
 """
 
 from __future__ import annotations

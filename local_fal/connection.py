@@ -1,4 +1,4 @@
-"""Ways in which a connection goes wrong: it hangs, drops, drips, or its body never ends."""
+"""Faulty connections: they hang, drop, drip, or their body never ends."""
 
 from __future__ import annotations
 

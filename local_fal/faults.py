@@ -1,4 +1,4 @@
-"""Every fault local_fal can inject, with a line on what it does: `--list-faults` prints them."""
+"""The faults that local_fal can inject, with a line on each: `--list-faults` prints them."""
 
 from __future__ import annotations
 

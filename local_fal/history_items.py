@@ -1,4 +1,4 @@
-"""What fal's listing shows of a request, in its usual shape and in every odd one."""
+"""The items of fal's listing, in their usual shape and in every odd one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens to a job on its turn: the input is validated, its media loaded, an output made."""
+"""The runner of a job: it validates the input, loads the media and makes the output."""
 
 from __future__ import annotations
 

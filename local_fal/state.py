@@ -1,4 +1,4 @@
-"""Everything one local fal holds, and its record of requests; `GET /__ledger` shows it."""
+"""The state of one local fal, and its record of requests; `GET /__ledger` shows it."""
 
 from __future__ import annotations
 

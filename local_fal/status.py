@@ -1,4 +1,4 @@
-"""What the queue says of a job: at submit and at each status request (fal.md 1.1, 1.2)."""
+"""The queue's status of a job: at submit and at each status request (fal.md 1.1, 1.2)."""
 
 from __future__ import annotations
 

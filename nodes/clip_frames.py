@@ -1,4 +1,4 @@
-"""What of a clip the graph asks for: frames, the last frame, the sound."""
+"""The outputs of a clip that the graph asks for: frames, last frame, sound."""
 
 from __future__ import annotations
 

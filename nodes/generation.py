@@ -1,4 +1,4 @@
-"""What the generating nodes share: shots in, outputs made side by side, outputs handed on."""
+"""The run of a generating node: shots in, clips made side by side, outputs handed on."""
 
 from __future__ import annotations
 

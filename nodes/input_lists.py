@@ -1,4 +1,4 @@
-"""Inputs as lists: what the host has for each input, put side by side as shots."""
+"""Inputs as lists, paired into shots."""
 
 from __future__ import annotations
 

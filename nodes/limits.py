@@ -1,4 +1,4 @@
-"""What a run is refused for before anything is sent: its cost, and the memory of its frames."""
+"""The limits of a run, checked before anything is sent: its cost, the memory of its frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another copy of this pack in custom_nodes, as after a download beside a clone."""
+"""The check for another copy of this pack in custom_nodes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one output of a node costs before it runs, by the values of its widgets."""
+"""The price of one output of a node before it runs, by the values of its widgets."""
 
 from __future__ import annotations
 

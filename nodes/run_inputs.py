@@ -1,4 +1,4 @@
-"""The inputs and outputs that several nodes share, and what the shots of one run have in common."""
+"""The inputs and outputs that several nodes share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reads the code before a test runs it: ruff, mypy, import-linter."""
+"""The checks before the tests: ruff, mypy, import-linter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ComfyUI on this machine: where it is, what runs it, and an environment over its own."""
+"""ComfyUI on this machine: its folder, its interpreter, and an environment over its own."""
 
 from __future__ import annotations
 

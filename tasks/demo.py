@@ -1,4 +1,4 @@
-"""`dev.py demo`: an image becomes a clip, through the real client, on a local fal."""
+"""`dev.py demo`: an image made into a clip, by the real client, on a local fal."""
 
 from __future__ import annotations
 

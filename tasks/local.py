@@ -1,4 +1,4 @@
-"""What the demo, the tests and a local ComfyUI share: variables, an output folder, a local fal."""
+"""The parts that the demo, the tests and a local ComfyUI share: variables, folders, local_fal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running commands and printing what happens."""
+"""Commands that are run, and messages that are printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run of several commands, each told with its result and its time at the end."""
+"""A sequence of commands, each reported with its result and its time."""
 
 from __future__ import annotations
 

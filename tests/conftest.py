@@ -1,4 +1,4 @@
-"""What every test stands on: the two packages importable, and an environment without a key."""
+"""The base of every test: the packages importable, and an environment without a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the key is found, and a Secret that never prints."""
+"""The key: where it is found and stored, and a `Secret` that never prints it."""
 
 from __future__ import annotations
 

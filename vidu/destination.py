@@ -1,4 +1,4 @@
-"""Where the files of one shot are saved: a folder, and names that are numbered."""
+"""The destination of one shot's files: a folder, and numbered file names."""
 
 from __future__ import annotations
 

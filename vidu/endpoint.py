@@ -1,4 +1,4 @@
-"""The type of an endpoint value: what it takes, what it gives, what it costs, how long it takes."""
+"""The type of an endpoint value: inputs, limits, output, price and longest generation."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Endpoint:
     always_has_sound: bool = False
 
     def takes(self, roles: Collection[str]) -> bool:
-        """Tell whether a request with media in exactly these roles may be made."""
+        """Return whether a request with media in exactly these roles may be made."""
         required = {field.role for field in self.media if field.least}
         return required <= set(roles) <= {field.role for field in self.media}
 
@@ -135,7 +135,7 @@ class Endpoint:
         return self.price.quote(options, self.output_seconds(options), input_s)
 
     def has_sound(self, options: Options) -> bool:
-        """Tell whether the clip will have sound."""
+        """Return whether the clip will have sound."""
         return self.always_has_sound or bool(options.get("audio") or options.get("bgm"))
 
     def output_size(self, options: Options, shapes: Shapes) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The story of one shot: reserve, upload, submit, poll, retrieve."""
+"""The generation of one shot: reserve, upload, submit, poll, retrieve."""
 
 from __future__ import annotations
 

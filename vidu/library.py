@@ -1,4 +1,4 @@
-"""The library: what the ledger's clips are looked up by, and how one of them is had again."""
+"""The library: saved clips found again, and one of them opened or downloaded again."""
 
 from __future__ import annotations
 

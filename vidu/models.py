@@ -1,4 +1,4 @@
-"""One row of the ledger, as values: a shot's state, handle, output and saved file."""
+"""The values of one row of the ledger: state, request handle, output, saved file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The packages that a clip needs, looked at before anything is paid."""
+"""The check of the packages that a clip needs, before anything is paid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is happening to one shot, in words and as a fraction."""
+"""The progress of one shot: a phase, a text and a fraction."""
 
 from __future__ import annotations
 

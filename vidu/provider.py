@@ -1,4 +1,4 @@
-"""The face that fal and its local stand-in share, and what a request may be doing."""
+"""The interface that fal and the draft provider share, and the states of a request."""
 
 from __future__ import annotations
 

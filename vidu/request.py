@@ -1,4 +1,4 @@
-"""One paid request, checked once when it is built, and what names it."""
+"""One request, checked once when it is built, and its fingerprint."""
 
 from __future__ import annotations
 

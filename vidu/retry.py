@@ -1,4 +1,4 @@
-"""The one place that tries again: when, how often, and after how long.
+"""The one place that retries: when, how often, and after how long.
 
 Only calls that cost nothing come here: status, result, listing, upload, download, cancel. The paid
 POST never does. An error says itself whether it is retryable.

@@ -1,4 +1,4 @@
-"""What fal's Vidu endpoints refuse across fields, checked here before anything is paid."""
+"""The rules of fal's Vidu endpoints across fields, checked before anything is paid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clips are made at: a provider and the ledger that goes with it."""
+"""The session: a provider and the ledger that goes with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .synced_folder import warn_of_synced_folder
 async def open_session(
     data_dir: Path, settings: Settings, *, draft: bool = False
 ) -> AsyncIterator[tuple[Provider, Ledger]]:
-    """Open fal and the ledger in `data_dir`; for drafts a stand-in and a book that is thrown away.
+    """Open fal and the ledger in `data_dir`; for drafts, a local renderer and an in-memory ledger.
 
     Args:
         data_dir: The folder of the ledger and the stored key.

@@ -1,4 +1,4 @@
-"""The few knobs, from the environment and a file, with their defaults."""
+"""The settings, from the environment and a file, with their defaults."""
 
 from __future__ import annotations
 
@@ -167,9 +167,9 @@ def _stored(path: Path) -> Mapping[str, object]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        raise InvalidSettingError(f"{path} cannot be read.", "Mend or remove that file.") from error
+        raise InvalidSettingError(f"{path} cannot be read.", "Fix or remove that file.") from error
     if not isinstance(stored, dict):
-        raise InvalidSettingError(f"{path} holds no object.", "Mend or remove that file.")
+        raise InvalidSettingError(f"{path} holds no object.", "Fix or remove that file.")
     return stored
 
 

@@ -1,4 +1,4 @@
-"""Work that a cancel does not leave behind."""
+"""Work in threads that a cancel does not leave behind."""
 
 from __future__ import annotations
 

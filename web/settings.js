@@ -84,7 +84,7 @@ function keyField(element, t, { onSaved = () => {} } = {}) {
     }
   };
 
-  // What was typed stays until fal has accepted it: a typo can be mended.
+  // What was typed stays until fal has accepted it: a typo can be corrected.
   const save = () =>
     attempt(async () => {
       if (!input.value.trim()) return input.focus();

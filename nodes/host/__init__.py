@@ -1,4 +1,4 @@
-"""The seam: the only folder that knows ComfyUI's inside and torch."""
+"""The seam to ComfyUI: the only folder that knows its inside and torch."""
 
 from __future__ import annotations
 

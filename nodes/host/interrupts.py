@@ -1,4 +1,4 @@
-"""For which prompt the user pressed Cancel, and when."""
+"""The log of the prompts for which the user pressed Cancel."""
 
 from __future__ import annotations
 

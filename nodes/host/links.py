@@ -1,4 +1,4 @@
-"""Which outputs of the running node are connected, in the prompt that runs."""
+"""The connected outputs of the running node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IMAGE, VIDEO and AUDIO of the graph to what is uploaded, and saved files back to them."""
+"""The graph's IMAGE, VIDEO and AUDIO as what is uploaded, and saved files as those."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the host knows of other packs' nodes and of input files, to tell a run's cost before it."""
+"""The host's knowledge of other packs' nodes and of input files, for a cost before the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a node shows while it runs: one line for each of its shots, and one bar for all."""
+"""The progress of a node: one line for each of its shots, and one bar for all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which shots each graph asked for when it ran last, so that its next run's cost is known."""
+"""The shots that each graph asked for in its last run, for the cost of the next one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the web extension asks the server for."""
+"""The routes that the web extension calls."""
 
 from __future__ import annotations
 

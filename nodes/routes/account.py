@@ -1,4 +1,4 @@
-"""Over HTTP: the key, which goes in and is never told, what is spent, and the budget."""
+"""The routes of the key, the money spent and the budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all routes share: who may ask, the threads they work in, JSON, and errors as sentences."""
+"""The parts that all routes share: access, threads, JSON, errors as sentences."""
 
 from __future__ import annotations
 

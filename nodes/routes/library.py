@@ -1,4 +1,4 @@
-"""Over HTTP: the library, clip by clip."""
+"""The routes of the library."""
 
 from __future__ import annotations
 

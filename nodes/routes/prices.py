@@ -1,4 +1,4 @@
-"""What the next run of a node costs: how many shots, at which price, and which are saved."""
+"""The route of the next run's cost: how many shots, at which price, which are saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Over HTTP: what runs right now, and what became of the shots of a cancelled prompt."""
+"""The routes of running jobs, and of what became of a cancelled prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a request comes from the editor's own pages."""
+"""The check that a request comes from the editor's own pages."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_key_dialog_names_a_wrong_key(editor, private, local):
     key_field(dialog).fill("wrong:key")
     dialog.get_by_role("button", name="Save").click()
     dialog.locator("[data-kind=bad]").get_by_text("fal.ai/dashboard/keys").wait_for()
-    assert key_field(dialog).input_value() == "wrong:key", "a typo can be mended"
+    assert key_field(dialog).input_value() == "wrong:key", "a typo can be corrected"
     assert not (private / "fal_key").exists()
 
 

@@ -1,4 +1,4 @@
-"""The desk is opened beside other work: another process may hold the ledger for a while."""
+"""A session that is opened while another process holds the ledger."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vidu.settings import Settings
 
 @pytest.fixture
 def held(vidu_home, monkeypatch) -> FileLock:
-    """What another process holds while it mends the ledger."""
+    """What another process holds while it repairs the ledger."""
     monkeypatch.setenv("FAL_KEY", "11111111-1111-1111-1111-111111111111:2222222222222222")
     vidu_home.mkdir()
     lock = FileLock(vidu_home / f"{LEDGER_FILE}.opening")

@@ -97,11 +97,11 @@ def test_shots_node_one_failure_of_four_saves_three_and_pays_only_the_fixed_line
     assert "flagged by a content checker" in error
     assert error.startswith("1 of 4 clips failed.")
 
-    history = comfy.run(storyboard(shots.replace(bad, "B mended.")))
+    history = comfy.run(storyboard(shots.replace(bad, "B fixed.")))
     assert len(clips_of(history)) == 4
     jobs = new_jobs(fal, before)
     assert len(jobs) == 5
-    assert jobs[-1]["input"]["prompt"] == "B mended."
+    assert jobs[-1]["input"]["prompt"] == "B fixed."
     assert sum(job["billed"] for job in jobs) == 4
 
 

@@ -1,4 +1,4 @@
-"""A shot, one run of it, and what must be true of all books whatever has happened."""
+"""A shot, one run of it, and the checks of fal's jobs, the ledger and the file after it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a shell can ask for: each module adds its own words to the parser and runs them."""
+"""The commands of `vidu`: each module adds its arguments to the parser and runs them."""

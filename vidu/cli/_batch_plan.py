@@ -1,4 +1,4 @@
-"""What a manifest comes to: each shot under its name, checked, and where the ledger has it."""
+"""The plan of a batch: each shot under its name, checked, with its row of the ledger."""
 
 from __future__ import annotations
 

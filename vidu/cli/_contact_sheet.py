@@ -1,4 +1,4 @@
-"""The contact sheet: one HTML page beside the clips, with their posters in it."""
+"""The contact sheet of a batch: one HTML page with a thumbnail and the facts of each clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The images of a watched folder that have come whole, and the files that are passed over."""
+"""A watcher of a folder: images that are complete, and files that are passed over."""
 
 from __future__ import annotations
 

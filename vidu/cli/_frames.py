@@ -1,4 +1,4 @@
-"""A clip as pictures: each frame on its own, or an overview of it on one sheet."""
+"""The frames of a clip as image files, or as an overview on one sheet."""
 
 from __future__ import annotations
 

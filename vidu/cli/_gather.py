@@ -1,4 +1,4 @@
-"""Shots side by side: what breaks in one leaves alone what the others paid for."""
+"""Many shots side by side: a bug in one does not stop the others."""
 
 from __future__ import annotations
 

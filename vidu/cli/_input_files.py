@@ -1,4 +1,4 @@
-"""The files that a command line names: patterns expanded, what is not there refused."""
+"""The input files of a command line: patterns expanded, missing files refused."""
 
 from __future__ import annotations
 

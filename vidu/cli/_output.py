@@ -1,4 +1,4 @@
-"""Where a command's clips go, and how they are told."""
+"""The output of a command: copies of clips, results on stdout, notices on stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A console of Windows that is closed, and a user who logs off."""
+"""The events of a Windows console: it is closed, or the user logs off."""
 
 from __future__ import annotations
 

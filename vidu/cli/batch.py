@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What `batch` was told; the names are those of its arguments."""
+    """The arguments of `batch`, under their own names."""
 
     home: Path
     manifest: Path

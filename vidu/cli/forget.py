@@ -1,4 +1,4 @@
-"""`vidu forget`: rows out of the ledger, and their clips too when that is wanted."""
+"""`vidu forget`: entries removed from the ledger, and their clips with `--files`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What `forget` was told; the names are those of its options."""
+    """The options of `forget`, under their own names."""
 
     home: Path
     names: Sequence[str]

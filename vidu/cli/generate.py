@@ -46,7 +46,7 @@ OPTIONS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Options:
-    """What `generate` was told; the names are those of its arguments."""
+    """The arguments of `generate`, under their own names."""
 
     home: Path
     images: Sequence[str]

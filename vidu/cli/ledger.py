@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What `ledger` was told; the names are those of its arguments."""
+    """The arguments of `ledger`, under their own names."""
 
     home: Path
     json: bool
@@ -32,7 +32,7 @@ class Options:
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What `ledger import` was told; the names are those of its arguments."""
+    """The arguments of `ledger import`, under their own names."""
 
     home: Path
     files: list[Path]

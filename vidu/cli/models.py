@@ -1,4 +1,4 @@
-"""`vidu models`: what can be made, by which model, from which inputs, within which limits."""
+"""`vidu models`: the models of each task, with their inputs, limits and prices."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_CHOICES = 12
 
 @dataclass(frozen=True)
 class Options:
-    """What `models` was told; the names are those of its arguments."""
+    """The arguments of `models`, under their own names."""
 
     json: bool
 

@@ -1,4 +1,4 @@
-"""`vidu resume`: every clip that fal may still owe, downloaded."""
+"""`vidu resume`: the download of every clip that fal may still have."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What `resume` was told; the names are those of its arguments."""
+    """The arguments of `resume`, under their own names."""
 
     home: Path
     out: Path

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What `spend` was told; the names are those of its options."""
+    """The options of `spend`, under their own names."""
 
     home: Path
     json: bool

@@ -45,7 +45,7 @@ AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Options:
-    """What `watch` was told; the names are those of its arguments."""
+    """The arguments of `watch`, under their own names."""
 
     home: Path
     folder: Path

@@ -1,1 +1,1 @@
-"""A free local stand-in for fal."""
+"""Drafts: a free local stand-in for fal."""

@@ -1,4 +1,4 @@
-"""A free local stand-in for the provider: it draws what a request asks for."""
+"""The draft provider: it draws on this machine what a request asks for."""
 
 from __future__ import annotations
 

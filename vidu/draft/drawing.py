@@ -1,4 +1,4 @@
-"""What a draft of a request looks like: its picture, its size, its length and its sound."""
+"""The look of a draft: its picture, size, length and sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A result's URL into a file on disk.
+"""The download of a clip: a URL into a file on disk.
 
 The address comes from outside, so it is checked before each hop: https, no private host. What the
 file is and whether it is whole is not judged here: that each frame decodes is the check's to say.

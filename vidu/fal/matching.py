@@ -1,4 +1,4 @@
-"""Whether an item of fal's listing is the request that was sent.
+"""The comparison of a listed request with the one that was sent.
 
 A wrong "no" pays twice, so that whatever cannot be read is unclear, never different. What is unique
 decides: the URLs of the uploads, all of them, because shots may share some; without any the seed,

@@ -1,4 +1,4 @@
-"""Proxies as the environment, or the system on Windows and macOS, names them.
+"""The proxies that the environment, Windows or macOS names.
 
 httpx reads the same variables but fails on some of their values with an exception of Python's own,
 and knows nothing of the exceptions in Windows' registry. One look-up here serves every client and

@@ -1,4 +1,4 @@
-"""fal's responses to submit, status, storage and listing calls: which error each means.
+"""fal's error responses to submit, status, storage and listing calls, as errors of the pack.
 
 Types and statuses decide, fal's `msg` is shown, and its echoed `input` is never shown
 (docs.fal.ai/errors: "client code should not parse and rely on the msg field").
@@ -133,7 +133,7 @@ class RefusedInput:
         return self.field in ROLES
 
     def __str__(self) -> str:
-        """The name in nodes, builders and manifests, such as `prompt`, `end_image`, `images 2`."""
+        """Return the name in nodes, builders and manifests, such as `prompt`, `end_image`, `images 2`."""
         name = ROLES.get(self.field, self.field)
         return name if self.number is None else f"{name} {self.number}"
 

@@ -1,4 +1,4 @@
-"""Which addresses are fetched: https, and no host of this machine or its network."""
+"""The check of a clip's URL: https only, and no address of this machine or its network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fal's own time, which this machine's clock need not agree with."""
+"""fal's own time, whatever this machine's clock says."""
 
 from __future__ import annotations
 

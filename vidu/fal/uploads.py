@@ -1,4 +1,4 @@
-"""fal's storage: each medium is uploaded once, side by side, and never too many at a time.
+"""Uploads to fal's storage: once for each content, side by side, with an upper limit.
 
 The two calls are fal-client's own (a token, then the file; a large one in parts), made on a client
 that reads no endless response and does not repeat by itself.

@@ -1,4 +1,4 @@
-"""What is written to the ledger; every function here blocks, and is one transaction."""
+"""The writes of the ledger; every function here blocks, and is one transaction."""
 
 from __future__ import annotations
 

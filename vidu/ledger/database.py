@@ -1,4 +1,4 @@
-"""What the ledger asks of a database; SQLite and PostgreSQL each have a module that does it."""
+"""The interface of the ledger's database, which SQLite and PostgreSQL implement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a ledger's file into another ledger, so that what it paid for is free there."""
+"""The import of another ledger's file: what it paid for is free here, too."""
 
 from __future__ import annotations
 

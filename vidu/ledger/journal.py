@@ -1,4 +1,4 @@
-"""The second witness: a file beside the ledger to which each step of a paid request is appended.
+"""The journal: a file beside the ledger to which each step of a paid request is appended.
 
 One damage, one restored backup or one deleted file must not make the pack forget what was paid.
 The journal repeats what the database holds from the paid POST on, and is read when the two differ.

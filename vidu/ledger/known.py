@@ -132,7 +132,7 @@ class KnownLedgers:
             raise LedgerUnavailableError(
                 f"Another ledger of yours on this machine, {path}, cannot be read ({error}), so "
                 "this shot may have been paid for there.",
-                f"Mend it, or remove {self._note(path)} to go on without it.",
+                f"Fix it, or remove {self._note(path)} to go on without it.",
             ) from error
 
     def _is_there(self, path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Every paid request, from before the money moves to the file on disk.
+"""The ledger: every paid request, from before the money moves to the file on disk.
 
 ::
 
@@ -227,14 +227,14 @@ class Ledger:
         return await self._worker.run(self._mark_submitting, entry, columns)
 
     async def mark_submitted(self, entry: Entry, handle: RequestHandle) -> Entry:
-        """SUBMITTING to SUBMITTED: fal has it."""
+        """Move SUBMITTING to SUBMITTED: fal has it."""
         columns = handle_columns(handle)
         return await self._move(
             entry, State.SUBMITTED, (State.SUBMITTING,), columns, "submitted_at"
         )
 
     async def mark_cancelled(self, entry: Entry) -> Entry:
-        """SUBMITTED to CANCELLED: fal is told to cancel it."""
+        """Move SUBMITTED to CANCELLED: fal is asked to cancel it."""
         expected = (State.SUBMITTED, State.CANCELLED)
         return await self._move(entry, State.CANCELLED, expected, {}, "cancelled_at")
 

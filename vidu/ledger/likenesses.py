@@ -1,4 +1,4 @@
-"""The same picture read by another decoder: found again before anything is paid for it.
+"""The search for the same picture, read by another decoder, before anything is paid for it.
 
 The exact fingerprint is the first key. Rows that agree in everything but the pixels share a second
 one, and the small pictures kept with them tell whether the pixels do, to within what decoders do.

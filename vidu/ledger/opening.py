@@ -1,4 +1,4 @@
-"""Which ledger is used: a file of one user, or a server that several machines share."""
+"""The choice of the ledger: a file of one user, or a server that several machines share."""
 
 from __future__ import annotations
 

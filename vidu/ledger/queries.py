@@ -1,4 +1,4 @@
-"""What is read from the ledger; every function here blocks."""
+"""The reads of the ledger; every function here blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows into entries and back; a row is untrusted, for disks fail and other programs write."""
+"""The conversion of rows and entries; a row is untrusted, for disks fail and programs err."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a damaged ledger: its own pages and its journal, put together again."""
+"""The salvage of a damaged ledger from its own pages and its journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of fal's that a ledger on another machine has not taken yet, one file each."""
+"""The spool: responses of fal that a ledger on a server has not taken yet, one file each."""
 
 from __future__ import annotations
 

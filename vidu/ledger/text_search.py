@@ -1,4 +1,4 @@
-"""What a text finds that is typed into the library: words, and what its cards show of a clip."""
+"""The text search of the library: prompts, models, seeds and what the cards show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A decoded frame into RGB, exactly: by the stream's own matrix and range, in floats throughout."""
+"""The conversion of decoded frames to RGB: exact, by the stream's own matrix and range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening a clip's file, by what it is and not by its name, and telling whether it is whole."""
+"""Container files, opened by their content, and the check that one is complete."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def clip_suffix(path: Path) -> str:
 
 
 def is_fragmented(path: Path) -> bool:
-    """Tell whether an mp4 file comes in fragments (ISO/IEC 14496-12, 8.8)."""
+    """Return whether an mp4 file comes in fragments (ISO/IEC 14496-12, 8.8)."""
     return any(box.kind == b"moof" for box in top_boxes(path))
 
 
@@ -193,7 +193,7 @@ def _content(path: Path, box: Box) -> bytes:
 
 
 def _matroska_ends(path: Path, duration_s: float) -> bool:
-    """Tell whether a Matroska or WebM file lasts as long as its header says; AVI never tells."""
+    """Return whether a Matroska or WebM file lasts as long as its header says; AVI never tells."""
     with path.open("rb") as file:
         head = file.read(EBML_HEADER_BYTES)
     if not head.startswith(EBML) or EBML_DURATION not in head:

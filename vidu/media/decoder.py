@@ -1,4 +1,4 @@
-"""The one decode of a clip: the check that it is whole makes the frames that are asked for."""
+"""The one decode of a clip, which also is the check that it is whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames and sound into an mp4 file that plays everywhere: H.264, BT.709, AAC."""
+"""The encoding of frames and sound to an mp4 file: H.264, BT.709, AAC."""
 
 from __future__ import annotations
 

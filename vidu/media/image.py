@@ -1,4 +1,4 @@
-"""Pixels into upload bytes."""
+"""The encoding of pixels to the bytes that are uploaded."""
 
 from __future__ import annotations
 

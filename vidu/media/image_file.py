@@ -1,4 +1,4 @@
-"""An image file into the pixels that are sent, read as ComfyUI's Load Image reads it."""
+"""Image files as the pixels that are sent, read as ComfyUI's Load Image reads them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OnNotice = Callable[[str], None]
 
 
 def is_image_name(path: Path) -> bool:
-    """Tell whether this Pillow opens files with this ending."""
+    """Return whether this Pillow opens files with this ending."""
     suffix = path.suffix.lower()
     return suffix in SUFFIXES and Image.registered_extensions().get(suffix) in Image.OPEN
 
@@ -115,7 +115,7 @@ def _in_srgb(
 
 
 def _changes_colors(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Tell whether a profile is another one than sRGB, by what it does to colors of all kinds."""
+    """Return whether a profile is another one than sRGB, by what it does to colors of all kinds."""
     from PIL import ImageCms
 
     if mode == "CMYK":

@@ -50,7 +50,7 @@ class Bound:
     widest: float
 
     def is_kept(self, differences: NDArray[np.float64], roughness: NDArray[np.float64]) -> bool:
-        """Tell whether no cell differs by more than its roughness explains."""
+        """Return whether no cell differs by more than its roughness explains."""
         bounds = np.minimum(self.even + self.slope * roughness, self.widest)
         return bool((np.abs(differences) <= bounds).all())
 
@@ -87,7 +87,7 @@ def likeness(rgb: NDArray[np.uint8]) -> bytes:
 
 
 def is_same_picture(first: bytes, second: bytes) -> bool:
-    """Tell whether two reductions are of one picture, read by whatever decoders.
+    """Return whether two reductions are of one picture, read by whatever decoders.
 
     A spot of 12 pixels in an image of 1280 x 720 makes a difference, wherever it lies, when its
     luma is off by 16 of 255 in an even area, and by 24 in one with colored grain.

@@ -1,4 +1,4 @@
-"""What every encoded medium offers to a request and to an upload."""
+"""The interface of an encoded medium: image, video or audio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory frames take, and how much there is."""
+"""The memory that frames take, and the memory that is free."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Remuxing of a finished clip, with the workflow embedded as metadata."""
+"""The remuxing of a finished clip, with the workflow embedded as metadata."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _is_remuxed(source: Path, target: Path, metadata: Mapping[str, str], muxer: 
 
 
 def _has_same_frames(source: Path, target: Path) -> bool:
-    """Tell whether the muxer took every packet; of an mp4 it always does."""
+    """Return whether the muxer took every packet; of an mp4 it always does."""
     if container_format(source) == "mp4" and not is_fragmented(source):
         return True
     try:

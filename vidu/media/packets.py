@@ -1,4 +1,4 @@
-"""The content of a clip's file, without the metadata around it."""
+"""The hash of a clip's packets, which its metadata does not change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a clip is made of."""
+"""The description of a clip: size, frames, rate, length, sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the frames of a clip are turned to be shown."""
+"""The rotation of a clip's frames."""
 
 from __future__ import annotations
 

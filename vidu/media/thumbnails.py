@@ -1,4 +1,4 @@
-"""Posters: stills and the first frames of clips as small JPEGs, made when first looked at."""
+"""Thumbnails: stills and first frames as small JPEGs, made when they are first looked at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clip's file into frames, checked while it is decoded."""
+"""The decoding of a clip's file to frames, checked while it is decoded."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class DecodeCancelledError(Exception):
 
 
 def never() -> bool:
-    """Tell that the work goes on."""
+    """Return False: the work goes on."""
     return False
 
 

@@ -1,4 +1,4 @@
-"""A video as it is uploaded: an mp4, named by what is seen and heard."""
+"""Video files as they are uploaded: an mp4, named by its frames and its sound."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def load_video(path: Path | str) -> EncodedVideo:
 def load_video_part(part: Path, whole: Path, window: tuple[float, float]) -> EncodedVideo:
     """Return a part of a video, held in memory: both files may be removed.
 
-    The part may have been encoded anew, so it is named by the packets of the whole and the window.
+    The part may have been encoded again, so it is named by the packets of the whole and the window.
 
     Args:
         part: The file with the part, or with all of it.

@@ -1,4 +1,4 @@
-"""What became of a file that was saved with metadata."""
+"""The result of saving a file with metadata."""
 
 from __future__ import annotations
 

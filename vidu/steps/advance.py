@@ -1,4 +1,4 @@
-"""The way of a row: each state has one step, and the steps follow each other."""
+"""The table of states and steps, and the loop that follows it."""
 
 from __future__ import annotations
 

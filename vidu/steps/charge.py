@@ -1,4 +1,4 @@
-"""What became of the money when an error stops a shot."""
+"""The charge of an error that stops a shot."""
 
 from __future__ import annotations
 

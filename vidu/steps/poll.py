@@ -1,4 +1,4 @@
-"""From SUBMITTED to FINISHED: asking once a second, and always fetching the result."""
+"""The step from SUBMITTED to FINISHED: a poll once a second, then the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From FINISHED to SAVED: a clip downloaded, checked and saved."""
+"""The step from FINISHED to SAVED: a clip downloaded, checked and saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last moment before the paid POST: it is written down, and may still be stopped."""
+"""The gate before the paid POST: the request is written down, and may still be stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The saved file of a row: whether it is there, and where it may have gone."""
+"""The check of a row's saved file: whether it is there, and where it was moved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A finished clip comes home whole or not at all, whatever the CDN does with it."""
+"""The download of a finished clip: whole or not at all, whatever the CDN does."""
 
 from __future__ import annotations
 
