@@ -133,7 +133,7 @@ class RefusedInput:
         return self.field in ROLES
 
     def __str__(self) -> str:
-        """Return the name in nodes, builders and manifests, such as `prompt`, `end_image`, `images 2`."""
+        """Return the name in nodes, builders and manifests, such as `prompt` or `images 2`."""
         name = ROLES.get(self.field, self.field)
         return name if self.number is None else f"{name} {self.number}"
 
