@@ -66,7 +66,7 @@ def first_touch(clip: Path) -> object:
     from vidu.media.probe import probe
 
     found = probe(clip)
-    memory = np.empty(frames_bytes(found.width, found.height, found.frame_count), np.uint8)
+    memory = np.empty(frames_bytes(found.width * found.height, found.frame_count), np.uint8)
     memory[:: resource.getpagesize()] = 1
     return memory
 

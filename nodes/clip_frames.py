@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -108,8 +109,8 @@ async def decode_clip(clip: Clip, wanted: Wanted, decoder: ClipDecoder) -> Decod
 
 
 def frames_size(request: Request, wanted: Wanted) -> int:
-    """Return the bytes that the wanted frames of a request's clip will take."""
-    width, height = request.endpoint.output_size(request.options, request.shapes)
-    frame_count = request.endpoint.output_seconds(request.options) * FPS
+    """Return the most bytes that the wanted frames of a request's clip will take."""
+    endpoint, options = request.endpoint, request.options
+    frame_count = math.ceil(endpoint.most_seconds(options, request.shapes) * FPS)
     count = wanted.count(frame_count) if wanted.frames else 0
-    return frames_bytes(width, height, count + wanted.last_frame)
+    return frames_bytes(endpoint.most_pixels(options), count + wanted.last_frame)

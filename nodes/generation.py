@@ -45,7 +45,10 @@ log = logging.getLogger(__name__)
 RECALLED_PREFIX = "video/Vidu"
 """Where a clip is saved that is fetched again from the library."""
 
-NOT_MADE = "This output was not connected when the clip was made. Run again."
+NOT_MADE = (
+    "Nothing of the graph was connected to this output when the clip was made. Connect it to a "
+    "node of the graph, and run again, free."
+)
 
 Made = TypeVar("Made")
 Finish = Callable[[int, Clip], Awaitable[Made]]

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ..vidu.errors import Charge, ClipTooLargeError, CostLimitError
 from ..vidu.ledger.ledger import Ledger
-from ..vidu.media.memory import free_memory
+from ..vidu.media.memory import free_memory, working_bytes
 from ..vidu.models import State
 from ..vidu.pricing import format_usd
 from ..vidu.request import Request
@@ -53,18 +53,28 @@ async def check_cost(requests: Sequence[Request], ledger: Ledger, max_cost: Deci
 def check_memory(requests: Sequence[Request], wanted: Wanted) -> None:
     """Refuse a run whose frames will not fit into memory.
 
+    They are counted as when the clips are there: all of them, and what decoding one takes beside.
+
     Raises:
         ClipTooLargeError: They will not.
     """
-    needed = sum(frames_size(request, wanted) for request in requests)
-    free = free_memory()
+    sizes = [frames_size(request, wanted) for request in requests]
+    if not any(sizes):
+        return
+    needed, free = sum(sizes) + working_bytes(max(sizes)), free_memory()
     if needed <= free:
         return
-    clips = "clip" if len(requests) == 1 else f"{len(requests)} clips"
+    several = len(requests) > 1
+    clips = f"{len(requests)} clips" if several else "clip"
+    if wanted.frames:
+        what = f"The frames of the {clips}"
+        ways = ["Disconnect frames and use the video output", "raise every_nth", "set max_frames"]
+    else:
+        what = f"The last frames of the {clips}" if several else "The last frame of the clip"
+        ways = ["Disconnect last_frame"]
+    ways += ["make fewer shots at a time"] if several else []
     raise ClipTooLargeError(
-        f"The frames of the {clips} will need {needed / 1e9:.1f} GB of memory, and "
-        f"{free / 1e9:.1f} GB are free.",
-        "Disconnect frames and use the video output, or raise every_nth, set max_frames, or make "
-        "fewer shots at a time.",
+        f"{what} will need {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free.",
+        ", ".join(ways[:-1]) + f", or {ways[-1]}." if len(ways) > 1 else f"{ways[0]}.",
         charge=Charge.NOT_SPENT,
     )

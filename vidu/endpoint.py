@@ -152,6 +152,24 @@ class Endpoint:
         sides = _even(short * wide), _even(short)
         return sides if aspect >= 1 else (sides[1], sides[0])
 
+    def most_pixels(self, options: Options) -> int:
+        """Return the most pixels that a frame of the output has: those of 16:9.
+
+        Vidu keeps the number of pixels that a resolution names, whatever the aspect.
+        """
+        short = SHORT_SIDES[str(options.get("resolution", self.resolution))]
+        return round(short * short * WIDEST_FULL)
+
+    def most_seconds(self, options: Options, shapes: Shapes) -> float:
+        """Return how many seconds the output has at most.
+
+        That of an extension may hold the video that it goes on from: fal does not say.
+        """
+        seconds = float(self.output_seconds(options))
+        if self.price.charges_input_seconds:
+            seconds += sum(shape.duration_s for shape in shapes.get("video", ()))
+        return seconds
+
     def max_generation_s(self, options: Options) -> float:
         """Return how long fal may work on a request: a floor that nobody has measured, in seconds.
 

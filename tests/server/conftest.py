@@ -217,9 +217,10 @@ def base(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def bystander(base) -> None:
-    """Installs the node that other tests let fail, or take the interrupt, beside ours."""
-    shutil.copy(Path(__file__).with_name("bystander.py"), base / "custom_nodes")
+def other_nodes(base) -> None:
+    """Installs the nodes that the tests run beside ours: one that fails, and two that expand."""
+    for name in ("bystander.py", "expanders.py"):
+        shutil.copy(Path(__file__).with_name(name), base / "custom_nodes")
 
 
 @pytest.fixture(scope="session")

@@ -130,21 +130,3 @@ def test_image_to_video_end_image_of_a_model_without_one_names_those_that_do(com
     history = comfy.run(node("FalViduImageToVideo", "Q4", IMAGE_TO_VIDEO["Q4"], **given))
     assert "Vidu, Q1, Q2 Turbo, Q2 Pro, Q3 Turbo, Q3" in error_of(history)
     assert jobs_of(fal) == []
-
-
-def test_node_frames_connected_later_come_from_disk(comfy, fal):
-    given = {"image": ["1", 0], "prompt": "Connected later."}
-    prompt = node("FalViduImageToVideo", "Vidu", IMAGE_TO_VIDEO["Vidu"], **given)
-    assert_succeeded(comfy.run(prompt))
-    again = comfy.run(prompt)
-    cached = next(data for kind, data in again["status"]["messages"] if kind == "execution_cached")
-    assert "2" in cached["nodes"]
-    prompt["frames"] = {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}}
-    history = comfy.run(prompt)
-    assert_succeeded(history)
-    assert len(history["outputs"]["frames"]["images"]) == 8
-    prompt["sound"] = {"class_type": "PreviewAudio", "inputs": {"audio": ["2", 7]}}
-    history = comfy.run(prompt)
-    assert_succeeded(history)
-    assert len(history["outputs"]["sound"]["audio"]) == 1
-    assert len(jobs_of(fal)) == 1

@@ -10,15 +10,14 @@ WORKING_SHARE, WORKING_BYTES = 0.08, 80_000_000
 """What decoding needs beside the frames it returns."""
 
 
-def frames_bytes(width: int, height: int, frame_count: int) -> int:
-    """Return the bytes of decoded frames: float32, three channels."""
-    return width * height * CHANNELS * FLOAT_BYTES * frame_count
+def frames_bytes(pixels: int, frame_count: int) -> int:
+    """Return the bytes of decoded frames of so many pixels each: float32, three channels."""
+    return pixels * CHANNELS * FLOAT_BYTES * frame_count
 
 
-def decoding_bytes(width: int, height: int, frame_count: int) -> int:
-    """Return the bytes that decoding so many frames takes in all, its own work included."""
-    frames = frames_bytes(width, height, frame_count)
-    return int(frames * (1 + WORKING_SHARE)) + WORKING_BYTES
+def working_bytes(frames: int) -> int:
+    """Return the bytes that decoding needs beside the `frames` bytes that it returns."""
+    return int(frames * WORKING_SHARE) + WORKING_BYTES
 
 
 def free_memory() -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..errors import ClipTooLargeError, CorruptClipError
 from .color import Scratch, write_rgb
 from .container import check_end, opened_video
-from .memory import decoding_bytes, free_memory
+from .memory import frames_bytes, free_memory, working_bytes
 from .probe import Probe, probe
 from .rotation import as_stored
 
@@ -128,7 +128,8 @@ def empty_frames(clip: Probe, count: int, available: int) -> NDArray[np.float32]
     Raises:
         ClipTooLargeError: They do not fit into memory.
     """
-    needed = decoding_bytes(clip.width, clip.height, count)
+    frames = frames_bytes(clip.width * clip.height, count)
+    needed = frames + working_bytes(frames)
     if needed > available:
         raise ClipTooLargeError(
             f"Its {count} frames of {clip.width} x {clip.height} need {needed / 1e9:.1f} GB of "

@@ -101,4 +101,4 @@ def test_decode_last_frame_is_the_last_of_all_frames(count, film, noise_frames):
 
 def test_frames_bytes_are_those_of_the_array(clip):
     frames = decode(clip)
-    assert frames_bytes(64, 48, COUNT) == frames.nbytes
+    assert frames_bytes(64 * 48, COUNT) == frames.nbytes

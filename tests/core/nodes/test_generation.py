@@ -50,7 +50,7 @@ async def test_execute_makes_only_connected_outputs(execute, asked, fal, slots):
     made = {slot: isinstance(result[slot], list) for slot in (0, 3, 7)}
     assert made == {0: 0 in slots, 3: 3 in slots, 7: False}
     for slot in (0, 3, 7):
-        assert made[slot] or "Run again" in result[slot].message
+        assert made[slot] or "run again, free" in result[slot].message
     assert (result[4], result[5]) == ([24.0], [8])
 
 
@@ -152,7 +152,7 @@ async def test_execute_frames_that_will_not_fit_are_refused_before_anything_is_s
     monkeypatch.setattr(pack.nodes.limits, "free_memory", lambda: 500_000_000)
     with pytest.raises(pack.vidu.errors.ClipTooLargeError, match="Nothing was charged") as refused:
         await execute(NODE, **asked())
-    assert "0.9 GB" in str(refused.value)
+    assert "need 1.2 GB of memory, and 0.5 GB are free" in str(refused.value)
     assert fal.ledger()["requests"] == []
     await execute(NODE, slots=(), **asked())
 
