@@ -7,6 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -15,15 +16,17 @@ T = TypeVar("T")
 async def run_in_thread_until_done(
     work: Callable[..., T], *given: object, on_cancel: Callable[[], None] | None = None
 ) -> T:
-    """Run `work` in a thread and wait for it even if the task is cancelled.
+    """Run `work` in a thread of its own and wait for it even if the task is cancelled.
+
+    asyncio's few shared threads are left to what is short: clips that wait for their turn to be
+    decoded would take all of them, and no other shot could look up a name or write a file.
 
     Args:
         work: What is called there.
         given: What it is called with.
         on_cancel: Called when the task is cancelled, so that the work may end sooner.
     """
-    loop = asyncio.get_running_loop()
-    return await run_until_done(loop.run_in_executor(None, work, *given), on_cancel=on_cancel)
+    return await run_until_done(_start_thread(partial(work, *given)), on_cancel=on_cancel)
 
 
 async def run_until_done(work: Awaitable[T], *, on_cancel: Callable[[], None] | None = None) -> T:
@@ -62,12 +65,16 @@ def start_in_own_event_loop(work: Callable[[], Coroutine[Any, Any, T]]) -> async
     Args:
         work: Makes the coroutine; it must use nothing that is bound to the loop of the caller.
     """
+    return _start_thread(lambda: asyncio.run(work()))
+
+
+def _start_thread(work: Callable[[], T]) -> asyncio.Future[T]:
     done: Future[T] = Future()
     done.set_running_or_notify_cancel()
 
     def run() -> None:
         try:
-            done.set_result(asyncio.run(work()))
+            done.set_result(work())
         except BaseException as error:
             done.set_exception(error)
 

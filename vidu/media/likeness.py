@@ -64,6 +64,16 @@ SPOT_BOUND = Bound(even=6.6, slope=0.25, widest=12.0)
 CHROMA_BOUND = Bound(even=3.5, slope=0.5, widest=24.0)
 """For R - G and B - G."""
 
+SHIFT_BOUND = 1.6
+"""For how much brighter the whole picture is.
+
+Decoders round one level of luma differently, by up to 2.6 where a picture is of one color; over
+many levels that evens out, to at most 1.3.
+"""
+
+SHIFT_LEVELS = 32
+"""So many levels of luma a picture has to have, or nobody can tell a shift from rounding."""
+
 SURROUNDINGS = 5
 """Cells along each side of a cell's surroundings."""
 
@@ -90,7 +100,8 @@ def is_same_picture(first: bytes, second: bytes) -> bool:
     """Return whether two reductions are of one picture, read by whatever decoders.
 
     A spot of 12 pixels in an image of 1280 x 720 makes a difference, wherever it lies, when its
-    luma is off by 16 of 255 in an even area, and by 24 in one with colored grain.
+    luma is off by 16 of 255 in an even area, and by 24 in one with colored grain. So does a
+    brightness that is changed by 2 of 255 all over, unless the picture has few levels of luma.
     """
     if not len(first) == len(second) == LAYOUT.itemsize:
         return False
@@ -100,6 +111,8 @@ def is_same_picture(first: bytes, second: bytes) -> bool:
     luma = (a["luma"].astype(np.float64) - b["luma"]) / 128
     if np.abs(luma).max() > LUMA_BOUND.widest:
         return False  # another picture, which is seen without the rest of the work
+    if _shift(luma, (a["luma"].astype(np.float64) + b["luma"]) / 256) > SHIFT_BOUND:
+        return False
     roughness = np.maximum(a["roughness"], b["roughness"]) / 32
     chroma = np.abs(a["chroma"].astype(np.float64) - b["chroma"]).max(axis=2) / 64
     fine = roughness.repeat(2, axis=0).repeat(2, axis=1)
@@ -109,6 +122,14 @@ def is_same_picture(first: bytes, second: bytes) -> bool:
         and LUMA_BOUND.is_kept(luma, fine)
         and SPOT_BOUND.is_kept(spots, _windows(fine, 2).max(axis=(2, 3)))
     )
+
+
+def _shift(differences: NDArray[np.float64], luma: NDArray[np.float64]) -> float:
+    """Return how much brighter one picture is, as the median over its levels of luma; 0 if few."""
+    levels = np.rint(luma).astype(np.intp).ravel()
+    counts = np.bincount(levels)
+    means = np.bincount(levels, differences.ravel())[counts > 0] / counts[counts > 0]
+    return abs(float(np.median(means))) if len(means) >= SHIFT_LEVELS else 0.0
 
 
 def _reduce(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

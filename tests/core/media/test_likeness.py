@@ -7,6 +7,8 @@ import io
 import av
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from vidu.media.image import encode
@@ -111,10 +113,42 @@ def test_is_same_picture_another_hue_does_not_match():
     assert not is_same_picture(likeness(rgb), likeness(other))
 
 
-def test_is_same_picture_brighter_by_four_steps_does_not_match():
-    rgb = photo()
-    brighter = (rgb.astype(np.int16) + 4).clip(0, 255).astype(np.uint8)
-    assert not is_same_picture(likeness(rgb), likeness(brighter))
+smooth = st.builds(
+    lambda low, high, turn: smooth_picture(low, high, turn),
+    st.integers(0, 100),
+    st.integers(160, 250),
+    st.integers(0, 3),
+)
+
+
+def smooth_picture(low: int, high: int, turn: int) -> np.ndarray:
+    """A slope of light with a tint, 360 x 640 or turned."""
+    slope = np.linspace(low, high, 640)[None, :, None] * np.array([1.0, 0.97, 0.9])
+    return np.rot90(np.broadcast_to(slope, (360, 640, 3)), turn).astype(np.uint8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(smooth, st.sampled_from([-4, -3, -2, 2, 3, 4]))
+def test_is_same_picture_brightness_changed_by_two_steps_or_more_does_not_match(rgb, step):
+    other = (rgb.astype(np.int16) + step).clip(0, 255).astype(np.uint8)
+    assert not is_same_picture(likeness(rgb), likeness(other))
+
+
+@settings(max_examples=25, deadline=None)
+@given(smooth, st.sampled_from([-1, 0, 1]), st.sampled_from(["JPEG", "WEBP"]))
+def test_is_same_picture_smooth_picture_read_otherwise_matches(rgb, step, name):
+    data = saved(rgb, name, quality=90)
+    one, other = read_with_pillow(data), read_with_swscale(data, "rgb24")
+    assert is_same_picture(likeness(one), likeness(other))
+    shifted = (one.astype(np.int16) + step).clip(0, 255).astype(np.uint8)
+    assert is_same_picture(likeness(one), likeness(shifted))
+
+
+@pytest.mark.parametrize(("picture", "step"), [("photo", 2), ("photo", -2), ("drawing", 4)])
+def test_is_same_picture_of_other_brightness_does_not_match(picture, step):
+    rgb = PICTURES[picture]()
+    other = (rgb.astype(np.int16) + step).clip(0, 255).astype(np.uint8)
+    assert not is_same_picture(likeness(rgb), likeness(other))
 
 
 def test_is_same_picture_another_size_does_not_match():
