@@ -130,6 +130,19 @@ def _file_states(node: GraphNode) -> Iterator[tuple[str, int, int]]:
             yield (name, *state)
 
 
+def is_content_known(graph: Graph, node_id: str) -> bool:
+    """Return whether nothing that reaches the node is computed by a run.
+
+    What is computed may be what a saved shot was made of: only its content tells.
+    """
+    upstream = graph.upstream_of(node_id).nodes
+    return not any(
+        node.links or host.may_change(node.class_type)
+        for each_id, node in upstream.items()
+        if each_id != node_id and node.class_type != SHOTS and not list(_file_states(node))
+    )
+
+
 def count_shots(graph: Graph, node_id: str) -> int | None:
     """Return how many shots a node of the pack makes, or None where only the run can tell."""
     return _Counter(graph).count_shots(node_id)

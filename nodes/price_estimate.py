@@ -67,7 +67,7 @@ def _endpoint(intention: Intention, inputs: Mapping[str, Any]) -> Endpoint:
     name = inputs.get("model")
     if not isinstance(name, str):
         name = MODELS[intention][0].name
-    roles = {_role(key) for key, value in inputs.items() if isinstance(value, Link)}
+    roles = {media_role(key) for key, value in inputs.items() if isinstance(value, Link)}
     try:
         model = find_model(intention, name)
     except InvalidInputError:
@@ -78,7 +78,7 @@ def _endpoint(intention: Intention, inputs: Mapping[str, Any]) -> Endpoint:
         return model.endpoints[0]
 
 
-def _role(name: str) -> str:
+def media_role(name: str) -> str:
     """Return the role of a media input: `image`, `images.image_2`, `model.videos.video_1`."""
     return name.removeprefix("model.").partition(".")[0]
 

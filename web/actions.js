@@ -2,7 +2,7 @@
 import { request, urlOf } from "./api.js";
 import { addNode, confirm, nodeByExecutionId, openWorkflow, redraw, runNodes, showOutput, toast, widgetOf } from "./host.js";
 import { playerOf } from "./node.js";
-import { createElement, money } from "./ui.js";
+import { amountText, createElement } from "./ui.js";
 
 export const CLIP_TYPE = "application/x-vidu-clip";
 const SAVED_CLIP = "FalViduSavedClip";
@@ -17,13 +17,7 @@ export function actionsFor(clip, context) {
     label,
     icon,
     danger,
-    run: async () => {
-      try {
-        await work(clip, context);
-      } catch (error) {
-        toast("error", error.message);
-      }
-    },
+    run: () => run(() => work(clip, context)),
   });
   return [
     can.has("canvas") && action(t("putOnCanvas"), "plus", () => putOnCanvas(clip)),
@@ -38,29 +32,33 @@ export function actionsFor(clip, context) {
   ].filter(Boolean);
 }
 
+// Does what was asked for, and says why where it fails.
+export async function run(work) {
+  try {
+    await work();
+  } catch (error) {
+    toast("error", error.message);
+  }
+}
+
 // Whether a clip has a workflow, and for how much it runs again, takes reading the workflow.
 export async function withRerun(clip) {
   if (!clip.actions.includes("restore")) return clip;
   const unknown = { has_workflow: false, rerun: null };
   const { has_workflow: has, rerun } = await request(`clips/${clip.id}/rerun`).catch(() => unknown);
   const actions = clip.actions.filter((name) => has || name !== "restore");
-  return { ...clip, actions, rerun: rerun?.clips ? rerun : undefined };
+  return { ...clip, actions, rerun: rerun?.clips === 0 ? undefined : rerun };
 }
 
-function rerunLabel({ rerun }, t) {
-  const price = sumOf(rerun, t);
-  return rerun.at_least ? t("againForOpen", { price }) : t("againFor", { count: rerun.clips, price });
+function rerunLabel({ rerun: { clips, total } }, t) {
+  const price = amountText(total, t);
+  return clips === null ? t("againForOpen", { price }) : t("againFor", { count: clips, price });
 }
 
-function rerunQuestion(rerun, t) {
-  const price = sumOf(rerun, t);
-  if (rerun.at_least) return t("againCostsOpen", { price });
-  return t(rerun.clips === 1 ? "againCostsOne" : "againCosts", { count: rerun.clips, price });
-}
-
-function sumOf({ usd, certain, at_least: isLeast }, t) {
-  if (certain) return money(usd);
-  return t(isLeast ? "badgeFrom" : "badgeUpTo", { price: money(usd) });
+function rerunQuestion({ clips, total }, t) {
+  const price = amountText(total, t);
+  if (clips === null) return t("againCostsOpen", { price });
+  return t(clips === 1 ? "againCostsOne" : "againCosts", { count: clips, price });
 }
 
 // -- on the canvas ----------------------------------------------------------------------------
@@ -110,7 +108,8 @@ async function collect(clip, { t, say, changed }) {
 }
 
 export async function forget(clip, { t, say, changed }) {
-  const consequence = clip.actions.includes("collect") ? "forgetOwed" : "forgetKept";
+  const consequence =
+    clip.state === "unreadable" ? "forgetUnreadable" : clip.actions.includes("collect") ? "forgetOwed" : "forgetKept";
   if (!(await confirm(t("forget"), t(consequence)))) return;
   await request(`clips/${clip.id}`, { method: "DELETE" });
   say(t("forgotten"));

@@ -1,6 +1,6 @@
 // One clip: its first frame, which plays under the pointer, and all that is known of it.
 import { urlOf } from "./api.js";
-import { actionsFor, CLIP_TYPE, forget, putOnCanvas, withRerun } from "./actions.js";
+import { actionsFor, CLIP_TYPE, forget, putOnCanvas, run, withRerun } from "./actions.js";
 import { createElement, icon, money, moment, openMenu } from "./ui.js";
 
 const POINTING_MS = 150;
@@ -13,9 +13,21 @@ export async function openClipMenu(clip, opener, context) {
 }
 
 // A row of the ledger that cannot be read.
-export function brokenCard(clip, { t }) {
-  const text = createElement("div", { class: "vidu-text" }, createElement("p", { class: "vidu-prompt" }, t("unreadable", { id: clip.id })), createElement("p", { class: "vidu-facts" }, t("unreadableHint")));
-  return createElement("article", { class: "vidu-card", "aria-label": t("unreadable", { id: clip.id }) }, createElement("div", { class: "vidu-poster" }, icon("exclamation-triangle")), text);
+function brokenCard(clip, context) {
+  const { t } = context;
+  const title = t("unreadable", { id: String(clip.id) });
+  const canForget = clip.actions.includes("forget");
+  const text = createElement(
+    "div",
+    { class: "vidu-text" },
+    createElement("p", { class: "vidu-prompt" }, title),
+    createElement("p", { class: "vidu-facts", title: t("unreadableHint") }, t("unreadableHint")),
+    createElement("p", { class: "vidu-foot" }, canForget && quickButton(t("forget"), () => card.remove_())),
+  );
+  const poster = createElement("div", { class: "vidu-poster" }, icon("exclamation-triangle"));
+  const card = createElement("article", { class: "vidu-card", "aria-label": title }, poster, text);
+  card.remove_ = () => canForget && run(() => forget(clip, context));
+  return card;
 }
 
 export function clipCard(clip, context) {
@@ -64,7 +76,7 @@ export function clipCard(clip, context) {
     ),
     more,
   );
-  card.remove_ = () => clip.actions.includes("forget") && forget(clip, context);
+  card.remove_ = () => clip.actions.includes("forget") && run(() => forget(clip, context));
   if (!clip.file?.exists) return card;
   let pointing;
   card.settle = poster.settle;
@@ -99,8 +111,11 @@ function costOf({ cost }, t) {
 function quickAction(clip, context) {
   if (!clip.actions.includes("collect")) return null;
   const [collect] = actionsFor({ ...clip, actions: ["collect"] }, context);
-  return createElement("button", { type: "button", class: "vidu-quick", tabindex: -1, onclick: collect.run }, collect.label);
+  return quickButton(collect.label, collect.run);
 }
+
+const quickButton = (label, act) =>
+  createElement("button", { type: "button", class: "vidu-quick", tabindex: -1, onclick: act }, label);
 
 function posterOf(clip, t) {
   const file = clip.file;

@@ -1,5 +1,6 @@
 // The sidebar tab: money on top, then what is in progress, then every clip of the ledger.
 import { onReconnect, request } from "./api.js";
+import { refreshPrices } from "./badge.js";
 import { clipCard, emptyCard, openClipMenu } from "./card.js";
 import { ClipList } from "./list.js";
 import { moneyLine } from "./settings.js";
@@ -53,6 +54,7 @@ function fill(root, jobs, t, signal) {
     filters.forget();
     list.refresh();
     money.refresh();
+    refreshPrices(); // what was forgotten is paid for again, what was collected is not
   }
 
   root.append(

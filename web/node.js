@@ -1,17 +1,15 @@
-// What the pack's nodes show: the price of the next run, each line of a run, and in the classic
-// rendering the player.
+// What the pack's nodes show of a run: its lines, how it ended, and in the classic rendering the
+// player.
 import { api } from "../../scripts/api.js";
 import { request } from "./api.js";
+import { followPrices, setUpBadge, translateBadges } from "./badge.js";
 import {
-  addBadge,
   allNodes,
-  apiPrompt,
   isOurs,
   nodeByExecutionId,
-  onGraphChange,
+  onProgressText,
   onRefusedRun,
   onRenderingChange,
-  onProgressText,
   outputsOf,
   showText,
   toast,
@@ -21,22 +19,17 @@ import { Lines, Player } from "./player.js";
 import { askForKey } from "./settings.js";
 import { loadTexts, money } from "./ui.js";
 
-const SETTLE_MS = 250;
 const LINE_END = "  \n"; // Nodes 2.0 shows a node's text as Markdown
-const FREE = "#3f6f4f";
-const PAID = "#6b4fa0";
 
 let t = Object.assign((name) => name, { line: (text) => text });
-const prices = new WeakMap(); // node -> what the server says that its next run costs
-const badges = new WeakMap(); // node -> what shows a badge on it
 const players = new WeakMap();
 
 export async function followTexts() {
   t = await loadTexts();
-  for (const node of allNodes()) badges.get(node)?.(badgeOf(prices.get(node)));
+  translateBadges(t);
 }
 
-// -- the price of the next run ----------------------------------------------------------------
+// -- setting up -------------------------------------------------------------------------------
 
 export function setUpNode(node) {
   if (!isOurs(node)) return;
@@ -44,101 +37,18 @@ export function setUpNode(node) {
   const definition = node.constructor.nodeData;
   if (definition?.output_node) new Lines(node, read);
   if (definition?.output?.includes("VIDEO")) addPlayer(node);
-  if (definition?.output_node) badges.set(node, addBadge(node, watchValues(node)));
-  const connectionsChanged = node.onConnectionsChange;
-  node.onConnectionsChange = function (...details) {
-    refreshPrices();
-    return connectionsChanged?.apply(this, details);
-  };
-}
-
-// Values also change without an event, as after each run by "control after generate".
-function watchValues(node) {
-  let before;
-  return () => {
-    const now = (node.widgets ?? [])
-      .filter((widget) => widget.serialize !== false)
-      .map(({ name, value }) => `${name}=${typeof value === "object" ? "" : value}`)
-      .join();
-    if (before !== now) refreshPrices();
-    before = now;
-  };
-}
-
-function badgeOf(price) {
-  if (!price) return null;
-  const words = {
-    draft: () => t("badgeDraft"),
-    saved: () => t("badgeSaved"),
-    exact: () => total(price),
-    each: () => t("badgeEach", { price: money(price.usd) }),
-    from: () => t("badgeFrom", { price: money(price.usd * (price.count ?? 1)) }),
-    up_to: () => t("badgeUpTo", { price: total(price) }),
-    each_up_to: () => t("badgeUpTo", { price: t("badgeEach", { price: money(price.usd) }) }),
-  }[price.kind];
-  return { text: words(), color: price.kind === "draft" || price.kind === "saved" ? FREE : PAID };
-}
-
-function total({ usd, count }) {
-  if (count === 1) return money(usd);
-  return t("badgeMany", { count, price: money(usd), total: money(usd * count) });
-}
-
-let settling;
-function refreshPrices() {
-  clearTimeout(settling);
-  settling = setTimeout(readPrices, SETTLE_MS);
-}
-
-let asked = 0;
-async function readPrices() {
-  if (![...allNodes()].some(isOurs)) return;
-  const number = ++asked;
-  let answer;
-  try {
-    answer = await request("prices", { method: "POST", body: { prompt: await apiPrompt() } });
-  } catch {
-    return; // half a graph, or the server is away: what was shown still stands
-  }
-  if (number !== asked) return; // a newer graph was asked about meanwhile
-  const priced = new Map(
-    Object.entries(answer.prices).map(([id, price]) => [nodeByExecutionId(id), price]),
-  );
-  // A node that is muted has no price, and takes back the one that it had.
-  for (const node of allNodes()) if (isOurs(node)) setPrice(node, priced.get(node));
-  for (const node of allNodes()) if (node.subgraph) setPrice(node, sumOf(node));
-}
-
-function setPrice(node, price) {
-  if (JSON.stringify(prices.get(node)) === JSON.stringify(price)) return;
-  if (!badges.has(node)) badges.set(node, addBadge(node, () => {}));
-  prices.set(node, price);
-  badges.get(node)(badgeOf(price));
-}
-
-// A subgraph costs what the nodes inside cost together, those in subgraphs inside it as well.
-function sumOf(subgraph) {
-  const nodes = [...allNodes(subgraph.subgraph)].filter((node) => !node.subgraph);
-  const inside = nodes.map((node) => prices.get(node)).filter(Boolean);
-  const paid = inside.filter(({ kind }) => kind !== "draft" && kind !== "saved");
-  if (inside.length < 2 || !paid.length) return paid[0] ?? inside[0];
-  const usd = paid.reduce((sum, price) => sum + price.usd * (price.count ?? 1), 0);
-  const kinds = new Set(paid.map(({ kind }) => kind));
-  const kind = ["each", "from", "each_up_to"].some((open) => kinds.has(open)) ? "from" : kinds.has("up_to") ? "up_to" : "exact";
-  return { kind, usd, count: 1 };
+  setUpBadge(node);
 }
 
 // -- the lines of a run -----------------------------------------------------------------------
 
 export function followRuns() {
-  onGraphChange(refreshPrices);
+  followPrices();
   onRenderingChange(() => {
     for (const node of allNodes()) players.get(node)?.arrange();
   });
   onProgressText(showOnSubgraphs);
   onRefusedRun(showRefusal);
-  for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
-    api.addEventListener(kind, refreshPrices);
   api.addEventListener("execution_cached", ({ detail }) => {
     for (const id of detail.nodes)
       if (players.has(nodeByExecutionId(id))) showLines(id, [t("unchanged")]);

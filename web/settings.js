@@ -2,7 +2,7 @@
 // and never call the editor's setter, so that nothing of them enters comfy.settings.json.
 import { request } from "./api.js";
 import { confirm, openDialog } from "./host.js";
-import { createElement, keepKeys, loadTexts, money, parseAmount, stylesheet } from "./ui.js";
+import { amountText, createElement, keepKeys, loadTexts, money, parseAmount, stylesheet } from "./ui.js";
 
 const KEYS_PAGE = "https://fal.ai/dashboard/keys";
 const MOST_USD = 1_000_000;
@@ -177,7 +177,9 @@ export function moneyLine(t) {
     " ",
     createElement("button", { type: "button", class: "vidu-quick", onclick: acceptLoss }, t("acceptLoss")),
   );
-  const amount = ({ usd, open_usd: open }) => money(usd) + (open ? ` + ${money(open)}?` : "");
+  // What fal may not charge after all has a question mark where it stands alone.
+  const amount = ({ usd, open_usd: open }) =>
+    usd || !open ? amountText({ least: usd, most: usd + open }, t) : `${money(open)}?`;
 
   function show(state) {
     today.textContent = amount(state.today);

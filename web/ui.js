@@ -46,6 +46,15 @@ export function money(usd) {
   }).format(tenths / 1000);
 }
 
+// An amount that is known between a least and a most: "$0.40", "up to $0.60", "$0.40, up to $0.60".
+// No `most` is an amount that has no known end.
+export function amountText({ least, most }, t) {
+  if (most === null) return least ? t("badgeFrom", { price: money(least) }) : "$?";
+  if (most - least < 1e-9) return money(most);
+  if (!least) return t("badgeUpTo", { price: money(most) });
+  return t("sumUpTo", { price: money(least), most: money(most) });
+}
+
 export function moment(seconds) {
   const date = new Date(seconds * 1000);
   if (Number.isNaN(date.getTime())) return "";
@@ -73,7 +82,7 @@ export function createElement(tag, attributes = {}, ...children) {
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value != null) element.setAttribute(name, value);
   }
-  element.append(...children.filter((child) => child != null));
+  element.append(...children.filter((child) => child != null && child !== false));
   return element;
 }
 

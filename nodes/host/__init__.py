@@ -14,7 +14,14 @@ from .media import (
     single_images,
     to_media,
 )
-from .node_classes import input_file_state, is_animated, may_change, output_kind, view_of
+from .node_classes import (
+    input_file_state,
+    is_animated,
+    load_picture,
+    may_change,
+    output_kind,
+    view_of,
+)
 from .runs import interrupted_since, listen_for_interrupts, run_interruptible, run_with_progress
 
 __all__ = [
@@ -30,6 +37,7 @@ __all__ = [
     "is_animated",
     "jobs",
     "listen_for_interrupts",
+    "load_picture",
     "may_change",
     "metadata",
     "notify",

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import folder_paths
+from PIL import Image
 
 import nodes
+
+PIXELS_FOR_A_LOOK = 16_000_000
+"""A picture of more pixels is not decoded only to tell a price: it takes 12 bytes for each."""
 
 BATCHES = frozenset({"IMAGE", "MASK", "LATENT"})
 """Types of which one value holds any number of pictures."""
@@ -58,6 +63,24 @@ def input_file_state(name: str) -> tuple[int, int] | None:
     except (OSError, ValueError):
         return None
     return found.st_size, found.st_mtime_ns
+
+
+def load_picture(name: str) -> Any | None:
+    """Return the picture of an input file as Load Image puts it out, [1, H, W, C]; blocks.
+
+    None where the file is no single picture, or too large to be decoded for a look.
+    """
+    path = _input_path(name)
+    if path is None:
+        return None
+    try:
+        with Image.open(path) as file:
+            if file.width * file.height > PIXELS_FOR_A_LOOK:
+                return None
+        pictures = nodes.LoadImage().load_image(name)[0]
+    except (OSError, ValueError, RuntimeError, Image.DecompressionBombError):
+        return None
+    return pictures if len(pictures) == 1 else None
 
 
 def is_animated(name: str) -> bool:

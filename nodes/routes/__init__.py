@@ -10,6 +10,7 @@ from aiohttp import web
 from .account import AccountRoutes
 from .http import Threads
 from .library import ClipRoutes
+from .prices import Prices
 from .runs import RunRoutes
 
 THREADS = 2
@@ -26,5 +27,6 @@ def register_routes(table: web.RouteTableDef, data_dir: Path) -> None:
     threads = Threads(THREADS, "vidu-routes")
     slots = asyncio.Semaphore(AT_ONCE)
     AccountRoutes(data_dir, threads).register(table, slots)
-    ClipRoutes(data_dir, threads).register(table, slots)
-    RunRoutes(data_dir, threads).register(table, slots)
+    prices = Prices(data_dir, threads)
+    ClipRoutes(data_dir, threads, prices).register(table, slots)
+    RunRoutes(data_dir, threads, prices).register(table, slots)

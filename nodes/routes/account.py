@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,8 @@ from aiohttp import web
 
 from ...vidu.credentials import Secret, find_key, forget_key, key_path, parse_key, store_key
 from ...vidu.errors import MissingKeyError, RateLimitedError, ServiceError, ViduError
-from ...vidu.ledger import open_ledger
-from ...vidu.ledger.budget import start_of_day, start_of_month
-from ...vidu.models import Entry
+from ...vidu.ledger import Spending, open_ledger
 from ...vidu.settings import Settings, store_daily_budget
-from .entries import is_cost_certain
 from .http import MAX_TEXT_LENGTH, Threads, api_handler, bad_request, json_response, read_json
 
 MAX_BUDGET_USD = 1_000_000
@@ -106,15 +102,14 @@ class AccountRoutes:
 
     async def _state(self, *, checked: bool = False, warning: str | None = None) -> dict[str, Any]:
         async with open_ledger(self._data_dir) as ledger:
-            today, month = await ledger.spent_today(), await ledger.spent_this_month()
-            unfinished, now = await ledger.unfinished(), ledger.now()
+            today, month = await ledger.spending_today(), await ledger.spending_this_month()
             incomplete = await ledger.is_incomplete()
         settings = await self._threads.run(Settings.load, self._data_dir)
         key = await self._threads.run(self._key_state)
         return {
             "key": {**key, "checked": checked, "warning": warning},
-            "today": _spent(today, unfinished, start_of_day(now)),
-            "month": _spent(month, unfinished, start_of_month(now)),
+            "today": _sums_to_json(today),
+            "month": _sums_to_json(month),
             "daily_budget_usd": float(settings.daily_budget_usd),
             "ledger_is_incomplete": incomplete,
             "budget_is_fixed": bool(os.environ.get("VIDU_DAILY_BUDGET_USD", "").strip()),
@@ -131,14 +126,5 @@ class AccountRoutes:
             return {**state, "problem": str(error)}
 
 
-def _spent(reserved: Decimal, unfinished: Sequence[Entry], since: float) -> dict[str, float]:
-    """Split what the budget counts into what is spent and what fal may not charge after all."""
-    unknown = sum(
-        (
-            entry.price_usd
-            for entry in unfinished
-            if entry.reserved_at >= since and not is_cost_certain(entry)
-        ),
-        Decimal(0),
-    )
-    return {"usd": float(reserved - unknown), "open_usd": float(unknown)}
+def _sums_to_json(spending: Spending) -> dict[str, float]:
+    return {"usd": float(spending.usd), "open_usd": float(spending.open_usd)}

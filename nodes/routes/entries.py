@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from ...vidu.catalog import endpoint_title, is_price_upper_bound
+from ...vidu.ledger import is_charge_known
 from ...vidu.models import Entry, SavedFile, State
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -49,7 +50,8 @@ def entry_to_json(entry: Entry, *, is_running: bool, has_workflow: bool) -> dict
 
 def unreadable_to_json(entry_id: int) -> dict[str, Any]:
     """Return a row that cannot be read, which is one card and not the end of the page."""
-    return {"id": entry_id, "state": "unreadable", "actions": []}
+    # One whose number cannot be read either cannot be named.
+    return {"id": entry_id, "state": "unreadable", "actions": ["forget"] if entry_id else []}
 
 
 def cost_to_json(entry: Entry) -> dict[str, Any]:
@@ -58,16 +60,9 @@ def cost_to_json(entry: Entry) -> dict[str, Any]:
     usd = Decimal(0) if free else entry.price_usd
     return {
         "usd": float(usd),
-        "certain": is_cost_certain(entry),
+        "certain": is_charge_known(entry.state, entry.billed),
         "is_upper_bound": not free and is_price_upper_bound(entry.endpoint, entry.options),
     }
-
-
-def is_cost_certain(entry: Entry) -> bool:
-    """Return whether it is known that fal charges for the row, or that it does not."""
-    if entry.state is State.FAILED:
-        return entry.billed is not None
-    return entry.state not in (State.SUBMITTING, State.CANCELLED)
 
 
 def is_servable(file: SavedFile) -> bool:

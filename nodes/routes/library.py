@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from .http import (
     read_json,
     whole_number,
 )
-from .prices import rerun_to_json
+from .prices import Prices
 
 MAX_PAGE = 200
 POSTERS_AT_ONCE = 2
@@ -48,11 +49,13 @@ class ClipRoutes:
     Args:
         data_dir: The private folder of ledger, settings and key.
         threads: Where files and the ledger are read.
+        prices: What tells prices of graphs.
     """
 
-    def __init__(self, data_dir: Path, threads: Threads) -> None:
+    def __init__(self, data_dir: Path, threads: Threads, prices: Prices) -> None:
         self._data_dir = data_dir
         self._threads = threads
+        self._prices = prices
         self._posters = Posters(data_dir / "posters")
         self._poster_slots = asyncio.Semaphore(POSTERS_AT_ONCE)
         self._poster_threads = Threads(POSTERS_AT_ONCE, "vidu-posters")
@@ -96,12 +99,14 @@ class ClipRoutes:
 
     async def forget(self, request: web.Request) -> web.Response:
         """Remove a row from the library; its file stays, and its amount stays in the sums."""
-        entry = await self._entry(request)
-        async with (
-            open_ledger(self._data_dir) as ledger,
-            ledger.lock_shot(entry.fingerprint, _refuse_in_progress),
-        ):
-            await ledger.delete(entry)
+        found = await self._find(request)
+        async with AsyncExitStack() as stack:
+            ledger = await stack.enter_async_context(open_ledger(self._data_dir))
+            if isinstance(found, Entry):  # the shot of a row that cannot be read is not known
+                await stack.enter_async_context(
+                    ledger.lock_shot(found.fingerprint, _refuse_in_progress)
+                )
+            await ledger.delete(found)
         return json_response({})
 
     async def collect(self, request: web.Request) -> web.Response:
@@ -146,15 +151,21 @@ class ClipRoutes:
         has_workflow, prompt = bool(metadata.get("workflow")), metadata.get("prompt")
         rerun = None
         if has_workflow and isinstance(prompt, dict):
-            rerun = await rerun_to_json(self._data_dir, entry, prompt)
+            rerun = await self._prices.of_rerun(entry, prompt)
         return json_response({"has_workflow": has_workflow, "rerun": rerun})
 
-    async def _entry(self, request: web.Request) -> Entry:
+    async def _find(self, request: web.Request) -> Entry | UnreadableEntry:
         async with open_ledger(self._data_dir) as ledger:
-            entry = await ledger.get(int(request.match_info["id"]))
-        if entry is None:
+            found = await ledger.find(int(request.match_info["id"]))
+        if found is None:
             raise web.HTTPNotFound
-        return entry
+        return found
+
+    async def _entry(self, request: web.Request) -> Entry:
+        found = await self._find(request)
+        if not isinstance(found, Entry):  # it has neither file nor request that can be told
+            raise web.HTTPNotFound
+        return found
 
     async def _file(self, request: web.Request) -> SavedFile:
         entry = await self._entry(request)

@@ -2,119 +2,172 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from ...vidu.ledger import Ledger, open_ledger
 from ...vidu.models import Entry, State
+from ...vidu.pricing import Quote
 from .. import host
-from ..graph import Graph, count_shots, signature
-from ..price_estimate import Estimate, estimate
+from ..graph import Graph, count_shots, is_content_known, signature
+from ..known_shots import KnownShots, NamedPictures
+from ..price_estimate import estimate
+from .http import Threads
 
 PAID = frozenset({State.SAVED, State.FINISHED})
 """A shot in one of these states costs nothing when it is run again."""
 
-AT_LEAST = frozenset({"from", "each", "each_up_to"})
-"""Kinds of which the sum of a run is not known, only that of the fewest and cheapest shots."""
-
 UNDER_WAY = frozenset({State.SUBMITTING, State.SUBMITTED, State.CANCELLED})
 """A shot in one of these may cost nothing again: fal may have made it."""
+
+NEW_SEED = -1
+"""Stands for a seed that no shot has had yet."""
 
 
 @dataclass(frozen=True)
 class NodePrice:
-    """The price of one node's next run.
+    """The price of one node's next run, in US dollars.
 
     Args:
-        kind: "draft" and "saved" are free. "exact" is `count` times `usd`. "each" is `usd` for
-            every shot of a number that is not known before the run, "from" at least `usd`, and
-            "up_to" at most `count` times `usd`; "each_up_to" is at most `usd` for every shot.
-        usd: US dollars for one shot.
-        count: How many shots are paid for; None where it is not known.
+        count: How many shots may be paid for; None where only the run can tell.
+        each: The least and the most that one of them costs.
+        least: The least that the run costs.
+        most: The most that it costs, or None where that is not known.
     """
 
-    kind: str
-    usd: Decimal = Decimal(0)
-    count: int | None = None
-
-    @property
-    def total_usd(self) -> Decimal:
-        """The sum that is certain or the least that is known, in US dollars."""
-        return self.usd * (self.count if self.count is not None else 1)
+    count: int | None
+    each: tuple[Decimal, Decimal]
+    least: Decimal
+    most: Decimal | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the page is told."""
-        return {"kind": self.kind, "usd": float(self.usd), "count": self.count}
+        """Return what the page is told; "saved" where nothing is left to pay for."""
+        if self.count == 0:
+            return {"kind": "saved"}
+        total = _range(self.least, self.most)
+        return {"kind": "paid", "count": self.count, "each": _range(*self.each), "total": total}
 
 
-async def prices_to_json(data_dir: Path, prompt: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the price of each of the pack's generating nodes in a graph in API format."""
-    prices = await _read_prices(data_dir, Graph.parse(prompt))
-    return {node_id: price.to_json() for node_id, price in prices.items()}
+@dataclass(frozen=True)
+class Outlook:
+    """What the next run of a node asks for, as far as it can be told before.
 
-
-async def rerun_to_json(
-    data_dir: Path, entry: Entry, prompt: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    """Return how a clip is made again with a new seed: the node, its input, clips and sum.
-
-    None where no single node of the graph can be told to be the one that made it.
+    Args:
+        count: How many shots there are; None where only the run can tell.
+        each: The least and the most that one of them costs, in US dollars.
+        shots: The same of each by its fingerprint; None where only the run can tell.
+        is_new: Whether none of them can have been paid for before.
     """
-    graph = Graph.parse(prompt)
-    found = _seed_of(graph, entry)
-    if found is None:
-        return None
-    node_id, seed_input = found
-    again = graph.with_input(node_id, seed_input, -1).upstream_of(node_id)
-    prices = await _read_prices(data_dir, again)
-    paid = [price for price in prices.values() if price.kind not in ("draft", "saved")]
-    return {
-        "node_id": node_id,
-        "seed_input": seed_input,
-        "clips": sum(price.count or 1 for price in paid),
-        "usd": float(sum(price.total_usd for price in paid)),
-        "certain": all(price.kind == "exact" for price in paid),
-        "at_least": any(price.kind in AT_LEAST for price in paid),
-    }
+
+    count: int | None
+    each: tuple[Decimal, Decimal]
+    shots: Mapping[str, tuple[Decimal, Decimal]] | None
+    is_new: bool
+
+    async def price(self, ledger: Ledger) -> NodePrice:
+        """Return the price: that of the shots which the ledger has not."""
+        if self.shots is None:
+            least, most = self.each if self.is_new else (Decimal(0), self.each[1])
+            total = None if self.count is None else most * self.count
+            return NodePrice(self.count, (least, most), least * (self.count or 1), total)
+        states = {shot: await _state(ledger, shot) for shot in self.shots}
+        unpaid = [shot for shot, state in states.items() if state not in PAID]
+        none = Decimal(0)
+        leasts = [none if states[shot] in UNDER_WAY else self.shots[shot][0] for shot in unpaid]
+        mosts = [self.shots[shot][1] for shot in unpaid]
+        each = min(leasts, default=none), max(mosts, default=none)
+        return NodePrice(len(unpaid), each, sum(leasts, none), sum(mosts, none))
 
 
-async def _read_prices(data_dir: Path, graph: Graph) -> dict[str, NodePrice]:
-    recent = host.recent_requests().snapshot()
-    async with open_ledger(data_dir) as ledger:
-        prices = {node_id: await _price(ledger, graph, node_id, recent) for node_id in graph.nodes}
-    return {node_id: price for node_id, price in prices.items() if price is not None}
+class Prices:
+    """Tells prices of graphs in API format.
+
+    Args:
+        data_dir: The private folder of ledger, settings and key.
+        threads: Where graphs and pictures are read.
+    """
+
+    def __init__(self, data_dir: Path, threads: Threads) -> None:
+        self._data_dir = data_dir
+        self._threads = threads
+        self._pictures = NamedPictures()
+
+    async def of_graph(self, prompt: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the price of each of the pack's generating nodes."""
+        graph = await self._threads.run(Graph.parse, prompt)
+        drafts = {
+            node_id: {"kind": "draft"}
+            for node_id, node in graph.nodes.items()
+            if _is_draft(graph, node_id) and estimate(node.class_type, node.inputs)
+        }
+        prices = await self._read(graph)
+        return drafts | {node_id: price.to_json() for node_id, price in prices.items()}
+
+    async def of_rerun(self, entry: Entry, prompt: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return how a clip is made again with a new seed: the node, its input, clips and sum.
+
+        None where no single node of the graph can be told to be the one that made it.
+        """
+        graph = await self._threads.run(Graph.parse, prompt)
+        found = _seed_of(graph, entry)
+        if found is None:
+            return None
+        node_id, seed_input = found
+        again = graph.with_input(node_id, seed_input, NEW_SEED).upstream_of(node_id)
+        prices = list((await self._read(again)).values())
+        counts, most = [price.count for price in prices], [price.most for price in prices]
+        least = sum((price.least for price in prices), Decimal(0))
+        return {
+            "node_id": node_id,
+            "seed_input": seed_input,
+            "clips": _sum(counts),
+            "total": _range(least, _sum(most)),
+        }
+
+    async def _read(self, graph: Graph) -> dict[str, NodePrice]:
+        recent = host.recent_requests().snapshot()
+        outlooks = await self._threads.run(self._look_ahead, graph, recent)
+        async with open_ledger(self._data_dir) as ledger:
+            return {node_id: await each.price(ledger) for node_id, each in outlooks.items()}
+
+    def _look_ahead(
+        self, graph: Graph, recent: Mapping[str, tuple[str, ...]]
+    ) -> dict[str, Outlook]:
+        known = KnownShots(graph, self._pictures)
+        outlooks = {}
+        for node_id, node in graph.nodes.items():
+            each = estimate(node.class_type, node.inputs)
+            if each is None or _is_draft(graph, node_id):
+                continue
+            one = Decimal(0) if each.is_upper_bound else each.low, each.high
+            shots: dict[str, tuple[Decimal, Decimal]] | None = None
+            key = signature(graph, node_id)
+            if quotes := known.quotes(node_id):
+                shots = {shot: _amounts(quote) for shot, quote in quotes.items()}
+            elif key and key in recent:
+                shots = dict.fromkeys(recent[key], one)
+            is_new = NEW_SEED in node.inputs.values() or is_content_known(graph, node_id)
+            outlooks[node_id] = Outlook(count_shots(graph, node_id), one, shots, is_new)
+        return outlooks
 
 
-async def _price(
-    ledger: Ledger, graph: Graph, node_id: str, recent: Mapping[str, tuple[str, ...]]
-) -> NodePrice | None:
-    node = graph.nodes[node_id]
-    each = estimate(node.class_type, node.inputs)
-    if each is None:
-        return None
-    if node.inputs.get("mode") == "draft":
-        return NodePrice("draft")
-    key = signature(graph, node_id)
-    if key is None or key not in recent:
-        return _of_shots(each, count_shots(graph, node_id))
-    states = [await _state(ledger, shot) for shot in set(recent[key])]
-    unsaved = [state for state in states if state not in PAID]
-    if not unsaved:
-        return NodePrice("saved")
-    price = _of_shots(each, len(unsaved))
-    is_open = price.kind == "exact" and any(state in UNDER_WAY for state in unsaved)
-    return replace(price, kind="up_to") if is_open else price
+def _is_draft(graph: Graph, node_id: str) -> bool:
+    return graph.nodes[node_id].inputs.get("mode") == "draft"
 
 
-def _of_shots(each: Estimate, count: int | None) -> NodePrice:
-    if each.is_upper_bound:
-        return NodePrice("each_up_to" if count is None else "up_to", each.high, count)
-    if each.low != each.high:
-        return NodePrice("from", each.low, count)
-    return NodePrice("each" if count is None else "exact", each.high, count)
+def _amounts(quote: Quote) -> tuple[Decimal, Decimal]:
+    return Decimal(0) if quote.is_upper_bound else quote.usd, quote.usd
+
+
+def _range(least: Decimal, most: Decimal | None) -> dict[str, float | None]:
+    return {"least": float(least), "most": None if most is None else float(most)}
+
+
+def _sum(numbers: Sequence[Any]) -> Any:
+    return None if None in numbers else sum(numbers)
 
 
 async def _state(ledger: Ledger, fingerprint: str) -> State | None:

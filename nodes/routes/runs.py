@@ -13,7 +13,7 @@ from ...vidu.ledger import open_ledger
 from ...vidu.models import Entry, State
 from .. import host
 from .http import Threads, api_handler, bad_request, json_response, read_json
-from .prices import prices_to_json
+from .prices import Prices
 
 OUTCOME_PATIENCE_S = 8.0
 """fal is asked to cancel for at most five seconds; then the ledger knows what became of it."""
@@ -36,11 +36,13 @@ class RunRoutes:
     Args:
         data_dir: The private folder of ledger, settings and key.
         threads: Where files and the ledger are read.
+        prices: What tells prices of graphs.
     """
 
-    def __init__(self, data_dir: Path, threads: Threads) -> None:
+    def __init__(self, data_dir: Path, threads: Threads, prices: Prices) -> None:
         self._data_dir = data_dir
         self._threads = threads
+        self._prices = prices
 
     def register(self, table: web.RouteTableDef, slots: asyncio.Semaphore) -> None:
         """Add every route to the table; `slots` are shared by those that read the ledger."""
@@ -77,8 +79,7 @@ class RunRoutes:
         prompt = (await read_json(request)).get("prompt")
         if not isinstance(prompt, dict) or len(prompt) > MAX_NODES:
             raise bad_request("The prompt must be a graph in API format.")
-        prices = await prices_to_json(self._data_dir, prompt)
-        return json_response({"prices": prices})
+        return json_response({"prices": await self._prices.of_graph(prompt)})
 
     async def _outcomes(self, fingerprints: tuple[str, ...]) -> list[dict[str, Any]]:
         async with open_ledger(self._data_dir) as ledger:

@@ -106,13 +106,13 @@ def test_badge_of_a_shot_list_shows_its_sum(editor_in_both, key):
     editor.wait_for_badge(NODE, "2 x $0.20 = $0.40")
 
 
-def test_badge_of_a_shot_list_of_unknown_lengths_shows_its_least_sum(editor_in_both, key):
+def test_badge_of_a_shot_list_with_lengths_of_its_own_shows_its_sum(editor_in_both, key):
     editor = editor_in_both
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", model="Q3 Turbo")
     editor.page.evaluate(TWO_SHOTS)
     editor.page.evaluate(LINKED_DURATION)
-    editor.wait_for_badge(NODE, "from $0.154")
+    editor.wait_for_badge(NODE, "2 x $0.385 = $0.77")
 
 
 def test_badge_of_a_shot_list_counts_only_unsaved_shots(editor_in_both, key, fal):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from playwright.sync_api import expect
+
+from vidu.ledger.sqlite import open_file
 
 
 def test_library_empty_says_how_it_is_filled(editor):
@@ -46,8 +50,6 @@ def test_texts_are_english_where_the_hosts_translations_fail(page, editor):
 
 
 def test_card_of_unknown_cost_shows_a_question_mark(editor, private):
-    from vidu.ledger.sqlite import open_file
-
     db = open_file(private / "ledger.sqlite")
     row = """INSERT INTO entries (fingerprint, endpoint, state, prompt, search_text, seed, options,
         price_micro_usd, revision, reserved_at, request_id, status_url, response_url, cancel_url)
@@ -60,4 +62,18 @@ def test_card_of_unknown_cost_shows_a_question_mark(editor, private):
     card = library.get_by_role("article").filter(has_text="Cancelled in the queue.")
     card.get_by_text("$0.20?").wait_for()
     card.get_by_role("button", name="Collect from fal, free").wait_for()
-    expect(library.locator(".vidu-money b").first).to_have_text("$0.00 + $0.20?")
+    expect(library.locator(".vidu-money b").first).to_have_text("$0.20?")
+
+
+def test_a_row_that_cannot_be_read_is_a_card_and_can_be_forgotten(editor, many_clips, private):
+    with closing(open_file(private / "ledger.sqlite")) as db:
+        db.execute("UPDATE entries SET options = 'no JSON' WHERE id = 9999")
+    library = editor.library()
+    library.get_by_text("Clip number 10000.").wait_for()
+    card = library.get_by_role("article").filter(has_text="Row 9999 cannot be read.")
+    card.get_by_role("button", name="Forget").click()
+    dialog = editor.page.get_by_role("dialog")
+    dialog.get_by_text("It cannot be told which clip this row was for").wait_for()
+    dialog.get_by_role("button", name="Confirm").click()
+    library.get_by_text("Clips: 9,999").wait_for()
+    expect(card).to_have_count(0)

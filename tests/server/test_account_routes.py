@@ -72,8 +72,9 @@ def test_prices_know_what_the_last_run_saved(comfy, fal, shot):
     before = comfy.http.post("/vidu/prices", json={"prompt": prompt}).json()["prices"]
     comfy.run(prompt)
     after = comfy.http.post("/vidu/prices", json={"prompt": prompt}).json()["prices"]
-    assert before["2"] == {"kind": "exact", "usd": 0.2, "count": 1}
-    assert after["2"] == {"kind": "saved", "usd": 0.0, "count": None}
+    usd = {"least": 0.2, "most": 0.2}
+    assert before["2"] == {"kind": "paid", "count": 1, "each": usd, "total": usd}
+    assert after["2"] == {"kind": "saved"}
 
 
 def test_outcome_after_cancel_says_what_became_of_the_money(comfy, fal, shot):

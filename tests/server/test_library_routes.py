@@ -144,9 +144,7 @@ def test_rerun_names_node_clips_and_sum(comfy, home, fal, shot):
         "node_id": "2",
         "seed_input": "seed",
         "clips": 1,
-        "usd": 0.2,
-        "certain": True,
-        "at_least": False,
+        "total": {"least": 0.2, "most": 0.2},
     }
 
 

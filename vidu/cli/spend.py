@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..ledger import open_ledger
+from ..ledger import Spending, open_ledger
 from ..pricing import format_usd
 from ..settings import Settings
 from ._arguments import add_json, read_options
@@ -39,19 +38,28 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    """Print the sums; a clip whose fate is open counts as spent. Days begin at midnight UTC."""
+    """Print the sums; days begin at midnight UTC."""
     budget = Settings.load(options.home).daily_budget_usd
     today, month = asyncio.run(_read_sums(options.home))
     if options.json:
-        sums = {"today_usd": float(today), "month_usd": float(month)}
-        print_result(json.dumps({**sums, "daily_budget_usd": float(budget) or None}))
+        sums = {"today_usd": float(today.most_usd), "month_usd": float(month.most_usd)}
+        known = {"today_known_usd": float(today.usd), "month_known_usd": float(month.usd)}
+        print_result(json.dumps({**sums, **known, "daily_budget_usd": float(budget) or None}))
         return 0
     of_budget = f" of {format_usd(budget)}" if budget else ""
-    print_result(f"today       {format_usd(today)}{of_budget}")
-    print_result(f"this month  {format_usd(month)}")
+    print_result(f"today       {_in_words(today)}{of_budget}")
+    print_result(f"this month  {_in_words(month)}")
     return 0
 
 
-async def _read_sums(data_dir: Path) -> tuple[Decimal, Decimal]:
+async def _read_sums(data_dir: Path) -> tuple[Spending, Spending]:
     async with open_ledger(data_dir) as ledger:
-        return await ledger.spent_today(), await ledger.spent_this_month()
+        return await ledger.spending_today(), await ledger.spending_this_month()
+
+
+def _in_words(spending: Spending) -> str:
+    if not spending.open_usd:
+        return format_usd(spending.usd)
+    if not spending.usd:
+        return f"{format_usd(spending.open_usd)}?"
+    return f"{format_usd(spending.usd)}, up to {format_usd(spending.most_usd)}"

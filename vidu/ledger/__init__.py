@@ -8,5 +8,16 @@ from .ledger import Ledger
 from .opening import open_ledger
 from .queries import Page, Search
 from .rows import UnreadableEntry
+from .sums import Spending, is_charge_known
 
-__all__ = ["Budget", "Ledger", "Outcome", "Page", "Search", "UnreadableEntry", "open_ledger"]
+__all__ = [
+    "Budget",
+    "Ledger",
+    "Outcome",
+    "Page",
+    "Search",
+    "Spending",
+    "UnreadableEntry",
+    "is_charge_known",
+    "open_ledger",
+]

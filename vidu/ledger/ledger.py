@@ -42,6 +42,7 @@ from .database import Database
 from .importing import Outcome, import_rows
 from .queries import Page, Search
 from .rows import UnreadableEntry, file_columns, handle_columns, output_columns
+from .sums import Spending, read_spending
 from .worker import Worker
 
 
@@ -104,6 +105,10 @@ class Ledger:
         rows = await self._worker.run(queries.select, self._db, "id = ?", entry_id)
         return rows[0] if rows else None
 
+    async def find(self, entry_id: int) -> Entry | UnreadableEntry | None:
+        """Return the row with this id, also one that cannot be read."""
+        return await self._worker.run(queries.find_row, self._db, entry_id)
+
     async def get_by_prefix(self, name: str) -> list[Entry | UnreadableEntry]:
         """Return rows whose id or request id is `name`, or whose fingerprint begins with it."""
         return await self._worker.run(queries.find_by_name, self._db, name)
@@ -155,6 +160,16 @@ class Ledger:
     async def spent_this_month(self) -> Decimal:
         """Return US dollars spent or reserved since the first of the month, UTC."""
         return await self.spent_since(start_of_month(self.now()))
+
+    async def spending_today(self) -> Spending:
+        """Return what was spent since midnight UTC, with what is not known apart."""
+        moment = start_of_day(self.now())
+        return await self._worker.run(read_spending, self._db, moment)
+
+    async def spending_this_month(self) -> Spending:
+        """Return what was spent since the first of the month, UTC, as `spending_today` does."""
+        moment = start_of_month(self.now())
+        return await self._worker.run(read_spending, self._db, moment)
 
     async def is_incomplete(self) -> bool:
         """Return whether rows were lost that may have been paid for.

@@ -83,6 +83,12 @@ def find_active(db: Readable, fingerprint: str) -> Entry | None:
     return entry_of(db, rows[0]) if rows else None
 
 
+def find_row(db: Database, entry_id: int) -> Entry | UnreadableEntry | None:
+    """Return the row with this id, also one that cannot be read."""
+    rows = db.rows(f"SELECT * FROM entries WHERE id = ? AND {SHOWN}", entry_id)
+    return read_row(rows[0]) if rows else None
+
+
 def find_by_name(db: Database, name: str) -> list[Entry | UnreadableEntry]:
     """Return rows whose id or request id is `name`, or whose fingerprint begins with it."""
     conditions, values = ["request_id = ?"], [name]

@@ -38,7 +38,13 @@ def test_list_spend_and_forget_show_and_delete_entries(shell, swift_fal, image, 
     for words in ("saved", "$0.20", "The tide comes in", str(made)):
         assert words in listed
     sums = json.loads(shell("spend", "--json", VIDU_DAILY_BUDGET_USD="5").stdout)
-    assert sums == {"today_usd": 0.2, "month_usd": 0.2, "daily_budget_usd": 5.0}
+    assert sums == {
+        "today_usd": 0.2,
+        "month_usd": 0.2,
+        "today_known_usd": 0.2,
+        "month_known_usd": 0.2,
+        "daily_budget_usd": 5.0,
+    }
     assert shell("spend", VIDU_DAILY_BUDGET_USD="5").stdout.startswith(
         "today       $0.20 of $5.00\n"
     )
@@ -55,7 +61,13 @@ def test_list_spend_and_forget_show_and_delete_entries(shell, swift_fal, image, 
 
 def test_spend_of_a_new_ledger_prints_zero(shell):
     sums = json.loads(shell("spend", "--json").stdout)
-    assert sums == {"today_usd": 0, "month_usd": 0, "daily_budget_usd": None}
+    assert sums == {
+        "today_usd": 0,
+        "month_usd": 0,
+        "today_known_usd": 0,
+        "month_known_usd": 0,
+        "daily_budget_usd": None,
+    }
 
 
 def test_forget_removes_files_only_when_told(shell, swift_fal, image, clips):

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from PIL import Image
 
 READS = ("state", "jobs", "texts", "outcome", "clips", "clips/1/workflow", "clips/1/rerun")
 VIDU = {
@@ -60,7 +61,7 @@ async def test_incomplete_ledger_is_told_until_the_loss_is_accepted(client, data
     assert (await answer.json())["ledger_is_incomplete"] is False
 
 
-async def test_prices_route_of_a_graph_returns_each_node(client):
+async def test_prices_route_of_a_graph_returns_each_node(client, lighthouse):
     shots = {"class_type": "FalViduShots", "inputs": {"shots": "A.\nB.\nC.\nD.", "base_seed": 1}}
     listed = {**VIDU, "inputs": {**VIDU["inputs"], "prompt": ["3", 1]}}
     draft = {**VIDU, "inputs": {**VIDU["inputs"], "mode": "draft"}}
@@ -68,9 +69,9 @@ async def test_prices_route_of_a_graph_returns_each_node(client):
     answer = await client.post("/vidu/prices", json={"prompt": prompt})
     assert await answer.json() == {
         "prices": {
-            "2": {"kind": "exact", "usd": 0.2, "count": 1},
-            "4": {"kind": "exact", "usd": 0.2, "count": 4},
-            "5:6": {"kind": "draft", "usd": 0.0, "count": None},
+            "2": paid(1, 0.2),
+            "4": paid(4, 0.2),
+            "5:6": {"kind": "draft"},
         }
     }
 
@@ -84,34 +85,107 @@ async def test_prices_route_of_what_may_cost_less_returns_ceilings(client):
     prompt |= {"3": several, "4": listed}
     answer = await client.post("/vidu/prices", json={"prompt": prompt})
     assert (await answer.json())["prices"] == {
-        "2": {"kind": "up_to", "usd": 4.425, "count": 1},
-        "4": {"kind": "each_up_to", "usd": 4.425, "count": None},
+        "2": paid(1, 4.425, least=0),
+        "4": paid(None, 4.425, least=0),
     }
 
 
+async def test_price_of_a_computed_image_is_a_ceiling(client):
+    """It may be the image that a saved clip was made of; only a run can tell."""
+    computed = {"class_type": "SomethingElse", "inputs": {"image": ["1", 0]}}
+    node = {**VIDU, "inputs": {**VIDU["inputs"], "image": ["3", 0]}}
+    answer = await client.post(
+        "/vidu/prices", json={"prompt": {"1": LOAD, "3": computed, "2": node}}
+    )
+    assert (await answer.json())["prices"]["2"] == paid(None, 0.2, least=0)
+
+
+@pytest.fixture
+def lighthouse(data_dir) -> Path:
+    """The picture of LOAD, in the host's input folder."""
+    folder = data_dir.parent / "input"
+    folder.mkdir(exist_ok=True)
+    path = folder / "lighthouse.png"
+    Image.new("RGB", (96, 64), (200, 40, 40)).save(path)
+    return path
+
+
+async def test_prices_know_saved_shots_that_this_server_never_ran(
+    client, data_dir, lighthouse, pack
+):
+    """As after a restart: the content of picture, prompt and settings decides."""
+    shots = {"class_type": "FalViduShots", "inputs": {"shots": "A.\nB.\nC.", "base_seed": 1}}
+    shots["inputs"] |= {"duration": 4, "image": ["1", 0]}
+    listed = {"image": ["3", 0], "prompt": ["3", 1], "seed": ["3", 2]}
+    node = {**VIDU, "inputs": {**VIDU["inputs"], **listed}}
+    prompt = {"1": LOAD, "3": shots, "2": node}
+
+    graph = pack.nodes.graph.Graph.parse(prompt)
+    pictures = pack.nodes.known_shots.NamedPictures()
+    asked = list(pack.nodes.known_shots.KnownShots(graph, pictures).quotes("2"))
+    assert len(asked) == 3
+    await save_shots(pack, data_dir, asked[:1], "saved")
+    await save_shots(pack, data_dir, asked[1:2], "cancelled")
+    answer = await client.post("/vidu/prices", json={"prompt": prompt})
+    assert (await answer.json())["prices"]["2"] == {
+        "kind": "paid",
+        "count": 2,
+        "each": {"least": 0.0, "most": 0.2},
+        "total": {"least": 0.2, "most": 0.4},
+    }
+    await save_shots(pack, data_dir, asked[2:], "finished")
+    with sqlite3.connect(data_dir / "ledger.sqlite") as db:
+        db.execute("UPDATE entries SET state = 'saved'")
+    answer = await client.post("/vidu/prices", json={"prompt": prompt})
+    assert (await answer.json())["prices"]["2"] == {"kind": "saved"}
+
+
+async def test_price_of_a_file_that_is_no_picture_is_that_of_a_new_shot(client, lighthouse):
+    lighthouse.write_bytes(b"no picture")
+    answer = await client.post("/vidu/prices", json={"prompt": {"1": LOAD, "2": VIDU}})
+    assert (await answer.json())["prices"]["2"] == paid(1, 0.2)
+
+
+async def save_shots(pack, data_dir, fingerprints, state) -> None:
+    async with pack.vidu.ledger.open_ledger(data_dir):
+        pass  # its tables are there
+    row = """INSERT INTO entries (fingerprint, endpoint, state, prompt, search_text, seed, options,
+        price_micro_usd, revision, reserved_at) VALUES (?, 'fal-ai/vidu/image-to-video', ?,
+        'A wave.', 'a wave.', 1, '{}', 200000, 1, 1.7e9)"""
+    with sqlite3.connect(data_dir / "ledger.sqlite") as db:
+        db.executemany(row, [(fingerprint, state) for fingerprint in fingerprints])
+
+
+def paid(count, usd, least=None):
+    """The price of so many shots of `usd` each, as the page is told it."""
+    each = {"least": usd if least is None else least, "most": usd}
+    total = {name: None if count is None else count * price for name, price in each.items()}
+    total["least"] = (count or 1) * each["least"]
+    return {"kind": "paid", "count": count, "each": each, "total": total}
+
+
 @pytest.mark.parametrize(
-    ("inputs", "clips", "usd", "certain", "at_least"),
+    ("inputs", "clips", "least", "most"),
     [
-        ({}, 1, 0.2, True, False),
-        ({"image": ["3", 0]}, 1, 0.2, False, True),  # a batch of any size
-        ({"model": "Q3 Turbo", "model.duration": ["4", 4]}, 1, 0.077, False, True),
+        ({}, 1, 0.2, 0.2),
+        ({"image": ["3", 0]}, None, 0.2, None),  # a batch of any size
+        ({"model": "Q3 Turbo", "model.duration": ["4", 4]}, 1, 0.077, 1.232),
     ],
 )
 async def test_rerun_tells_a_sum_that_is_the_least_from_one_that_is_certain(
-    inputs, clips, usd, certain, at_least, pack, server, data_dir
+    inputs, clips, least, most, pack, server, data_dir
 ):
     several = {"class_type": "SomethingElse", "inputs": {}}
     saved = {"class_type": "FalViduSavedClip", "inputs": {}}
     node = {**VIDU, "inputs": {**VIDU["inputs"], **inputs}}
     prompt = {"1": LOAD, "2": node, "3": several, "4": saved}
     entry = SimpleNamespace(prompt="A wave.", seed=1)
-    assert await pack.nodes.routes.prices.rerun_to_json(data_dir, entry, prompt) == {
+    prices = pack.nodes.routes.prices.Prices(data_dir, pack.nodes.routes.http.Threads(1, "test"))
+    assert await prices.of_rerun(entry, prompt) == {
         "node_id": "2",
         "seed_input": "seed",
         "clips": clips,
-        "usd": usd,
-        "certain": certain,
-        "at_least": at_least,
+        "total": {"least": least, "most": most},
     }
 
 

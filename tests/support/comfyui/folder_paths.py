@@ -33,3 +33,8 @@ def annotated_filepath(name: str) -> tuple[str, str | None]:
         if name.endswith(f"[{folder}]"):
             return name.removesuffix(f" [{folder}]"), _folder(folder)
     return name, None
+
+
+def get_annotated_filepath(name: str) -> str:
+    name, folder = annotated_filepath(name)
+    return str(Path(folder or get_input_directory(), name))
