@@ -2,17 +2,19 @@
 
     python3 dev.py test tests/browser/pictures.py
 
-runs each example as a draft and keeps frames of what came out; then makes clips at local_fal, and
-takes the node, the library, the settings and a shot list.
+runs each example as a draft and keeps frames of what came out, below the heading of its note; takes
+each generating node as it is after that; then makes clips at local_fal, and takes the node, the
+library, the settings and a shot list.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Locator
 
 import local_fal.clips
@@ -26,6 +28,13 @@ PROMPTS = (
     "A slow push towards the tower; the sail turns into the wind.",
     "Fog rolls over the water and the first stars come out.",
 )
+PICTURED = ("text_to_video", "reference_to_video", "extend_video", "template", "image")
+"""The nodes whose help page shows them in their example."""
+
+SHEET_WIDTH, TITLE_HEIGHT = 640, 56
+WITHOUT_NOTE = """() => {
+    app.graph.remove(app.graph.nodes.find((node) => node.type === "MarkdownNote"));
+}"""
 SIDE_BY_SIDE = """() => {
     const find = (type) => app.graph.nodes.find((node) => node.type === type);
     app.graph.remove(find("MarkdownNote"));
@@ -71,25 +80,67 @@ def local(bare_environment):
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_picture_is_made(editor, base, path):
     editor.load(path)
-    before = set((base / "output").rglob("*.mp4"))
+    before = files_in(base / "output")
     editor.run()
-    clips = sorted(
-        set((base / "output").rglob("*.mp4")) - before, key=lambda clip: clip.stat().st_mtime
-    )
-    # What was made last is the whole film, where one was joined.
-    four_frames(clips[-1]).save(path.with_suffix(".jpg"), quality=85)
+    made = sorted(files_in(base / "output") - before, key=lambda file: file.stat().st_mtime)
+    if path.stem == "shot_list":
+        clips = [frames_of(clip, 2) for clip in made]
+        pictures = [first for first, _ in clips] + [last for _, last in clips]
+        columns = len(clips)
+    elif made[-1].suffix == ".png":
+        pictures, columns = [Image.open(made[-1]).convert("RGB")], 1
+    else:  # what was made last is the whole film, where one was joined
+        pictures, columns = frames_of(made[-1], 4), 2
+    sheet_of(pictures, columns, title_of(path)).save(path.with_suffix(".jpg"), quality=85)
 
 
-def four_frames(clip: Path) -> Image.Image:
-    """Four moments of a clip, two by two, 640 pixels wide."""
+def files_in(folder: Path) -> set[Path]:
+    return {*folder.rglob("*.mp4"), *folder.rglob("*.png")}
+
+
+def frames_of(clip: Path, count: int) -> list[Image.Image]:
+    """So many moments of a clip, from an eighth of it to its end."""
     frames = decode(clip)
-    picked = frames[np.linspace(len(frames) // 8, len(frames) - 1, 4).astype(int)]
-    stills = [Image.fromarray((frame * 255).round().astype(np.uint8)) for frame in picked]
-    width, height = 320, round(320 * stills[0].height / stills[0].width)
-    sheet = Image.new("RGB", (2 * width, 2 * height))
-    for place, still in enumerate(stills):
-        sheet.paste(still.resize((width, height)), (place % 2 * width, place // 2 * height))
+    picked = frames[np.linspace(len(frames) // 8, len(frames) - 1, count).astype(int)]
+    return [Image.fromarray((frame * 255).round().astype(np.uint8)) for frame in picked]
+
+
+def title_of(example: Path) -> str:
+    """The heading of the note in a workflow."""
+    nodes = json.loads(example.read_text(encoding="utf-8"))["nodes"]
+    (note,) = [node for node in nodes if node["type"] == "MarkdownNote"]
+    return note["widgets_values"][0].splitlines()[0].removeprefix("## ")
+
+
+def sheet_of(pictures: list[Image.Image], columns: int, title: str) -> Image.Image:
+    """Pictures side by side below a title, 640 pixels wide."""
+    width = SHEET_WIDTH // columns
+    height = round(width * pictures[0].height / pictures[0].width)
+    sheet = Image.new("RGB", (SHEET_WIDTH, TITLE_HEIGHT + height * (len(pictures) // columns)))
+    draw = ImageDraw.Draw(sheet)
+    middle = (16, TITLE_HEIGHT // 2)
+    sizes = (TITLE_HEIGHT * share / 100 for share in range(55, 20, -5))
+    fonts = map(ImageFont.load_default, sizes)
+    font = next(font for font in fonts if draw.textlength(title, font) <= SHEET_WIDTH - 32)
+    draw.text(middle, title, "white", font, "lm")
+    for place, picture in enumerate(pictures):
+        row, column = divmod(place, columns)
+        corner = (column * width, TITLE_HEIGHT + row * height)
+        sheet.paste(picture.resize((width, height)), corner)
     return sheet
+
+
+@pytest.mark.parametrize("name", PICTURED)
+def test_node_picture_is_made(editor, name):
+    editor.load(ROOT / "example_workflows" / f"{name}.json")
+    editor.page.evaluate(WITHOUT_NOTE)
+    editor.command("Comfy.Canvas.FitView")
+    editor.set("Comfy.Minimap.Visible", False)
+    editor.run()
+    editor.page.wait_for_timeout(4000)
+    editor.command("Comfy.Canvas.FitView")  # with what the run has put on the node
+    editor.page.wait_for_timeout(1500)
+    editor.page.screenshot(path=DOCS / f"{name}.png", clip=around_the_graph(editor))
 
 
 def test_editor_pictures_are_made(editor, key, fal):
