@@ -55,13 +55,13 @@ class Bound:
         return bool((np.abs(differences) <= bounds).all())
 
 
-LUMA_BOUND = Bound(even=3.0, slope=0.06, widest=5.5)
+LUMA_BOUND = Bound(even=3.0, slope=0.1, widest=5.5)
 """For the luma of one cell."""
 
 SPOT_BOUND = Bound(even=6.6, slope=0.25, widest=12.0)
 """For the sum of 2 x 2 luma cells, less what is different all around them."""
 
-CHROMA_BOUND = Bound(even=3.5, slope=0.5, widest=24.0)
+CHROMA_BOUND = Bound(even=4.5, slope=0.5, widest=24.0)
 """For R - G and B - G."""
 
 SHIFT_BOUND = 1.6
