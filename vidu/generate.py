@@ -118,7 +118,7 @@ async def resume(
     if entry.state is State.SAVED:
         return Clip.from_entry(entry)
     raise GenerationError(
-        f"There is no clip to collect: {entry.failure}.",
+        f"There is no clip to download: {entry.failure}",
         "Run the shot again to make it.",
         charge=charge_of_entry(entry),
     )

@@ -17,7 +17,7 @@ EXAMPLE = ROOT / "example_workflows" / "image_to_video.json"
 NODE = "FalViduImageToVideo"
 
 PARTS = ("h2", "b", "input", "select", ".vidu-found", ".vidu-prompt", ".vidu-facts", ".vidu-cost")
-COLOURS = """(selector) => {
+COLORS = """(selector) => {
     const channels = (color) => (color.match(/[0-9.]+/g) ?? []).map(Number);
     const ground = (element) => {
         for (let at = element; at; at = at.parentElement) {
@@ -65,7 +65,7 @@ def test_library_texts_have_enough_contrast(themed, many_clips):
     library = themed.library()
     library.get_by_text("Clip number 10000.").wait_for()
     for part in PARTS:
-        colors = themed.page.evaluate(COLOURS, f".vidu-library {part}")
+        colors = themed.page.evaluate(COLORS, f".vidu-library {part}")
         assert contrast(*map(luminance, colors)) >= 4.5, part  # WCAG 2.2, 1.4.3
 
 

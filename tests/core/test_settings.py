@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vidu.errors import InvalidSettingError
 from vidu.settings import SETTINGS_FILE, Settings, default_data_dir
 
-NAMES = [knob.name for knob in fields(Settings)]
+NAMES = [field.name for field in fields(Settings)]
 ZERO = ["max_generation_s", "retry_timeout_s", "daily_budget_usd"]
 
 

@@ -40,7 +40,7 @@ def uploaded(fal, job: dict) -> np.ndarray:
 
 
 def bytes_of(image: torch.Tensor) -> np.ndarray:
-    """What an image should be uploaded as, in float64 and by the book."""
+    """What an image should be uploaded as, in float64 and step by step."""
     values = image[0].to(torch.float64).numpy()
     values = np.clip(values, 0, 1)
     if values.shape[2] == 4:

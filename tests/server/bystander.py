@@ -9,7 +9,7 @@ from pathlib import Path
 from comfy.model_management import throw_exception_if_processing_interrupted
 from comfy_api.latest import ComfyExtension, io
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 
 
 class Bystander(io.ComfyNode):
@@ -34,7 +34,7 @@ class Bystander(io.ComfyNode):
 
 
 def wait_for_the_word(folder: Path) -> None:
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + TIMEOUT_S
     while not (folder / "go").exists() and time.monotonic() < until:
         time.sleep(0.02)
 
@@ -42,7 +42,7 @@ def wait_for_the_word(folder: Path) -> None:
 def hold(folder: Path) -> None:
     """As a core node at work: nothing else of this prompt runs until it sees the interrupt."""
     (folder / "holding").touch()
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + TIMEOUT_S
     while time.monotonic() < until:
         throw_exception_if_processing_interrupted()
         time.sleep(0.01)

@@ -21,7 +21,7 @@ OUTPUTS = (
     "request_id",
     "audio",
 )
-COLOURS = (0x2060A0, 0xA06020, 0x20A060, 0x808080)
+COLORS = (0x2060A0, 0xA06020, 0x20A060, 0x808080)
 
 
 def served(fal, job: dict, folder: Path) -> Path:
@@ -72,7 +72,7 @@ def cached(history: dict) -> set[str]:
     return set(dict(history["status"]["messages"])["execution_cached"]["nodes"])
 
 
-def batch(prompt: dict, colors=COLOURS) -> dict:
+def batch(prompt: dict, colors=COLORS) -> dict:
     """The prompt with a batch of plain images in place of its one."""
     size = {"width": 96, "height": 64, "batch_size": 1}
     for index, color in enumerate(colors):
@@ -125,7 +125,7 @@ def test_node_sends_what_its_inputs_say(comfy, fal, shot):
 
 
 def test_node_saves_fals_file_with_the_graph_inside(comfy, fal, shot, tmp_path):
-    prompt = batch(shot(), COLOURS[:1])
+    prompt = batch(shot(), COLORS[:1])
     del prompt["1"]  # the host adds a note of its own to a LoadImage
     workflow = {"nodes": [{"id": 2}], "version": 0.4, "extra": {"of": "a {test}"}}
     (clip,) = clips(comfy.run(prompt, workflow))
@@ -185,10 +185,10 @@ def test_node_batch_of_four_makes_four_clips_side_by_side(comfy, fal, shot):
     prompt["all"] = {"class_type": "PreviewImage", "inputs": {"images": ["parts", 0]}}
     history = comfy.run(prompt)
     assert history["status"]["status_str"] == "success"
-    book = fal.ledger()
-    jobs = {job["request_id"]: job for job in book["jobs"]}
+    record = fal.ledger()
+    jobs = {job["request_id"]: job for job in record["jobs"]}
     assert len(jobs) == 4
-    assert book["most_running"] == 2
+    assert record["most_running"] == 2
     ids, paths = texts(history, "request_id"), texts(history, "file_path")
     assert set(ids) == jobs.keys()
     assert len(set(paths)) == 4
@@ -201,7 +201,7 @@ def test_node_batch_of_four_makes_four_clips_side_by_side(comfy, fal, shot):
 
 
 def test_node_batch_of_the_same_image_makes_one_clip(comfy, fal, shot):
-    history = comfy.run(run_with_progress(batch(shot(), COLOURS[:1] * 3), "file_path"))
+    history = comfy.run(run_with_progress(batch(shot(), COLORS[:1] * 3), "file_path"))
     assert len(texts(history, "file_path")) == 3
     assert len(set(texts(history, "file_path"))) == 1
     assert fal.ledger()["counts"]["jobs"] == 1

@@ -10,6 +10,8 @@ import av
 import numpy as np
 from PIL import Image
 
+from .media import mp3_tone
+
 QUEUE = "https://queue.fal.run"
 APP = "fal-ai/vidu"
 
@@ -37,15 +39,7 @@ def video(seconds: float) -> str:
 
 
 def voice(seconds: float) -> str:
-    file = io.BytesIO()
-    with av.open(file, "w", format="mp3") as container:
-        stream = container.add_stream("libmp3lame", 44100, layout="mono")
-        tone = np.sin(np.arange(round(seconds * 44100), dtype=np.float32) / 30)[np.newaxis]
-        frame = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
-        frame.sample_rate = 44100
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return data_uri(file.getvalue(), "audio/mpeg")
+    return data_uri(mp3_tone(seconds), "audio/mpeg")
 
 
 P, IMAGE, IMAGES = {"prompt": "a wave"}, {"image_url": picture()}, [picture(), picture((48, 48))]

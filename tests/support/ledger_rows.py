@@ -18,7 +18,7 @@ from vidu.models import Entry, Output, RequestHandle, SavedFile, State
 from vidu.request import Request
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 60  # for what must come, however slow the machine; nothing here is measured
+TIMEOUT_S = 60  # for what must come, however slow the machine; nothing here is measured
 FREE = Decimal(0)
 PRICE = Decimal("0.20")
 
@@ -28,7 +28,7 @@ FILE_ONLY = pytest.mark.parametrize("home", ["sqlite"], indirect=True)
 OUTPUT = Output("https://x/1.mp4", 1234, 1.0, "video", 2**31 - 1)
 FILE = SavedFile(Path("clips/Vidu_00001_.mp4"), 1234, "cd" * 32, 1280, 720, 24.0, 96, 4.0)
 
-CHILD = f"""
+CHILD_IMPORTS = f"""
 import sys
 sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / "tests" / "support")!r}]
 from decimal import Decimal
@@ -37,6 +37,8 @@ from vidu.errors import BudgetExceededError, LedgerUnavailableError
 from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from blocking_ledger import BlockingLedger as Ledger
 from vidu.ledger import Budget
+from vidu.ledger.opening import LEDGER_FILE
+from vidu.models import RequestHandle
 from vidu.request import Request
 from vidu.media.image import EncodedImage
 
@@ -48,23 +50,30 @@ def shot(number):
     )
 
 home = Path(sys.argv[1])
+"""
+"""What the script of each child begins with."""
+
+CHILD = f"""{CHILD_IMPORTS}
 print("ready", flush=True)
 sys.stdin.readline()
 """
 
 MOVES: dict[str, tuple[Callable[[Ledger, Entry], Entry], set[State]]] = {
     "mark_submitting": (
-        lambda book, row: book.mark_submitting(row, {"prompt": "waves"}),
+        lambda ledger, row: ledger.mark_submitting(row, {"prompt": "waves"}),
         {State.RESERVED},
     ),
-    "submitted": (lambda book, row: book.mark_submitted(row, handle(row)), {State.SUBMITTING}),
-    "cancelled": (lambda book, row: book.mark_cancelled(row), {State.SUBMITTED, State.CANCELLED}),
+    "submitted": (lambda ledger, row: ledger.mark_submitted(row, handle(row)), {State.SUBMITTING}),
+    "cancelled": (
+        lambda ledger, row: ledger.mark_cancelled(row),
+        {State.SUBMITTED, State.CANCELLED},
+    ),
     "finished": (
-        lambda book, row: book.mark_finished(row, OUTPUT),
+        lambda ledger, row: ledger.mark_finished(row, OUTPUT),
         {State.SUBMITTED, State.CANCELLED, State.FINISHED, State.SAVED},
     ),
-    "saved": (lambda book, row: book.mark_saved(row, FILE), {State.FINISHED}),
-    "failed": (lambda book, row: book.mark_failed(row, "no", billed=False), set(State)),
+    "saved": (lambda ledger, row: ledger.mark_saved(row, FILE), {State.FINISHED}),
+    "failed": (lambda ledger, row: ledger.mark_failed(row, "no", billed=False), set(State)),
 }
 WAYS = {
     State.RESERVED: (),
@@ -89,10 +98,10 @@ def shot(number: int = 0, *, seed: int = 0) -> Request:
     return Request(VIDU_IMAGE_TO_VIDEO, f"shot {number}", seed, media={"image": (STILL,)})
 
 
-def copy_into(state: State, book: Ledger, request: Request | None = None) -> Entry:
-    row = book.reserve(request or shot(), Budget(FREE))
+def copy_into(state: State, ledger: Ledger, request: Request | None = None) -> Entry:
+    row = ledger.reserve(request or shot(), Budget(FREE))
     for move in WAYS[state]:
-        row = MOVES[move][0](book, row)
+        row = MOVES[move][0](ledger, row)
     return row
 
 
@@ -116,7 +125,7 @@ def all_at_once(count: int, script: str, home: Path) -> list[str]:
         child.stdin.flush()
     said = []
     for child in children:
-        out, complaint = child.communicate(timeout=PATIENCE_S)
+        out, complaint = child.communicate(timeout=TIMEOUT_S)
         assert child.returncode == 0, complaint
         said.append(out.strip())
     return said

@@ -58,7 +58,7 @@ def video_medium(seconds: float = 4.0) -> FileMedium:
     return FileMedium(file.getvalue(), "video/mp4", ".mp4", 160, 128, seconds)
 
 
-def voice_medium(seconds: float = 4.0) -> FileMedium:
+def mp3_tone(seconds: float) -> bytes:
     """A tone as MP3."""
     file = io.BytesIO()
     with av.open(file, "w", format="mp3") as container:
@@ -68,4 +68,9 @@ def voice_medium(seconds: float = 4.0) -> FileMedium:
         frame.sample_rate = 44100
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    return FileMedium(file.getvalue(), "audio/mpeg", ".mp3", duration_s=seconds)
+    return file.getvalue()
+
+
+def voice_medium(seconds: float = 4.0) -> FileMedium:
+    """A tone as a voice."""
+    return FileMedium(mp3_tone(seconds), "audio/mpeg", ".mp3", duration_s=seconds)

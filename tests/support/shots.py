@@ -25,7 +25,7 @@ from vidu.generate import generate
 from vidu.ledger import open_ledger
 from vidu.media.probe import Probe
 from vidu.media.video import check
-from vidu.models import Clip, State
+from vidu.models import Clip, Entry, State
 from vidu.progress import Phase, Progress
 from vidu.request import Request
 from vidu.settings import Settings
@@ -45,6 +45,16 @@ SHORT = Settings(
     retry_timeout_s=2.0,
 )
 """Limits that a test can wait for; 9.5 s is the whole life of a request."""
+
+SHORT_LIVED = replace(
+    SHORT,
+    queue_limit_s=0.2,
+    generation_limit_s=0.2,
+    max_generation_s=0.2,
+    read_timeout_s=0.6,
+    retry_timeout_s=0.5,
+)
+"""With these a request lives for one second."""
 
 STEPS = (
     *(
@@ -152,6 +162,12 @@ async def until(condition: Callable[[], object], *, limit_s: float = 60.0) -> No
         await asyncio.sleep(0.02)
 
 
+def active_row(home: Path) -> Entry | None:
+    """Return the active row of the usual shot."""
+    with BlockingLedger.open(home) as ledger:
+        return ledger.active(shot().fingerprint)
+
+
 def switching_on(fal: LocalFal, faults: str, phase: Phase) -> Callable[[Progress], None]:
     """Switches faults on when a run first tells of this phase."""
     waiting = [faults]
@@ -167,7 +183,7 @@ def switching_on(fal: LocalFal, faults: str, phase: Phase) -> Callable[[Progress
 
 
 def problems(fal: LocalFal, home: Path, folder: Path, request: Request, clip: Clip) -> list[str]:
-    """What is wrong in the books of fal and of the ledger, and on disk, after a run succeeded."""
+    """Return what is wrong at fal, in the ledger and on disk after a run succeeded."""
     jobs = jobs_of(fal, request)
     return [
         *job_problems(jobs),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..command_line import command_line
 from ..errors import InvalidSettingError, SaveError
 from ..files import remove_file
 from ..ledger import Ledger, UnreadableEntry, open_ledger
@@ -61,17 +62,20 @@ def run(options: Options) -> int:
 
 async def _run(options: Options) -> None:
     async with open_ledger(options.home) as ledger:
-        entries = await _found(ledger, options.names)
+        entries = await _found(ledger, options)
         await _forget_all(ledger, entries, with_files=options.files)
 
 
-async def _found(ledger: Ledger, names: Sequence[str]) -> list[Entry | UnreadableEntry]:
+async def _found(ledger: Ledger, options: Options) -> list[Entry | UnreadableEntry]:
     """Return each row once; all are found, or none is forgotten."""
     found: dict[int, Entry | UnreadableEntry] = {}
-    for name in names:
+    for name in options.names:
         entries = await ledger.get_by_prefix(name)
         if not entries:
-            raise InvalidSettingError(f"The ledger has no row {name}.", "List them with `ledger`.")
+            raise InvalidSettingError(
+                f"The ledger has no row {name}.",
+                f"List them with `{command_line('ledger', '--home', options.home)}`.",
+            )
         found.update((entry.id, entry) for entry in entries)
     return list(found.values())
 

@@ -181,7 +181,7 @@ def _build_request(arrival: Arrival, options: Options) -> Request:
         prompt, _ = decode_text(arrival.sidecar.read_bytes())
     except (OSError, ValueError) as error:
         raise InvalidPromptError(
-            f"{arrival.sidecar.name} cannot be read: {error}.", "Write the prompt as UTF-8 text."
+            f"{arrival.sidecar.name} cannot be read: {error}", "Write the prompt as UTF-8 text."
         ) from error
     spec = ShotSpec(
         prompt=prompt,

@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from ..command_line import command_line
 from ..errors import LedgerUnavailableError
 from ..models import Entry
 from ..request import Request
@@ -148,7 +149,8 @@ class KnownLedgers:
         raise LedgerUnavailableError(
             f"Another ledger of yours on this machine, {path}, is gone, and its journal is not, so "
             "this shot may have been paid for there.",
-            "Open that ledger once, in ComfyUI or with `vidu ledger --home`, which brings it back; "
+            "Open that ledger once, in ComfyUI or with "
+            f"`{command_line('ledger', '--home', path.parent)}`, which brings it back; "
             f"or remove {self._note(path)} to go on without it.",
         )
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..command_line import command_line
+from ..command_line import command_line, pip_command
 from ..errors import DatabaseUnreachableError, InvalidSettingError, LedgerUnavailableError
 from ..files import remove_file
 from .database import Row
@@ -258,7 +257,7 @@ def import_driver() -> Any:
         raise InvalidSettingError(
             f"VIDU_LEDGER names a PostgreSQL server, and the driver for it cannot be imported "
             f"({error}).",
-            f'Install it: "{sys.executable}" -m pip install "psycopg[binary]>=3.2"',
+            f"Install it with: {pip_command('psycopg[binary]', '3.2')}",
         ) from error
     return psycopg
 

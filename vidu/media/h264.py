@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..command_line import pip_command
 from ..errors import ViduError
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def h264_encoder() -> str:
         except UnknownCodecError:
             continue
     raise ViduError(
-        "PyAV has no H.264 encoder here.", "Install its wheel from PyPI: pip install -U av."
+        "PyAV has no H.264 encoder here.",
+        f"Install its wheel from PyPI: {pip_command('av', '14.2')}",
     )
 
 

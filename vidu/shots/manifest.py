@@ -85,7 +85,7 @@ def read_manifest(path: Path) -> Manifest:
         text, encoding = decode_text(path.read_bytes())
         shots = parse(text)
     except (OSError, ValueError, csv.Error) as error:
-        raise InvalidInputError(f"{path} cannot be read: {error}.", "Fix the manifest.") from error
+        raise InvalidInputError(f"{path} cannot be read: {error}", "Fix the manifest.") from error
     if not shots:
         raise InvalidInputError(f"{path} holds no shot.", "Write shots with image and prompt.")
     found, problems = [], []

@@ -67,7 +67,7 @@ async def _unexpected(context: Context, entry: Entry, error: Exception) -> Unexp
         now = entry
     return UnexpectedError(
         f"Request {now.request_id or '(not yet made)'} stopped with an unexpected "
-        f"{type(error).__name__}: {error}.",
+        f"{type(error).__name__}: {error}",
         charge=charge_of_entry(now) if context.provider.charges else Charge.NOT_SPENT,
         request_id=now.request_id or None,
     )

@@ -13,19 +13,19 @@ from vidu.models import RequestHandle
 
 from ...support.fal_replies import NGINX, reply
 
-RECEIPT = RequestHandle("405a114e-04bd-463a", "https://q/s", "https://q/r", "https://q/c")
+HANDLE = RequestHandle("405a114e-04bd-463a", "https://q/s", "https://q/r", "https://q/c")
 SUBMITTED = {
     "status": "IN_QUEUE",
-    "request_id": RECEIPT.request_id,
-    "response_url": RECEIPT.response_url,
-    "status_url": RECEIPT.status_url,
-    "cancel_url": RECEIPT.cancel_url,
+    "request_id": HANDLE.request_id,
+    "response_url": HANDLE.response_url,
+    "status_url": HANDLE.status_url,
+    "cancel_url": HANDLE.cancel_url,
     "queue_position": 0,
 }
 
 
 def test_parse_request_handle_returns_id_and_addresses():
-    assert parse_request_handle(reply(200, SUBMITTED)) == RECEIPT
+    assert parse_request_handle(reply(200, SUBMITTED)) == HANDLE
 
 
 @pytest.mark.parametrize("value", [None, 7, {}])
@@ -40,7 +40,7 @@ def test_parse_request_handle_without_an_id_returns_none(value):
 @pytest.mark.parametrize("value", [None, 7, {}])
 def test_parse_request_handle_without_an_address_has_its_id(name, value):
     handle = parse_request_handle(reply(200, {**SUBMITTED, name: value}))
-    assert handle == replace(RECEIPT, **{name: ""})
+    assert handle == replace(HANDLE, **{name: ""})
     assert not has_fal_urls(handle)
 
 

@@ -14,12 +14,10 @@ import sys
 from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from blocking_ledger import BlockingLedger
 
-from ...support.history_pool import HistoryPool
 from ...support.scenario import ShotSpec
 from ...support.shots import SHORT, STEPS, problems, run, shot
 
@@ -53,15 +51,6 @@ CELLS["again and again"] = [
     f"kill after:{step}"
     for step in ("reserve", "submit", "find_lost_request", "result", "download")
 ]
-
-
-@pytest.fixture(scope="module")
-def outcomes(request) -> dict[str, dict[str, Any]]:
-    """What came of each cell that was chosen."""
-    items = [item for item in request.session.items if item.path == request.path]
-    chosen = [item.callspec.params["cell"] for item in items if hasattr(item, "callspec")]
-    with HistoryPool(WORKERS) as pool:
-        return dict(zip(chosen, pool.run(CELLS[cell] for cell in chosen), strict=True))
 
 
 @pytest.mark.parametrize("cell", CELLS)

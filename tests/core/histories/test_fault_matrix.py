@@ -5,8 +5,6 @@ Each cell is a history: a way for a fault to strike, and then the same shot run 
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from local_fal import FAULTS
@@ -22,7 +20,6 @@ from local_fal.faults import (
 )
 from local_fal.responses import INFRASTRUCTURE_ERRORS, MODEL_ERRORS
 
-from ...support.history_pool import HistoryPool
 from ...support.pending_faults import PENDING
 
 pytestmark = pytest.mark.timeout(1800)  # all histories of the file are run at once
@@ -84,15 +81,6 @@ CELLS = {
 
 def test_cells_strike_with_every_fault():
     assert {cell.split()[0] for cell in CELLS} == FAULTS.keys() - ELSEWHERE
-
-
-@pytest.fixture(scope="module")
-def outcomes(request) -> dict[str, dict[str, Any]]:
-    """What came of each cell that was chosen."""
-    items = [item for item in request.session.items if item.path == request.path]
-    chosen = [item.callspec.params["cell"] for item in items if hasattr(item, "callspec")]
-    with HistoryPool(WORKERS) as pool:
-        return dict(zip(chosen, pool.run(CELLS[cell] for cell in chosen), strict=True))
 
 
 @pytest.mark.parametrize("cell", CELLS)

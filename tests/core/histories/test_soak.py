@@ -23,7 +23,7 @@ RUNS = 4
 SEED = 7
 
 # What strikes one request and is over; a shot must get past it without a second job.
-PASSING = (
+PASSING_FAULTS = (
     *("accepted_then_dropped", "accepted_then_500", "accepted_then_502", "accepted_unreadable"),
     *("token_503", "upload_500", "upload_reset", "expired_token", "submit_429"),
     *("status_500", "status_502", "status_429", "status_reset", "status_expired"),
@@ -44,7 +44,7 @@ async def test_soak_of_500_shots_makes_500_jobs_and_clips(open_fal, vidu_home, c
             options = {"destination": Destination(clips, "clip"), "settings": settings}
             async with at_once:
                 if chance.random() < FAULTY:
-                    fal.set_faults(f"{chance.choice(PASSING)}:1")
+                    fal.set_faults(f"{chance.choice(PASSING_FAULTS)}:1")
                 for _ in range(RUNS - 1):
                     try:
                         return await generate(shot(seed), provider, ledger, **options)

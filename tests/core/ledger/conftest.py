@@ -33,7 +33,7 @@ def home(request, tmp_path) -> Path:
 
 
 @pytest.fixture
-def book(home):
+def ledger(home):
     with Ledger.open(home) as ledger:
         yield ledger
 

@@ -18,23 +18,23 @@ from ...support.ledger_rows import FILE_ONLY, FREE, all_at_once, copy_into, shot
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.FAILED])
-def test_reserve_shot_with_an_active_row_is_refused(book, state):
-    row = copy_into(state, book)
-    assert book.reserve(shot(), Budget(FREE)) == row
-    assert book.entries() == [row]
+def test_reserve_shot_with_an_active_row_is_refused(ledger, state):
+    row = copy_into(state, ledger)
+    assert ledger.reserve(shot(), Budget(FREE)) == row
+    assert ledger.entries() == [row]
 
 
-def test_reserve_failed_shot_makes_a_new_row(book):
-    first = copy_into(State.FAILED, book)
-    second = book.reserve(shot(), Budget(FREE))
+def test_reserve_failed_shot_makes_a_new_row(ledger):
+    first = copy_into(State.FAILED, ledger)
+    second = ledger.reserve(shot(), Budget(FREE))
     assert second.id > first.id
-    assert book.active(second.fingerprint) == second
-    assert book.entries() == [second, first]
+    assert ledger.active(second.fingerprint) == second
+    assert ledger.entries() == [second, first]
 
 
 @FILE_ONLY
-def test_database_second_active_row_is_refused_to_any_program(book, home):
-    row = copy_into(State.SUBMITTED, book)
+def test_database_second_active_row_is_refused_to_any_program(ledger, home):
+    row = copy_into(State.SUBMITTED, ledger)
     with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
         columns = (
             "fingerprint, endpoint, prompt, search_text, seed, options, price_micro_usd, "
@@ -52,18 +52,18 @@ def test_database_second_active_row_is_refused_to_any_program(book, home):
                 )
 
 
-def test_reserve_from_many_threads_writes_one_row(book):
+def test_reserve_from_many_threads_writes_one_row(ledger):
     with ThreadPoolExecutor(16) as pool:
-        rows = list(pool.map(lambda _: book.reserve(shot(), Budget(FREE)), range(64)))
+        rows = list(pool.map(lambda _: ledger.reserve(shot(), Budget(FREE)), range(64)))
     assert {row.id for row in rows} == {rows[0].id}
 
 
-def test_mark_submitting_from_many_threads_passes_once(book):
-    row = book.reserve(shot(), Budget(FREE))
+def test_mark_submitting_from_many_threads_passes_once(ledger):
+    row = ledger.reserve(shot(), Budget(FREE))
 
     def post(_: int) -> bool:
         try:
-            book.mark_submitting(row, {})
+            ledger.mark_submitting(row, {})
         except LedgerUnavailableError:
             return False
         return True
@@ -76,10 +76,10 @@ def test_mark_submitting_from_many_threads_passes_once(book):
 def test_open_ledger_from_eight_processes_at_once_writes_each_row(home):
     script = """
 for number in range(8):
-    with Ledger.open(home / str(number)) as book:
-        row = book.reserve(shot(number), Budget(Decimal(0)))
+    with Ledger.open(home / str(number)) as ledger:
+        row = ledger.reserve(shot(number), Budget(Decimal(0)))
         try:
-            book.mark_submitting(row, {})
+            ledger.mark_submitting(row, {})
             print(f"posts {number},", end="")
         except LedgerUnavailableError:
             pass
@@ -87,5 +87,5 @@ for number in range(8):
     said = "".join(all_at_once(8, script, home))
     assert sorted(said.split(",")) == ["", *(f"posts {number}" for number in range(8))]
     for number in range(8):
-        with Ledger.open(home / str(number)) as book:
-            assert [row.id for row in book.entries()] == [1]
+        with Ledger.open(home / str(number)) as ledger:
+            assert [row.id for row in ledger.entries()] == [1]

@@ -34,51 +34,51 @@ class Clock:
 # -- the budget ----------------------------------------------------------------------------------
 
 
-def test_reserve_beyond_the_budget_by_a_cent_is_refused(book):
+def test_reserve_beyond_the_budget_by_a_cent_is_refused(ledger):
     for number in range(3):
-        book.reserve(shot(number), Budget(Decimal("0.60")))
+        ledger.reserve(shot(number), Budget(Decimal("0.60")))
     with pytest.raises(BudgetExceededError) as refused:
-        book.reserve(shot(3), Budget(Decimal("0.79")))
+        ledger.reserve(shot(3), Budget(Decimal("0.79")))
     text = str(refused.value)
     assert "$0.20" in text
     assert "$0.60 of today's $0.79" in text
     assert "VIDU_DAILY_BUDGET_USD" in text
     assert "Nothing was charged." in text
-    assert book.active(shot(3).fingerprint) is None
-    book.reserve(shot(3), Budget(Decimal("0.80")))
+    assert ledger.active(shot(3).fingerprint) is None
+    ledger.reserve(shot(3), Budget(Decimal("0.80")))
 
 
-def test_reserve_with_a_budget_of_0_is_unlimited(book):
+def test_reserve_with_a_budget_of_0_is_unlimited(ledger):
     for number in range(20):
-        book.reserve(shot(number), Budget(FREE))
-    assert book.spent_today() == Decimal("4.00")
+        ledger.reserve(shot(number), Budget(FREE))
+    assert ledger.spent_today() == Decimal("4.00")
 
 
-def test_reserve_shot_with_its_row_needs_no_budget(book):
-    row = copy_into(State.SAVED, book)
-    assert book.reserve(shot(), Budget(Decimal("0.01"))) == row
+def test_reserve_shot_with_its_row_needs_no_budget(ledger):
+    row = copy_into(State.SAVED, ledger)
+    assert ledger.reserve(shot(), Budget(Decimal("0.01"))) == row
 
 
-def test_reserve_from_many_threads_never_exceeds_the_budget(book):
-    def intend(number: int) -> bool:
+def test_reserve_from_many_threads_never_exceeds_the_budget(ledger):
+    def reserves(number: int) -> bool:
         try:
-            book.reserve(shot(number), Budget(Decimal("1.10")))
+            ledger.reserve(shot(number), Budget(Decimal("1.10")))
         except BudgetExceededError:
             return False
         return True
 
     with ThreadPoolExecutor(16) as pool:
-        assert sum(pool.map(intend, range(40))) == 5
-    assert book.spent_today() == Decimal("1.00")
+        assert sum(pool.map(reserves, range(40))) == 5
+    assert ledger.spent_today() == Decimal("1.00")
 
 
 def test_reserve_from_many_processes_never_exceeds_the_budget(home):
     script = """
 taken = 0
-with Ledger.open(home) as book:
+with Ledger.open(home) as ledger:
     for number in range(5):
         try:
-            book.reserve(shot(f"{sys.argv[2]} {number}"), Budget(Decimal("2.00")))
+            ledger.reserve(shot(f"{sys.argv[2]} {number}"), Budget(Decimal("2.00")))
             taken += 1
         except BudgetExceededError:
             pass
@@ -86,55 +86,55 @@ print(taken)
 """
     said = all_at_once(8, script, home)
     assert sum(map(int, said)) == 10
-    with Ledger.open(home) as book:
-        assert len(book.entries()) == 10
-        assert book.spent_today() == Decimal("2.00")
+    with Ledger.open(home) as ledger:
+        assert len(ledger.entries()) == 10
+        assert ledger.spent_today() == Decimal("2.00")
 
 
 # -- sums ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.FAILED])
-def test_spent_counts_unfinished_rows(book, state):
-    copy_into(state, book)
-    assert book.spent_today() == book.spent_this_month() == PRICE
+def test_spent_counts_unfinished_rows(ledger, state):
+    copy_into(state, ledger)
+    assert ledger.spent_today() == ledger.spent_this_month() == PRICE
 
 
 @pytest.mark.parametrize(("billed", "spent"), [(False, FREE), (True, PRICE), (None, PRICE)])
-def test_spent_counts_a_failed_row_unless_it_is_known_to_be_free(book, billed, spent):
-    book.mark_failed(copy_into(State.SUBMITTED, book), "no", billed=billed)
-    assert book.spent_today() == spent
+def test_spent_counts_a_failed_row_unless_it_is_known_to_be_free(ledger, billed, spent):
+    ledger.mark_failed(copy_into(State.SUBMITTED, ledger), "no", billed=billed)
+    assert ledger.spent_today() == spent
 
 
-def test_spent_of_an_empty_ledger_is_zero(book):
-    assert book.spent_today() == book.spent_this_month() == 0
+def test_spent_of_an_empty_ledger_is_zero(ledger):
+    assert ledger.spent_today() == ledger.spent_this_month() == 0
 
 
 def test_spent_day_begins_at_midnight_utc_and_month_on_its_first(tmp_path):
     clock = Clock(2026, 2, 27, 12)
-    with Ledger(tmp_path, now=clock) as book:
+    with Ledger(tmp_path, now=clock) as ledger:
         for number, moment in enumerate(
             [(2026, 2, 28, 23, 59, 59), (2026, 3, 1), (2026, 3, 1, 0, 0, 1), (2026, 3, 2)]
         ):
             clock.set(*moment)
-            book.mark_submitting(book.reserve(shot(number), Budget(FREE)), {})
-        assert (book.spent_today(), book.spent_this_month()) == (PRICE, 3 * PRICE)
+            ledger.mark_submitting(ledger.reserve(shot(number), Budget(FREE)), {})
+        assert (ledger.spent_today(), ledger.spent_this_month()) == (PRICE, 3 * PRICE)
         clock.set(2026, 3, 1, 23, 59, 59)
-        assert book.spent_today() == 3 * PRICE
+        assert ledger.spent_today() == 3 * PRICE
         clock.set(2026, 2, 28)
-        assert book.spent_this_month() == 4 * PRICE
+        assert ledger.spent_this_month() == 4 * PRICE
         clock.set(2026, 4, 1)
-        assert (book.spent_today(), book.spent_this_month()) == (FREE, FREE)
+        assert (ledger.spent_today(), ledger.spent_this_month()) == (FREE, FREE)
 
 
 def test_reserve_after_midnight_has_the_whole_budget_again(tmp_path):
     clock = Clock(2026, 2, 28, 23, 59, 59)
-    with Ledger(tmp_path, now=clock) as book:
-        book.reserve(shot(0), Budget(PRICE))
+    with Ledger(tmp_path, now=clock) as ledger:
+        ledger.reserve(shot(0), Budget(PRICE))
         with pytest.raises(BudgetExceededError):
-            book.reserve(shot(1), Budget(PRICE))
+            ledger.reserve(shot(1), Budget(PRICE))
         clock.set(2026, 3, 1)
-        book.reserve(shot(1), Budget(PRICE))
+        ledger.reserve(shot(1), Budget(PRICE))
 
 
 @FILE_ONLY
@@ -145,12 +145,12 @@ def test_spent_day_is_the_same_in_every_time_zone(home, monkeypatch, zone):
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        with Ledger(home, now=clock) as book:
-            book.mark_submitting(book.reserve(shot(0), Budget()), {})
+        with Ledger(home, now=clock) as ledger:
+            ledger.mark_submitting(ledger.reserve(shot(0), Budget()), {})
             clock.now -= 1
-            book.mark_submitting(book.reserve(shot(1), Budget()), {})
+            ledger.mark_submitting(ledger.reserve(shot(1), Budget()), {})
             clock.set(2026, 3, 8, 23, 59, 59)
-            assert book.spent_today() == PRICE
+            assert ledger.spent_today() == PRICE
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -158,13 +158,13 @@ def test_spent_day_is_the_same_in_every_time_zone(home, monkeypatch, zone):
 
 def test_row_reserved_before_midnight_and_sent_after_it_counts_in_the_new_day(tmp_path):
     clock = Clock(2026, 7, 15, 23, 59, 59)
-    with Ledger(tmp_path, now=clock) as book:
-        row = book.reserve(shot(0), Budget(PRICE))
+    with Ledger(tmp_path, now=clock) as ledger:
+        row = ledger.reserve(shot(0), Budget(PRICE))
         clock.set(2026, 7, 16, 0, 0, 1)
-        book.mark_submitting(row, {})
-        assert book.spent_today() == PRICE
+        ledger.mark_submitting(row, {})
+        assert ledger.spent_today() == PRICE
         with pytest.raises(BudgetExceededError):
-            book.reserve(shot(1), Budget(PRICE))
+            ledger.reserve(shot(1), Budget(PRICE))
     with (
         Ledger(tmp_path / "another", now=clock) as another,
         pytest.raises(BudgetExceededError),
@@ -177,20 +177,20 @@ def test_row_reserved_before_midnight_and_sent_after_it_counts_in_the_new_day(tm
 
 def test_reserve_beyond_the_budget_of_a_run_is_refused_and_unbilled_amounts_return(home):
     budget = Budget(run_usd=Decimal("0.40"))
-    with Ledger.open(home) as book, Ledger.open(home) as other:
-        first = book.reserve(shot(0), budget)
-        book.reserve(shot(1), budget)
+    with Ledger.open(home) as ledger, Ledger.open(home) as other:
+        first = ledger.reserve(shot(0), budget)
+        ledger.reserve(shot(1), budget)
         with pytest.raises(BudgetExceededError, match=r"\$0.40 of this run's \$0.40"):
-            book.reserve(shot(2), budget)
-        assert book.reserve(shot(0), budget) == first
+            ledger.reserve(shot(2), budget)
+        assert ledger.reserve(shot(0), budget) == first
         other.reserve(shot(3), budget)  # another run
-        book.mark_failed(first, "no", billed=False)
-        book.reserve(shot(2), budget)
+        ledger.mark_failed(first, "no", billed=False)
+        ledger.reserve(shot(2), budget)
 
 
 async def test_reserve_many_shots_of_a_run_at_once_never_exceeds_its_budget(home):
-    async with open_ledger(home) as book:
-        reserving = (book.reserve(shot(number), Budget(run_usd=PRICE)) for number in range(8))
+    async with open_ledger(home) as ledger:
+        reserving = (ledger.reserve(shot(number), Budget(run_usd=PRICE)) for number in range(8))
         results = await asyncio.gather(*reserving, return_exceptions=True)
         assert [type(each) for each in results].count(BudgetExceededError) == 7
-        assert await book.spent_today() == PRICE
+        assert await ledger.spent_today() == PRICE

@@ -16,17 +16,8 @@ from vidu.ledger import Budget
 from vidu.ledger.opening import LEDGER_FILE
 from vidu.models import State
 
-from ...support.ledger_writers import (
-    FREE,
-    PATIENCE_S,
-    ROWS,
-    assert_whole,
-    filled,
-    handle,
-    set_aside,
-    shot,
-    start,
-)
+from ...support.ledger_rows import FREE, TIMEOUT_S, shot
+from ...support.ledger_writers import ROWS, assert_whole, filled, handle, set_aside, start
 
 PAGE = 4096
 
@@ -55,14 +46,14 @@ def test_open_ledger_with_a_damaged_beginning_rescues_every_row(
     tmp_path, caplog, first, past, content
 ):
     path = filled(tmp_path)
-    with Ledger.open(tmp_path) as book:
-        held = book.entries()
+    with Ledger.open(tmp_path) as ledger:
+        held = ledger.entries()
     overwrite(path, first, past, content[: past - first])
     damaged = path.read_bytes()
-    with caplog.at_level(logging.WARNING), Ledger.open(tmp_path) as book:
-        assert book.entries() == held
-        assert book.reserve(shot(0), Budget(FREE)) == held[-1]
-        assert book.reserve(shot(ROWS), Budget(FREE)).id == ROWS + 1
+    with caplog.at_level(logging.WARNING), Ledger.open(tmp_path) as ledger:
+        assert ledger.entries() == held
+        assert ledger.reserve(shot(0), Budget(FREE)) == held[-1]
+        assert ledger.reserve(shot(ROWS), Budget(FREE)).id == ROWS + 1
     (aside,) = set_aside(tmp_path)
     assert aside.read_bytes() == damaged
     assert_whole(path)
@@ -76,16 +67,16 @@ def test_open_ledger_with_a_damaged_page_rescues_all_rows_once(tmp_path, content
     path = filled(tmp_path)
     overwrite(path, *page_with(path, "shot 100"), content)
     damaged = path.read_bytes()
-    with Ledger.open(tmp_path) as book:
+    with Ledger.open(tmp_path) as ledger:
         with pytest.raises(LedgerUnavailableError) as met:
-            book.entries()
+            ledger.entries()
         assert "was damaged: it is set aside" in str(met.value)
         assert met.value.charge is Charge.NOT_SPENT
-        rescued = book.entries()
+        rescued = ledger.entries()
         assert len(rescued) == ROWS  # what the page held, the journal holds as well
         assert {row.state for row in rescued} == {State.SUBMITTED}
         assert all(row.handle == handle(row.id - 1) for row in rescued)
-        book.reserve(shot(ROWS), Budget(FREE))
+        ledger.reserve(shot(ROWS), Budget(FREE))
     (aside,) = set_aside(tmp_path)
     assert aside.read_bytes() == damaged
     assert_whole(path)
@@ -93,17 +84,17 @@ def test_open_ledger_with_a_damaged_page_rescues_all_rows_once(tmp_path, content
 
 def test_reserve_meeting_damage_changes_nothing_and_repairs_it(tmp_path):
     path = filled(tmp_path)
-    with Ledger.open(tmp_path) as book:
-        held = book.entries()
+    with Ledger.open(tmp_path) as ledger:
+        held = ledger.entries()
     with contextlib.closing(sqlite3.connect(path)) as db:
         query = "SELECT rootpage FROM sqlite_schema WHERE name = 'one_active_entry'"
         (root,) = db.execute(query).fetchone()
     overwrite(path, (root - 1) * PAGE, root * PAGE, NOISE)
-    with Ledger.open(tmp_path) as book:
+    with Ledger.open(tmp_path) as ledger:
         with pytest.raises(LedgerUnavailableError, match="was damaged"):
-            book.reserve(shot(ROWS), Budget(FREE))
-        assert book.entries() == held  # only an index was lost
-        assert book.reserve(shot(ROWS), Budget(FREE)).id == ROWS + 1
+            ledger.reserve(shot(ROWS), Budget(FREE))
+        assert ledger.entries() == held  # only an index was lost
+        assert ledger.reserve(shot(ROWS), Budget(FREE)).id == ROWS + 1
     assert len(set_aside(tmp_path)) == 1
 
 
@@ -126,8 +117,8 @@ def test_damaged_ledger_met_by_eight_processes_is_rescued_once(tmp_path):
     script = """
 print("ready")
 sys.stdin.readline()
-with Ledger.open(home) as book:
-    print(len(book.entries()))
+with Ledger.open(home) as ledger:
+    print(len(ledger.entries()))
 """
     children = [start(script, tmp_path) for _ in range(8)]
     for child in children:
@@ -135,7 +126,7 @@ with Ledger.open(home) as book:
     for child in children:
         child.stdin.write("go\n")
         child.stdin.flush()
-    said = [child.communicate(timeout=PATIENCE_S)[0].strip() for child in children]
+    said = [child.communicate(timeout=TIMEOUT_S)[0].strip() for child in children]
     assert said == [str(ROWS)] * 8
     assert len(set_aside(tmp_path)) == 1
 
@@ -146,11 +137,12 @@ def test_damaged_ledger_rows_of_the_log_are_rescued(tmp_path, rows):
     if rows:
         filled(tmp_path)
     script = """
-book = Ledger.open(home)
-row = book.reserve(shot(100), Budget(Decimal(0)))
+ledger = Ledger.open(home)
+row = ledger.reserve(shot(100), Budget(Decimal(0)))
 if not row.handle:
-    row = book.mark_submitted(book.mark_submitting(row, {}), RequestHandle("r-100", "s", "r", "c"))
-book.mark_cancelled(row)
+    row = ledger.mark_submitting(row, {})
+    row = ledger.mark_submitted(row, RequestHandle("r-100", "s", "r", "c"))
+ledger.mark_cancelled(row)
 print("written")
 sys.stdin.readline()
 """
@@ -160,19 +152,19 @@ sys.stdin.readline()
     path = tmp_path / LEDGER_FILE
     assert path.with_name(f"{LEDGER_FILE}-wal").stat().st_size > 0
     overwrite(path, 0, 100, NOISE[:100])
-    with Ledger.open(tmp_path) as book:
-        assert len(book.entries()) == (rows or 1)
-        assert book.active(shot(100).fingerprint).state is State.CANCELLED
+    with Ledger.open(tmp_path) as ledger:
+        assert len(ledger.entries()) == (rows or 1)
+        assert ledger.active(shot(100).fingerprint).state is State.CANCELLED
 
 
 @pytest.mark.parametrize("content", [b"not a database, only text " * 400, b"\0" * 9 * PAGE])
 def test_open_ledger_on_a_foreign_file_sets_it_aside(tmp_path, content):
     (tmp_path / LEDGER_FILE).write_bytes(content)
-    with Ledger.open(tmp_path) as book:
-        assert book.entries() == []
+    with Ledger.open(tmp_path) as ledger:
+        assert ledger.entries() == []
         with pytest.raises(LedgerIncompleteError, match="may have been paid for already"):
-            book.reserve(shot(0), Budget())
-        book.accept_loss()
-        book.reserve(shot(0), Budget())
+            ledger.reserve(shot(0), Budget())
+        ledger.accept_loss()
+        ledger.reserve(shot(0), Budget())
     (aside,) = set_aside(tmp_path)
     assert aside.read_bytes() == content

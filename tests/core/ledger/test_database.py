@@ -13,17 +13,8 @@ from vidu.ledger import Budget, sqlite
 from vidu.ledger.opening import LEDGER_FILE
 from vidu.models import State
 
-from ...support.ledger_writers import (
-    FREE,
-    PATIENCE_S,
-    ROWS,
-    assert_whole,
-    filled,
-    handle,
-    set_aside,
-    shot,
-    start,
-)
+from ...support.ledger_rows import FREE, TIMEOUT_S, shot
+from ...support.ledger_writers import ROWS, assert_whole, filled, handle, set_aside, start
 
 # -- a killed process ----------------------------------------------------------------------------
 
@@ -32,13 +23,13 @@ from ...support.ledger_writers import (
 def test_committed_rows_after_a_kill_are_there(tmp_path, seed):
     """The child says a step only after the ledger has returned; each said step must be there."""
     script = """
-with Ledger.open(home) as book:
+with Ledger.open(home) as ledger:
     for number in range(100_000):
-        row = book.reserve(shot(number), Budget(Decimal(0)))
+        row = ledger.reserve(shot(number), Budget(Decimal(0)))
         print(number, "reserved")
-        row = book.mark_submitting(row, {"prompt": "waves"})
+        row = ledger.mark_submitting(row, {"prompt": "waves"})
         print(number, "submitting")
-        book.mark_submitted(row, RequestHandle(f"r-{number}", "https://q/s", "https://q/r", "https://q/c"))
+        ledger.mark_submitted(row, RequestHandle(f"r-{number}", "https://q/s", "https://q/r", "https://q/c"))
         print(number, "submitted")
 """
     order = [State.RESERVED, State.SUBMITTING, State.SUBMITTED]
@@ -51,13 +42,13 @@ with Ledger.open(home) as book:
         if line.endswith("\n"):
             number, state = line.split()
             promised[int(number)] = State(state)
-    with Ledger.open(tmp_path) as book:
+    with Ledger.open(tmp_path) as ledger:
         for number, state in promised.items():
-            row = book.active(shot(number).fingerprint)
+            row = ledger.active(shot(number).fingerprint)
             assert order.index(row.state) >= order.index(state)
             assert row.state is not State.SUBMITTED or row.handle == handle(number)
-        assert len(book.entries()) - len(promised) in (0, 1)
-        book.reserve(shot(-1), Budget(FREE))
+        assert len(ledger.entries()) - len(promised) in (0, 1)
+        ledger.reserve(shot(-1), Budget(FREE))
     assert_whole(tmp_path / LEDGER_FILE)
     assert not set_aside(tmp_path)
 
@@ -76,9 +67,9 @@ sys.stdin.readline()
     with start(script, tmp_path) as child:
         assert child.stdout.readline() == "amid\n"
         child.kill()
-    with Ledger.open(tmp_path) as book:
-        assert {row.state for row in book.entries()} == {State.SUBMITTED}
-        book.reserve(shot(ROWS), Budget(FREE))
+    with Ledger.open(tmp_path) as ledger:
+        assert {row.state for row in ledger.entries()} == {State.SUBMITTED}
+        ledger.reserve(shot(ROWS), Budget(FREE))
     assert_whole(tmp_path / LEDGER_FILE)
 
 
@@ -106,39 +97,39 @@ def test_reserve_on_a_full_disk_is_refused_and_loses_nothing(tmp_path):
     """A limit on the size of files stands for the disk: to SQLite both are a write that fails."""
     script = """
 import resource
-book = Ledger.open(home)
-held = [book.reserve(shot(number), Budget(Decimal(0))) for number in range(20)]
+ledger = Ledger.open(home)
+held = [ledger.reserve(shot(number), Budget(Decimal(0))) for number in range(20)]
 size = max(path.stat().st_size for path in home.glob(LEDGER_FILE + "*"))
 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, hard))
 for attempt in range(3):
     try:
-        book.reserve(shot(99), Budget(Decimal(0)))
+        ledger.reserve(shot(99), Budget(Decimal(0)))
     except LedgerUnavailableError as error:
         print(error)
     else:
         print("written")
     try:
-        book.mark_submitting(held[0], {})
+        ledger.mark_submitting(held[0], {})
     except LedgerUnavailableError as error:
         print(error)
     else:
         print("written")
-print(book.active(shot(99).fingerprint), book.entries() == held[::-1])
+print(ledger.active(shot(99).fingerprint), ledger.entries() == held[::-1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-print(book.mark_submitting(book.reserve(shot(99), Budget(Decimal(0))), {}).state.value)
+print(ledger.mark_submitting(ledger.reserve(shot(99), Budget(Decimal(0))), {}).state.value)
 """
     with start(script, tmp_path) as child:
-        *refused, before, after = child.communicate(timeout=PATIENCE_S)[0].splitlines()
+        *refused, before, after = child.communicate(timeout=TIMEOUT_S)[0].splitlines()
     assert len(refused) == 6
     for line in refused:
         assert "cannot be used" in line
         assert "Check that its disk is not full" in line
     assert before == "None True"
     assert after == "submitting"
-    with Ledger.open(tmp_path) as book:
-        assert len(book.entries()) == 21
-        assert book.active(shot(99).fingerprint).state is State.SUBMITTING
+    with Ledger.open(tmp_path) as ledger:
+        assert len(ledger.entries()) == 21
+        assert ledger.active(shot(99).fingerprint).state is State.SUBMITTING
     assert_whole(tmp_path / LEDGER_FILE)
 
 
@@ -154,22 +145,22 @@ db.execute("COMMIT")
 
 def test_reserve_in_a_locked_ledger_is_refused_after_its_timeout(tmp_path, monkeypatch):
     monkeypatch.setattr(sqlite, "LOCK_LIMIT_S", 0.3)
-    with Ledger.open(tmp_path) as book:
-        row = book.reserve(shot(0), Budget(FREE))
+    with Ledger.open(tmp_path) as ledger:
+        row = ledger.reserve(shot(0), Budget(FREE))
         with start(LOCKER, tmp_path, "BEGIN IMMEDIATE") as locker:
             assert locker.stdout.readline() == "locked\n"
             for write in (
-                lambda: book.reserve(shot(1), Budget(FREE)),
-                lambda: book.mark_submitting(row, {}),
-                lambda: book.delete(row),
+                lambda: ledger.reserve(shot(1), Budget(FREE)),
+                lambda: ledger.mark_submitting(row, {}),
+                lambda: ledger.delete(row),
             ):
                 with pytest.raises(LedgerUnavailableError, match="database is locked"):
                     write()
-            assert book.active(shot(0).fingerprint) == row  # reading is no matter of locks
+            assert ledger.active(shot(0).fingerprint) == row  # reading is no matter of locks
             with Ledger.open(tmp_path) as other:
                 assert other.entries() == [row]
-            locker.communicate("go on\n", timeout=PATIENCE_S)
-        assert book.mark_submitting(row, {}).state is State.SUBMITTING
+            locker.communicate("go on\n", timeout=TIMEOUT_S)
+        assert ledger.mark_submitting(row, {}).state is State.SUBMITTING
 
 
 def test_reserve_waits_for_a_short_lock(tmp_path):
@@ -181,9 +172,9 @@ print("locked")
 time.sleep(0.5)
 db.execute("COMMIT")
 """
-    with Ledger.open(tmp_path) as book, start(script, tmp_path) as locker:
+    with Ledger.open(tmp_path) as ledger, start(script, tmp_path) as locker:
         assert locker.stdout.readline() == "locked\n"
-        assert book.reserve(shot(0), Budget(FREE)).id == 1
+        assert ledger.reserve(shot(0), Budget(FREE)).id == 1
 
 
 def test_open_ledger_held_open_for_ever_is_refused_after_its_timeout(tmp_path, monkeypatch):

@@ -29,11 +29,11 @@ SLOW_COMMIT_S = 2.0
 @pytest.mark.parametrize("place", ["file", "memory"])
 async def test_lock_shot_admits_one_run_at_a_time(tmp_path, place):
     inside = 0
-    async with open_ledger({"file": tmp_path, "memory": None}[place]) as book:
+    async with open_ledger({"file": tmp_path, "memory": None}[place]) as ledger:
 
         async def visit() -> None:
             nonlocal inside
-            async with book.lock_shot("ab" * 32, lambda _: None):
+            async with ledger.lock_shot("ab" * 32, lambda _: None):
                 inside += 1
                 assert inside == 1
                 await asyncio.sleep(0.01)
@@ -41,25 +41,25 @@ async def test_lock_shot_admits_one_run_at_a_time(tmp_path, place):
 
         await asyncio.gather(*(visit() for _ in range(4)))
         async with (
-            book.lock_shot("ab" * 32, lambda _: None),
-            book.lock_shot("cd" * 32, lambda _: None),
+            ledger.lock_shot("ab" * 32, lambda _: None),
+            ledger.lock_shot("cd" * 32, lambda _: None),
         ):
             pass
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError("x"), TimeoutError(), sqlite3.Error("x")])
-async def test_lock_shot_error_inside_is_raised_unchanged(book, error):
+async def test_lock_shot_error_inside_is_raised_unchanged(ledger, error):
     with pytest.raises(type(error)) as raised:
-        async with book.lock_shot("ab" * 32, lambda _: None):
+        async with ledger.lock_shot("ab" * 32, lambda _: None):
             raise error
     assert raised.value is error
 
 
 @FILE_ONLY
-async def test_lock_shot_that_cannot_be_written_is_a_ledger_error(book, vidu_home):
+async def test_lock_shot_that_cannot_be_written_is_a_ledger_error(ledger, vidu_home):
     (vidu_home / "locks").write_text("no folder")
     with pytest.raises(LedgerUnavailableError, match="cannot be used"):
-        async with book.lock_shot("ab" * 32, lambda _: None):
+        async with ledger.lock_shot("ab" * 32, lambda _: None):
             pass
 
 
@@ -76,12 +76,12 @@ async def test_commit_of_two_seconds_stalls_no_other_task(home, monkeypatch):
             ticks.append(time.monotonic())
             await asyncio.sleep(0.02)
 
-    async with open_ledger(home) as book:
-        row = await book.reserve(shot(), Budget())
+    async with open_ledger(home) as ledger:
+        row = await ledger.reserve(shot(), Budget())
         monkeypatch.setattr(SqliteDatabase, "transaction", slowly(SqliteDatabase.transaction))
         polling = asyncio.create_task(poll())
         began = time.monotonic()
-        await book.mark_submitting(row, {})
+        await ledger.mark_submitting(row, {})
         polling.cancel()
     assert time.monotonic() - began >= SLOW_COMMIT_S
     gaps = [after - before for before, after in pairwise(ticks)]
@@ -91,18 +91,18 @@ async def test_commit_of_two_seconds_stalls_no_other_task(home, monkeypatch):
 
 @FILE_ONLY
 async def test_reserve_cancelled_while_writing_is_awaited_and_undone(home, monkeypatch):
-    async with open_ledger(home) as book:
-        row = await book.reserve(shot(), Budget())
+    async with open_ledger(home) as ledger:
+        row = await ledger.reserve(shot(), Budget())
         monkeypatch.setattr(SqliteDatabase, "transaction", slowly(SqliteDatabase.transaction))
-        writing = asyncio.create_task(book.mark_submitting(row, {}))
+        writing = asyncio.create_task(ledger.mark_submitting(row, {}))
         await asyncio.sleep(0.1)
         writing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await writing
-        assert (await book.get(row.id)).state is State.SUBMITTING
-        failed = await book.mark_unsent(row, "stopped")
+        assert (await ledger.get(row.id)).state is State.SUBMITTING
+        failed = await ledger.mark_unsent(row, "stopped")
         assert (failed.state, failed.billed) == (State.FAILED, False)
-        assert await book.spent_today() == 0
+        assert await ledger.spent_today() == 0
 
 
 def test_mark_unsent_row_that_another_process_submits_meanwhile_is_refused(home):
@@ -113,11 +113,11 @@ def test_mark_unsent_row_that_another_process_submits_meanwhile_is_refused(home)
         with pytest.raises(LedgerUnavailableError, match="Another process"):
             two.mark_unsent(read, "its run ended before it was sent")
         assert one.active(shot().fingerprint) == posting
-    with Ledger.open(home) as book:  # brings in what waits on this machine's disk
-        assert book.active(shot().fingerprint) == posting
+    with Ledger.open(home) as ledger:  # brings in what waits on this machine's disk
+        assert ledger.active(shot().fingerprint) == posting
     (home / LEDGER_FILE).unlink(missing_ok=True)  # the journal of a file says the same
-    with Ledger.open(home) as book:
-        assert book.active(shot().fingerprint) == posting
+    with Ledger.open(home) as ledger:
+        assert ledger.active(shot().fingerprint) == posting
 
 
 def slowly(transaction: Any) -> Any:

@@ -45,14 +45,14 @@ MADE_ALREADY = {("submitted", State.SUBMITTED), ("saved", State.SAVED)}
 def test_mark_each_state_records_its_time(home):
     moments = iter(range(100, 900, 100))
     home.mkdir()
-    with Ledger(home, now=lambda: next(moments)) as book:
+    with Ledger(home, now=lambda: next(moments)) as ledger:
         request = Request(
             VIDU_IMAGE_TO_VIDEO, "waves", 7, {"movement_amplitude": "large"}, {"image": (STILL,)}
         )
-        book.reserve(request, Budget(FREE))
-        row = book.active(request.fingerprint)
+        ledger.reserve(request, Budget(FREE))
+        row = ledger.active(request.fingerprint)
         for move in ("mark_submitting", "submitted", "cancelled", "finished", "saved"):
-            row = MOVES[move][0](book, row)
+            row = MOVES[move][0](ledger, row)
     expected = Entry(
         id=1,
         fingerprint=request.fingerprint,
@@ -83,64 +83,64 @@ def test_mark_each_state_records_its_time(home):
 
 
 @pytest.mark.parametrize("billed", [True, False, None])
-def test_mark_failed_records_reason_and_bill(book, billed):
-    row = book.mark_failed(copy_into(State.SUBMITTED, book), "As fal says.", billed=billed)
+def test_mark_failed_records_reason_and_bill(ledger, billed):
+    row = ledger.mark_failed(copy_into(State.SUBMITTED, ledger), "As fal says.", billed=billed)
     assert (row.state, row.failure, row.billed) == (State.FAILED, "As fal says.", billed)
     assert row.failed_at is not None
-    assert book.active(row.fingerprint) is None
-    assert book.get(row.id) == row
+    assert ledger.active(row.fingerprint) is None
+    assert ledger.get(row.id) == row
 
 
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("name", MOVES)
-def test_mark_from_another_state_is_refused(book, state, name):
-    row = copy_into(state, book)
+def test_mark_from_another_state_is_refused(ledger, state, name):
+    row = copy_into(state, ledger)
     move, legal = MOVES[name]
     if (name, state) in MADE_ALREADY:  # its answer may have been lost: it is not made twice
-        assert move(book, row) == row
+        assert move(ledger, row) == row
         return
     if state in legal:
-        assert move(book, row).state.value == {"mark_submitting": "submitting"}.get(name, name)
+        assert move(ledger, row).state.value == {"mark_submitting": "submitting"}.get(name, name)
         return
     with pytest.raises(LedgerUnavailableError, match=f"changed row {row.id} "):
-        move(book, row)
-    assert book.get(row.id) == row
+        move(ledger, row)
+    assert ledger.get(row.id) == row
 
 
 @pytest.mark.parametrize("name", sorted(MOVES.keys() - {"finished"}))
-def test_mark_row_that_another_process_moved_is_refused(home, book, name):
-    row = book.reserve(shot(), Budget(FREE))
+def test_mark_row_that_another_process_moved_is_refused(home, ledger, name):
+    row = ledger.reserve(shot(), Budget(FREE))
     for step in {"submitted": ("mark_submitting",), "cancelled": WAYS[State.SUBMITTED]}.get(
         name, ()
     ):
-        row = MOVES[step][0](book, row)
+        row = MOVES[step][0](ledger, row)
     if name == "saved":
-        row = copy_into(State.FINISHED, book, shot(1))
+        row = copy_into(State.FINISHED, ledger, shot(1))
     with Ledger.open(home) as other:
         other.mark_failed(other.get(row.id), "faster", billed=False)
     with pytest.raises(LedgerUnavailableError, match="Another process"):
-        MOVES[name][0](book, row)
-    assert book.get(row.id).failure == "faster"
+        MOVES[name][0](ledger, row)
+    assert ledger.get(row.id).failure == "faster"
 
 
-def test_mark_deleted_row_is_refused(book):
-    row = copy_into(State.SUBMITTED, book)
-    book.delete(row)
-    assert book.get(row.id) is None
+def test_mark_deleted_row_is_refused(ledger):
+    row = copy_into(State.SUBMITTED, ledger)
+    ledger.delete(row)
+    assert ledger.get(row.id) is None
     with pytest.raises(LedgerUnavailableError):
-        book.mark_finished(row, OUTPUT)
+        ledger.mark_finished(row, OUTPUT)
 
 
-def test_mark_finished_with_a_new_address_keeps_its_time(book):
-    row = copy_into(State.FINISHED, book)
-    again = book.mark_finished(row, Output("https://x/2.mp4"))
+def test_mark_finished_with_a_new_address_keeps_its_time(ledger):
+    row = copy_into(State.FINISHED, ledger)
+    again = ledger.mark_finished(row, Output("https://x/2.mp4"))
     assert again.output == Output("https://x/2.mp4")
     assert again.finished_at == row.finished_at
 
 
-def test_mark_finished_of_a_saved_row_keeps_its_path(book):
-    row = copy_into(State.SAVED, book)
-    again = book.mark_finished(row, row.output)
+def test_mark_finished_of_a_saved_row_keeps_its_path(ledger):
+    row = copy_into(State.SAVED, ledger)
+    again = ledger.mark_finished(row, row.output)
     assert again == replace(row, state=State.FINISHED, revision=row.revision + 1)
 
 
@@ -148,9 +148,9 @@ def test_mark_finished_of_a_saved_row_keeps_its_path(book):
 
 
 @FILE_ONLY
-def test_open_ledger_of_a_newer_version_is_refused_and_left_alone(home, book):
-    copy_into(State.SAVED, book)
-    book.close()
+def test_open_ledger_of_a_newer_version_is_refused_and_left_alone(home, ledger):
+    copy_into(State.SAVED, ledger)
+    ledger.close()
     with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
         db.execute(f"PRAGMA user_version = {VERSION + 1}")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -161,44 +161,46 @@ def test_open_ledger_of_a_newer_version_is_refused_and_left_alone(home, book):
     assert not list(home.glob("*damaged*"))
 
 
-# -- one book, many users ------------------------------------------------------------------------
+# -- one ledger, many users ------------------------------------------------------------------------
 
 
-def test_entries_written_by_another_connection_are_seen_at_once(home, book):
-    row = book.reserve(shot(), Budget(FREE))
+def test_entries_written_by_another_connection_are_seen_at_once(home, ledger):
+    row = ledger.reserve(shot(), Budget(FREE))
     with Ledger.open(home) as other:
         moved = other.mark_submitting(row, {"prompt": "waves"})
-        assert book.get(row.id) == moved
-        assert other.mark_submitted(book.get(row.id), handle(row)) == book.active(row.fingerprint)
+        assert ledger.get(row.id) == moved
+        assert other.mark_submitted(ledger.get(row.id), handle(row)) == ledger.active(
+            row.fingerprint
+        )
 
 
-def test_ledger_shared_by_many_threads_writes_each_row(book):
+def test_ledger_shared_by_many_threads_writes_each_row(ledger):
     barrier = threading.Barrier(8)
 
     def make(worker: int) -> list[Entry]:
         barrier.wait()
-        return [copy_into(State.SAVED, book, shot(number, seed=worker)) for number in range(6)]
+        return [copy_into(State.SAVED, ledger, shot(number, seed=worker)) for number in range(6)]
 
     with ThreadPoolExecutor(8) as pool:
         rows = [row for made in pool.map(make, range(8)) for row in made]
-    assert sorted(rows, key=lambda row: -row.id) == book.entries()
+    assert sorted(rows, key=lambda row: -row.id) == ledger.entries()
     assert {row.state for row in rows} == {State.SAVED}
 
 
 def test_ledger_in_memory_ends_with_its_object():
-    with Ledger(None) as book:
-        copy_into(State.SAVED, book)
-        assert len(book.entries()) == 1
-    with Ledger(None) as book:
-        assert book.entries() == []
+    with Ledger(None) as ledger:
+        copy_into(State.SAVED, ledger)
+        assert len(ledger.entries()) == 1
+    with Ledger(None) as ledger:
+        assert ledger.entries() == []
     assert not Path(":memory:").exists()
 
 
 async def test_ledger_used_after_it_is_closed_says_so(home):
-    async with open_ledger(home) as book:
+    async with open_ledger(home) as ledger:
         pass
     with pytest.raises(LedgerUnavailableError, match="closed"):
-        await book.reserve(shot(), Budget())
+        await ledger.reserve(shot(), Budget())
 
 
 def test_open_ledger_makes_its_folder(tmp_path):

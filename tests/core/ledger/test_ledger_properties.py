@@ -39,19 +39,19 @@ MOVES = {
 }
 
 
-class Books(RuleBasedStateMachine):
+class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.home = Path(tempfile.mkdtemp())
         self.now = datetime(2026, 2, 27, 22, tzinfo=timezone.utc)
-        self.book = self.opened()
+        self.ledger = self.opened()
         self.rows: dict[int, Entry] = {}
 
     def opened(self) -> Ledger:
         return Ledger(self.home, now=lambda: self.now.timestamp())
 
     def teardown(self) -> None:
-        self.book.close()
+        self.ledger.close()
         shutil.rmtree(self.home)
 
     def active(self, request: Request) -> Entry | None:
@@ -66,11 +66,11 @@ class Books(RuleBasedStateMachine):
         return sum((PRICE for day in days if day == today), Decimal(0))
 
     @rule(request=st.sampled_from(SHOTS), budget=st.sampled_from(["0", "0.19", "0.40", "9"]))
-    def intend(self, request: Request, budget: str) -> None:
+    def reserve(self, request: Request, budget: str) -> None:
         known = self.active(request)
         over = budget != "0" and self.spent("%Y-%m-%d") + PRICE > Decimal(budget)
         try:
-            row = self.book.reserve(request, Budget(Decimal(budget)))
+            row = self.ledger.reserve(request, Budget(Decimal(budget)))
         except BudgetExceededError:
             assert over
             assert not known
@@ -100,7 +100,7 @@ class Books(RuleBasedStateMachine):
         }
         more = {"billed": billed} if name == "mark_failed" else {}
         try:
-            moved = getattr(self.book, name)(row, *given.get(name, ()), **more)
+            moved = getattr(self.ledger, name)(row, *given.get(name, ()), **more)
         except LedgerUnavailableError:
             assert row.state not in MOVES[name]
             return
@@ -110,12 +110,12 @@ class Books(RuleBasedStateMachine):
     @rule(at=st.integers(0, 99))
     def forget(self, at: int) -> None:
         if self.rows:
-            self.book.delete(self.rows.pop(list(self.rows)[at % len(self.rows)]))
+            self.ledger.delete(self.rows.pop(list(self.rows)[at % len(self.rows)]))
 
     @rule()
     def restart(self) -> None:
-        self.book.close()
-        self.book = self.opened()
+        self.ledger.close()
+        self.ledger = self.opened()
 
     @rule(hours=st.integers(1, 30))
     def wait(self, hours: int) -> None:
@@ -123,23 +123,23 @@ class Books(RuleBasedStateMachine):
 
     @invariant()
     def the_books_agree(self) -> None:
-        assert self.book.entries() == sorted(self.rows.values(), key=lambda row: -row.id)
-        assert [self.book.active(request.fingerprint) for request in SHOTS] == [
+        assert self.ledger.entries() == sorted(self.rows.values(), key=lambda row: -row.id)
+        assert [self.ledger.active(request.fingerprint) for request in SHOTS] == [
             self.active(request) for request in SHOTS
         ]
         owed = [row for row in self.rows.values() if row.state in OWED]
-        assert self.book.unfinished() == sorted(owed, key=lambda row: row.id)
+        assert self.ledger.unfinished() == sorted(owed, key=lambda row: row.id)
 
     @invariant()
     def no_shot_has_two_live_rows(self) -> None:
-        alive = [row.fingerprint for row in self.book.entries() if row.state in ALIVE]
+        alive = [row.fingerprint for row in self.ledger.entries() if row.state in ALIVE]
         assert len(alive) == len(set(alive))
 
     @invariant()
     def the_sums_agree(self) -> None:
-        assert self.book.spent_today() == self.spent("%Y-%m-%d")
-        assert self.book.spent_this_month() == self.spent("%Y-%m")
+        assert self.ledger.spent_today() == self.spent("%Y-%m-%d")
+        assert self.ledger.spent_this_month() == self.spent("%Y-%m")
 
 
-TestBooks = Books.TestCase
-TestBooks.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+TestLedgerMachine = LedgerMachine.TestCase
+TestLedgerMachine.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)

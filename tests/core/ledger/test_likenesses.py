@@ -25,44 +25,44 @@ def shot(change: int = 0, *, seed: int = 1, prompt: str = "The tide comes in.") 
 
 
 @pytest.fixture
-def book(tmp_path: Path):
+def ledger(tmp_path: Path):
     with Ledger.open(tmp_path) as ledger:
         yield ledger
 
 
-def test_reserve_the_same_picture_read_by_another_decoder_is_handed_its_row(book):
-    row = book.reserve(shot(), Budget())
-    again = book.reserve(shot(1), Budget())
+def test_reserve_the_same_picture_read_by_another_decoder_is_handed_its_row(ledger):
+    row = ledger.reserve(shot(), Budget())
+    again = ledger.reserve(shot(1), Budget())
     assert shot(1).fingerprint != shot().fingerprint
     assert again == row
-    assert len(book.entries()) == 1
+    assert len(ledger.entries()) == 1
 
 
 @pytest.mark.parametrize(
     "other", [shot(1, seed=2), shot(1, prompt="The tide goes out."), shot(20)], ids=str
 )
-def test_reserve_another_seed_prompt_or_picture_is_a_new_row(book, other):
-    row = book.reserve(shot(), Budget())
-    assert book.reserve(other, Budget()).id != row.id
+def test_reserve_another_seed_prompt_or_picture_is_a_new_row(ledger, other):
+    row = ledger.reserve(shot(), Budget())
+    assert ledger.reserve(other, Budget()).id != row.id
 
 
-def test_reserve_after_the_like_has_failed_is_a_new_row(book):
-    row = book.mark_unsent(book.reserve(shot(), Budget()), "stopped")
-    assert (row.state, book.reserve(shot(1), Budget()).state) == (State.FAILED, State.RESERVED)
+def test_reserve_after_the_like_has_failed_is_a_new_row(ledger):
+    row = ledger.mark_unsent(ledger.reserve(shot(), Budget()), "stopped")
+    assert (row.state, ledger.reserve(shot(1), Budget()).state) == (State.FAILED, State.RESERVED)
 
 
-def test_reserve_after_the_like_was_deleted_is_a_new_row(book):
-    row = book.reserve(shot(), Budget())
-    book.delete(row)
-    assert book.reserve(shot(1), Budget()).id != row.id
+def test_reserve_after_the_like_was_deleted_is_a_new_row(ledger):
+    row = ledger.reserve(shot(), Budget())
+    ledger.delete(row)
+    assert ledger.reserve(shot(1), Budget()).id != row.id
 
 
 def test_reserve_the_like_of_a_row_from_the_journal_is_handed_that_row(tmp_path):
-    with Ledger.open(tmp_path) as book:
-        row = book.mark_submitting(book.reserve(shot(), Budget()), {})
+    with Ledger.open(tmp_path) as ledger:
+        row = ledger.mark_submitting(ledger.reserve(shot(), Budget()), {})
     (tmp_path / LEDGER_FILE).unlink()
-    with Ledger.open(tmp_path) as book:
-        assert book.reserve(shot(1), Budget()) == row
+    with Ledger.open(tmp_path) as ledger:
+        assert ledger.reserve(shot(1), Budget()) == row
 
 
 @pytest.mark.parametrize("damaged", [b"", b"x", pack([b"abc"])[:-3]])

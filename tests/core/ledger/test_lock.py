@@ -15,7 +15,7 @@ from vidu.ledger import open_ledger
 from vidu.ledger.lock import hold_lock
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE_S = 30  # for what must come, however slow the machine; nothing here is measured
+TIMEOUT_S = 30  # for what must come, however slow the machine; nothing here is measured
 
 # Enters again and again. Two inside at once trip over the door, or lose a count.
 VISITOR = """
@@ -86,7 +86,7 @@ def test_hold_lock_from_eight_processes_admits_one(tmp_path):
         visitor.stdin.write("go\n")
         visitor.stdin.flush()
     for visitor in visitors:
-        _, complaint = visitor.communicate(timeout=PATIENCE_S)
+        _, complaint = visitor.communicate(timeout=TIMEOUT_S)
         assert visitor.returncode == 0, complaint
     assert (tmp_path / "count").read_text() == "64"
     assert (tmp_path / "lock").exists()
@@ -98,10 +98,10 @@ async def test_hold_lock_of_a_killed_holder_is_free(tmp_path):
         assert holder.stdout.readline() == "inside\n"
         told = asyncio.Event()
         waiter = asyncio.create_task(_enter_telling(path, told))
-        await asyncio.wait_for(told.wait(), PATIENCE_S)
+        await asyncio.wait_for(told.wait(), TIMEOUT_S)
         assert not waiter.done()
         holder.kill()
-        await asyncio.wait_for(waiter, PATIENCE_S)
+        await asyncio.wait_for(waiter, TIMEOUT_S)
 
 
 async def _enter_telling(path: Path, told: asyncio.Event) -> None:
@@ -193,7 +193,7 @@ def without_locks(request, monkeypatch) -> None:
 
 async def test_hold_lock_file_system_without_locks_is_said_at_once(without_locks, tmp_path):
     with pytest.raises(LedgerUnavailableError, match="has no file locks") as caught:
-        await asyncio.wait_for(_hold_without_waiting(tmp_path / "lock"), PATIENCE_S)
+        await asyncio.wait_for(_hold_without_waiting(tmp_path / "lock"), TIMEOUT_S)
     assert str(tmp_path) in caught.value.message
     assert "VIDU_HOME" in caught.value.next_step
     assert caught.value.charge is Charge.NOT_SPENT
@@ -202,7 +202,7 @@ async def test_hold_lock_file_system_without_locks_is_said_at_once(without_locks
 async def test_hold_lock_soft_lock_left_by_a_kill_is_not_waited_for(without_locks, tmp_path):
     (tmp_path / "lock").write_text(f"{os.getpid()}\n{os.uname().nodename}\n")
     with pytest.raises(LedgerUnavailableError, match="has no file locks"):
-        await asyncio.wait_for(_hold_without_waiting(tmp_path / "lock"), PATIENCE_S)
+        await asyncio.wait_for(_hold_without_waiting(tmp_path / "lock"), TIMEOUT_S)
 
 
 async def test_open_ledger_file_system_without_locks_is_said_at_once(without_locks, tmp_path):

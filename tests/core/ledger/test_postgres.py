@@ -19,7 +19,7 @@ from vidu.models import State
 
 from ...support.shared_rows import handle, shot
 
-PATIENCE_S = 60
+TIMEOUT_S = 60
 MACHINES = 20
 
 
@@ -37,7 +37,7 @@ async def test_lock_shot_two_machines_take_turns_and_the_second_is_told_who_work
             while not told:  # noqa: ASYNC110 (told by a callback)
                 await asyncio.sleep(0.05)
             order.append("first")
-        await asyncio.wait_for(waiting, PATIENCE_S)
+        await asyncio.wait_for(waiting, TIMEOUT_S)
     assert order == ["first", "second"]
     assert set(told) == {socket.gethostname()}
 
@@ -110,7 +110,7 @@ def test_reserve_from_20_machines_at_once_never_exceeds_the_budget(shared_ledger
     for child in children:
         child.start()
     for child in children:
-        child.join(PATIENCE_S)
+        child.join(TIMEOUT_S)
         assert child.exitcode == 0
     with Ledger.open(tmp_path / "0") as ledger:
         assert (taken.value, ledger.spent_today()) == (10, Decimal("2.00"))
@@ -124,8 +124,8 @@ def test_times_are_the_servers_whatever_this_machines_clock_says(machines, monke
     (server,) = (
         psycopg.connect(shared_url()).execute("SELECT extract(epoch FROM now())::float8").fetchone()
     )
-    assert abs(server - row.reserved_at) < PATIENCE_S
-    assert abs(server - now) < PATIENCE_S
+    assert abs(server - row.reserved_at) < TIMEOUT_S
+    assert abs(server - now) < TIMEOUT_S
 
 
 def shared_url() -> str:

@@ -14,75 +14,77 @@ from vidu.request import Request
 from ...support.ledger_rows import FILE, FILE_ONLY, FREE, OUTPUT, copy_into, handle, shot
 
 
-def test_entries_are_newest_first_a_page_at_a_time(book):
-    ids = [book.reserve(shot(number), Budget(FREE)).id for number in range(7)]
-    assert [row.id for row in book.entries()] == ids[::-1]
-    assert [row.id for row in book.entries(limit=3)] == ids[:3:-1]
-    assert [row.id for row in book.entries(limit=3, offset=6)] == ids[:1]
-    assert book.entries(limit=3, offset=7) == []
+def test_entries_are_newest_first_a_page_at_a_time(ledger):
+    ids = [ledger.reserve(shot(number), Budget(FREE)).id for number in range(7)]
+    assert [row.id for row in ledger.entries()] == ids[::-1]
+    assert [row.id for row in ledger.entries(limit=3)] == ids[:3:-1]
+    assert [row.id for row in ledger.entries(limit=3, offset=6)] == ids[:1]
+    assert ledger.entries(limit=3, offset=7) == []
 
 
-def test_unfinished_returns_rows_that_fal_may_owe_a_clip_for(book):
-    rows = [copy_into(state, book, shot(number)) for number, state in enumerate(State)]
+def test_unfinished_returns_rows_that_fal_may_owe_a_clip_for(ledger):
+    rows = [copy_into(state, ledger, shot(number)) for number, state in enumerate(State)]
     owed = {State.SUBMITTING, State.SUBMITTED, State.CANCELLED, State.FINISHED}
-    assert book.unfinished() == [row for row in rows if row.state in owed]
+    assert ledger.unfinished() == [row for row in rows if row.state in owed]
 
 
-def test_get_by_prefix_of_id_request_or_fingerprint_returns_the_row(book):
-    rows = [copy_into(State.SUBMITTED, book, shot(number)) for number in range(3)]
+def test_get_by_prefix_of_id_request_or_fingerprint_returns_the_row(ledger):
+    rows = [copy_into(State.SUBMITTED, ledger, shot(number)) for number in range(3)]
     for row in rows:
-        assert book.get_by_prefix(str(row.id)) == [row]
+        assert ledger.get_by_prefix(str(row.id)) == [row]
         assert (
-            book.get_by_prefix(row.fingerprint) == book.get_by_prefix(row.fingerprint[:8]) == [row]
+            ledger.get_by_prefix(row.fingerprint)
+            == ledger.get_by_prefix(row.fingerprint[:8])
+            == [row]
         )
-    assert book.get_by_prefix(rows[0].request_id) == [rows[0]]
+    assert ledger.get_by_prefix(rows[0].request_id) == [rows[0]]
 
 
 @pytest.mark.parametrize(
     "name", ["", "*", "********", "........", "????????", "%%%%%%%%", "________", "[0-9a-f]", "-1"]
 )
-def test_get_by_prefix_with_a_pattern_finds_nothing(book, name):
+def test_get_by_prefix_with_a_pattern_finds_nothing(ledger, name):
     """What is found may be forgotten, and what is forgotten is paid for again."""
-    copy_into(State.SUBMITTED, book)
-    assert book.get_by_prefix(name) == []
+    copy_into(State.SUBMITTED, ledger)
+    assert ledger.get_by_prefix(name) == []
 
 
 @pytest.mark.parametrize("length", range(1, 8))
-def test_get_by_prefix_with_a_few_digits_finds_nothing(book, length):
-    row = copy_into(State.SUBMITTED, book, shot(11))
-    assert book.get_by_prefix(row.fingerprint[:length]) == []
+def test_get_by_prefix_with_a_few_digits_finds_nothing(ledger, length):
+    row = copy_into(State.SUBMITTED, ledger, shot(11))
+    assert ledger.get_by_prefix(row.fingerprint[:length]) == []
 
 
 @FILE_ONLY
-def test_forget_command_names_the_row_and_its_folder(book, home):
-    row = copy_into(State.SUBMITTING, book)
-    command = book.delete_command(row)
+def test_forget_command_names_the_row_and_its_folder(ledger, home):
+    row = copy_into(State.SUBMITTING, ledger)
+    command = ledger.delete_command(row)
     assert f"forget {row.id}" in command
     assert str(home) in command
 
 
-def test_reserve_after_forget_makes_a_row_with_a_new_id(book):
-    row = copy_into(State.SAVED, book)
-    book.delete(row)
-    assert book.active(row.fingerprint) is None
-    assert book.reserve(shot(), Budget(FREE)).id > row.id
+def test_reserve_after_forget_makes_a_row_with_a_new_id(ledger):
+    row = copy_into(State.SAVED, ledger)
+    ledger.delete(row)
+    assert ledger.active(row.fingerprint) is None
+    assert ledger.reserve(shot(), Budget(FREE)).id > row.id
 
 
-def test_search_by_a_seed_finds_the_one_that_was_sent_and_the_one_that_vidu_drew(book):
-    drawn_here = book.reserve(shot(1), Budget(FREE))
-    book.mark_submitting(drawn_here, {"seed": 4711, "prompt": 'says "seed": 12, aloud'})
-    drawn_by_vidu = copy_into(State.SAVED, book, shot(2))
-    asked_for = book.reserve(replace(shot(3), seed=815), Budget(FREE))
+def test_search_by_a_seed_finds_the_one_that_was_sent_and_the_one_that_vidu_drew(ledger):
+    drawn_here = ledger.reserve(shot(1), Budget(FREE))
+    ledger.mark_submitting(drawn_here, {"seed": 4711, "prompt": 'says "seed": 12, aloud'})
+    drawn_by_vidu = copy_into(State.SAVED, ledger, shot(2))
+    asked_for = ledger.reserve(replace(shot(3), seed=815), Budget(FREE))
 
     def found(text: str) -> list[int]:
-        return [row.id for row in book.search(Search(text=text)).entries]
+        return [row.id for row in ledger.search(Search(text=text)).entries]
 
     assert found("4711") == [drawn_here.id]
     assert found(str(OUTPUT.seed)) == [drawn_by_vidu.id]
     assert found("815") == [asked_for.id]
     assert found("471") == found("12") == found("47%") == []
-    assert book.get(drawn_here.id).used_seed == 4711
-    assert book.get(drawn_by_vidu.id).used_seed == OUTPUT.seed
+    assert ledger.get(drawn_here.id).used_seed == 4711
+    assert ledger.get(drawn_by_vidu.id).used_seed == OUTPUT.seed
 
 
 @pytest.mark.parametrize(
@@ -104,13 +106,13 @@ def test_search_by_a_seed_finds_the_one_that_was_sent_and_the_one_that_vidu_drew
         ('a": "b', []),
     ],
 )
-def test_search_by_what_a_card_shows_finds_the_clip(book, text, found):
+def test_search_by_what_a_card_shows_finds_the_clip(ledger, text, found):
     endpoint = ENDPOINTS["fal-ai/vidu/q3/text-to-video"]
     eight = {"duration": 8, "resolution": "1080p", "aspect_ratio": "3:4"}
-    rows = {"eight": book.reserve(Request(endpoint, "A wave", 1, eight), Budget(FREE))}
-    five = book.reserve(Request(endpoint, "A gull", 2, {"resolution": "360p"}), Budget(FREE))
-    five = book.mark_submitting(five, {})
-    five = book.mark_finished(book.mark_submitted(five, handle(five)), OUTPUT)
-    rows["made"] = book.mark_saved(five, replace(FILE, duration_s=5.04))
+    rows = {"eight": ledger.reserve(Request(endpoint, "A wave", 1, eight), Budget(FREE))}
+    five = ledger.reserve(Request(endpoint, "A gull", 2, {"resolution": "360p"}), Budget(FREE))
+    five = ledger.mark_submitting(five, {})
+    five = ledger.mark_finished(ledger.mark_submitted(five, handle(five)), OUTPUT)
+    rows["made"] = ledger.mark_saved(five, replace(FILE, duration_s=5.04))
     names = {row.id: name for name, row in rows.items()}
-    assert [names[row.id] for row in book.search(Search(text=text)).entries] == found
+    assert [names[row.id] for row in ledger.search(Search(text=text)).entries] == found

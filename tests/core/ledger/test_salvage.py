@@ -37,25 +37,27 @@ def handle(number: int) -> RequestHandle:
     return RequestHandle(f"r-{number}", "https://q/s", "https://q/r", "https://q/c")
 
 
-def save(book: Ledger, number: int) -> Entry:
-    row = book.mark_submitting(book.reserve(shot(number), Budget()), {"prompt": "p" * 5000})
-    row = book.mark_finished(book.mark_submitted(row, handle(number)), Output("https://x/1.mp4"))
+def save(ledger: Ledger, number: int) -> Entry:
+    row = ledger.mark_submitting(ledger.reserve(shot(number), Budget()), {"prompt": "p" * 5000})
+    row = ledger.mark_finished(
+        ledger.mark_submitted(row, handle(number)), Output("https://x/1.mp4")
+    )
     file = SavedFile(Path(f"clips/{number}.mp4"), 7, "cd" * 32, 64, 48, 24.0, 96, 4.0)
-    return book.mark_saved(row, file)
+    return ledger.mark_saved(row, file)
 
 
 @pytest.fixture
 def home(tmp_path) -> Path:
     """A ledger with saved rows and the workflows of their clips, all of it in its file."""
-    with Ledger.open(tmp_path) as book:
+    with Ledger.open(tmp_path) as ledger:
         for number in range(ROWS):
-            book.save_metadata(save(book, number), {"workflow": f"w{number}"})
+            ledger.save_metadata(save(ledger, number), {"workflow": f"w{number}"})
     return tmp_path
 
 
 def held(home: Path) -> list[Entry]:
-    with Ledger.open(home) as book:
-        return book.entries()
+    with Ledger.open(home) as ledger:
+        return ledger.entries()
 
 
 def damage(path: Path, kind: str) -> None:
@@ -82,23 +84,23 @@ KINDS = ["emptied", "zeros", "junk root page", "deleted"]
 def test_damaged_ledger_with_its_journal_knows_every_row(home, kind):
     before = held(home)
     damage(home / LEDGER_FILE, kind)
-    with Ledger.open(home) as book:
-        assert book.entries() == before
-        assert not book.is_incomplete()
-        assert book.reserve(shot(5), Budget()) == before[ROWS - 6]
+    with Ledger.open(home) as ledger:
+        assert ledger.entries() == before
+        assert not ledger.is_incomplete()
+        assert ledger.reserve(shot(5), Budget()) == before[ROWS - 6]
         with pytest.raises(BudgetExceededError):
-            book.reserve(shot(ROWS), Budget(before[0].price_usd * ROWS))
-        assert book.reserve(shot(ROWS), Budget()).id == ROWS + 1
+            ledger.reserve(shot(ROWS), Budget(before[0].price_usd * ROWS))
+        assert ledger.reserve(shot(ROWS), Budget()).id == ROWS + 1
 
 
 def test_junk_root_page_without_a_journal_loses_no_row_and_no_workflow(home):
     before = held(home)
     damage(home / LEDGER_FILE, "junk root page")
     journal_of(home / LEDGER_FILE).path.unlink()
-    with Ledger.open(home) as book:
-        assert book.entries() == before
-        assert not book.is_incomplete()
-        assert book.load_metadata(before[0]) == {"workflow": f"w{ROWS - 1}"}
+    with Ledger.open(home) as ledger:
+        assert ledger.entries() == before
+        assert not ledger.is_incomplete()
+        assert ledger.load_metadata(before[0]) == {"workflow": f"w{ROWS - 1}"}
 
 
 def test_rows_lost_without_a_journal_make_the_ledger_refuse_new_shots(home):
@@ -107,17 +109,17 @@ def test_rows_lost_without_a_journal_make_the_ledger_refuse_new_shots(home):
     data = path.read_bytes()
     at = data.index(b"shot 30 ") // PAGE * PAGE
     path.write_bytes(data[:at] + NOISE + data[at + PAGE :])
-    with Ledger.open(home) as book:
+    with Ledger.open(home) as ledger:
         with pytest.raises(LedgerUnavailableError):
-            book.entries()
-        assert ROWS - 4 <= len(book.entries()) < ROWS
-        assert book.is_incomplete()
+            ledger.entries()
+        assert ROWS - 4 <= len(ledger.entries()) < ROWS
+        assert ledger.is_incomplete()
         with pytest.raises(LedgerIncompleteError, match="accept-loss"):
-            book.reserve(shot(30), Budget())
-        assert book.reserve(shot(1), Budget()).state is State.SAVED
-    with Ledger.open(home) as book:
-        book.accept_loss()
-        assert book.reserve(shot(30), Budget()).state is State.RESERVED
+            ledger.reserve(shot(30), Budget())
+        assert ledger.reserve(shot(1), Budget()).state is State.SAVED
+    with Ledger.open(home) as ledger:
+        ledger.accept_loss()
+        assert ledger.reserve(shot(30), Budget()).state is State.RESERVED
 
 
 def test_torn_last_line_of_the_journal_spoils_no_other_line(home):
@@ -125,8 +127,8 @@ def test_torn_last_line_of_the_journal_spoils_no_other_line(home):
     journal = journal_of(home / LEDGER_FILE).path
     with journal.open("ab") as file:
         file.write(b'\n0badbeef {"id": 3, "finger')
-    with Ledger.open(home) as book:
-        newest = save(book, ROWS)
+    with Ledger.open(home) as ledger:
+        newest = save(ledger, ROWS)
     (home / LEDGER_FILE).unlink()
     assert held(home) == [newest, *before]
 
@@ -134,44 +136,44 @@ def test_torn_last_line_of_the_journal_spoils_no_other_line(home):
 def test_ledger_restored_from_an_older_copy_takes_the_rest_from_its_journal(home, tmp_path):
     older = tmp_path / "older"
     shutil.copy(home / LEDGER_FILE, older)
-    with Ledger.open(home) as book:
-        newest = save(book, ROWS)
-        before = book.entries()
+    with Ledger.open(home) as ledger:
+        newest = save(ledger, ROWS)
+        before = ledger.entries()
     shutil.copy(older, home / LEDGER_FILE)
-    with Ledger.open(home) as book:
-        assert book.entries() == before
-        assert book.reserve(shot(ROWS), Budget()) == newest
+    with Ledger.open(home) as ledger:
+        assert ledger.entries() == before
+        assert ledger.reserve(shot(ROWS), Budget()) == newest
 
 
 @pytest.mark.parametrize("how", ["replaced", "deleted"])
 def test_row_in_memory_goes_back_into_a_ledger_that_was_replaced(home, tmp_path, how):
     older = tmp_path / "older"
     shutil.copy(home / LEDGER_FILE, older)
-    with Ledger.open(home) as book:
-        row = book.mark_submitting(book.reserve(shot(ROWS), Budget()), {})
+    with Ledger.open(home) as ledger:
+        row = ledger.mark_submitting(ledger.reserve(shot(ROWS), Budget()), {})
         journal_of(home / LEDGER_FILE).path.unlink()
         for suffix in ("", "-wal", "-shm"):
             (home / f"{LEDGER_FILE}{suffix}").unlink(missing_ok=True)
         if how == "replaced":
             shutil.copy(older, home / LEDGER_FILE)
-        row = book.mark_submitted(row, handle(ROWS))
+        row = ledger.mark_submitted(row, handle(ROWS))
         assert (row.state, row.request_id) == (State.SUBMITTED, f"r-{ROWS}")
-        assert book.active(shot(ROWS).fingerprint) == row
-    with Ledger.open(home) as book:
-        assert book.active(shot(ROWS).fingerprint) == row
+        assert ledger.active(shot(ROWS).fingerprint) == row
+    with Ledger.open(home) as ledger:
+        assert ledger.active(shot(ROWS).fingerprint) == row
 
 
 def test_ledger_that_could_not_be_reopened_once_is_open_the_next_time(home, monkeypatch):
     monkeypatch.setattr("vidu.ledger.sqlite.LOCK_LIMIT_S", 0.1)
-    with Ledger.open(home) as book:
-        before = book.entries()
+    with Ledger.open(home) as ledger:
+        before = ledger.entries()
         shutil.copy(home / LEDGER_FILE, home / "copy")
         (home / "copy").replace(home / LEDGER_FILE)
         from filelock import FileLock
 
         with FileLock(home / f"{LEDGER_FILE}.opening"), pytest.raises(LedgerUnavailableError):
-            book.entries()
-        assert book.entries() == before
+            ledger.entries()
+        assert ledger.entries() == before
 
 
 @pytest.mark.parametrize(
@@ -190,58 +192,58 @@ def test_unreadable_row_is_a_value_on_its_page_and_refuses_only_its_own_shot(hom
     with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
         db.execute(f"UPDATE entries SET {column} = ? WHERE id = 7", (value,))
         db.commit()
-    with Ledger.open(home) as book:
-        page = book.entries()
+    with Ledger.open(home) as ledger:
+        page = ledger.entries()
         (unreadable,) = (row for row in page if isinstance(row, UnreadableEntry))
         assert (len(page), unreadable.id) == (ROWS, 7)
         assert column in unreadable.reason
         with pytest.raises(LedgerUnavailableError, match="Row 7 of the ledger"):
-            book.reserve(shot(6), Budget())
-        assert book.reserve(shot(7), Budget()).state is State.SAVED
-        book.delete(unreadable)
-        assert book.reserve(shot(6), Budget()).state is State.RESERVED
+            ledger.reserve(shot(6), Budget())
+        assert ledger.reserve(shot(7), Budget()).state is State.SAVED
+        ledger.delete(unreadable)
+        assert ledger.reserve(shot(6), Budget()).state is State.RESERVED
 
 
 def test_deleted_row_is_shown_no_more_and_its_amount_still_counts(home):
-    with Ledger.open(home) as book:
-        row, spent = book.get(3), book.spent_today()
-        book.delete(row)
-        assert (book.get(3), book.active(row.fingerprint)) == (None, None)
-        assert book.search(Search(text="shot 2 ")).total == 0
-        assert book.get_by_prefix(row.request_id) == []
-        assert book.has_request(row.request_id)
-        assert book.spent_today() == spent
+    with Ledger.open(home) as ledger:
+        row, spent = ledger.get(3), ledger.spent_today()
+        ledger.delete(row)
+        assert (ledger.get(3), ledger.active(row.fingerprint)) == (None, None)
+        assert ledger.search(Search(text="shot 2 ")).total == 0
+        assert ledger.get_by_prefix(row.request_id) == []
+        assert ledger.has_request(row.request_id)
+        assert ledger.spent_today() == spent
         with pytest.raises(BudgetExceededError):
-            book.reserve(shot(2), Budget(spent))
-        assert book.reserve(shot(2), Budget()).id > ROWS
+            ledger.reserve(shot(2), Budget(spent))
+        assert ledger.reserve(shot(2), Budget()).id > ROWS
     (home / LEDGER_FILE).unlink()
-    with Ledger.open(home) as book:
-        assert book.get(3) is None
+    with Ledger.open(home) as ledger:
+        assert ledger.get(3) is None
 
 
 def test_deleted_reservation_costs_nothing(home):
-    with Ledger.open(home) as book:
-        spent = book.spent_today()
-        book.delete(book.reserve(shot(ROWS), Budget()))
-        assert book.spent_today() == spent
+    with Ledger.open(home) as ledger:
+        spent = ledger.spent_today()
+        ledger.delete(ledger.reserve(shot(ROWS), Budget()))
+        assert ledger.spent_today() == spent
 
 
 def test_request_that_the_ledger_has_is_not_taken_for_another_row(home):
-    with Ledger.open(home) as book:
-        row = book.mark_submitting(book.reserve(shot(ROWS), Budget()), {})
+    with Ledger.open(home) as ledger:
+        row = ledger.mark_submitting(ledger.reserve(shot(ROWS), Budget()), {})
         with pytest.raises(LedgerUnavailableError):
-            book.mark_submitted(row, handle(3))
-        assert book.get(row.id).state is State.SUBMITTING
+            ledger.mark_submitted(row, handle(3))
+        assert ledger.get(row.id).state is State.SUBMITTING
 
 
 def test_stale_copy_of_a_failed_row_does_not_fail_the_saved_row_of_its_shot(home, monkeypatch):
     path = home / LEDGER_FILE
-    with Ledger.open(home) as book:
-        failed = book.mark_submitting(book.reserve(shot(ROWS), Budget()), {})
+    with Ledger.open(home) as ledger:
+        failed = ledger.mark_submitting(ledger.reserve(shot(ROWS), Budget()), {})
         with contextlib.closing(sqlite3.connect(path)) as db:
             stale = db.execute("SELECT * FROM entries WHERE id = ?", (failed.id,)).fetchone()
-        book.mark_failed(failed, "it never arrived", billed=False)
-        saved = save(book, ROWS)
+        ledger.mark_failed(failed, "it never arrived", billed=False)
+        saved = save(ledger, ROWS)
 
     def read_stale(damaged: Path) -> Iterator[Record]:
         for record in read_records(damaged):
@@ -249,6 +251,6 @@ def test_stale_copy_of_a_failed_row_does_not_fail_the_saved_row_of_its_shot(home
 
     monkeypatch.setattr("vidu.ledger.salvage.read_records", read_stale)
     damage(path, "junk root page")
-    with Ledger.open(home) as book:
-        assert book.get(failed.id).state is State.FAILED
-        assert book.reserve(shot(ROWS), Budget()) == saved
+    with Ledger.open(home) as ledger:
+        assert ledger.get(failed.id).state is State.FAILED
+        assert ledger.reserve(shot(ROWS), Budget()) == saved

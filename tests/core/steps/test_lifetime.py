@@ -6,7 +6,6 @@ import asyncio
 import sqlite3
 import time
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 from blocking_ledger import BlockingLedger
@@ -21,23 +20,16 @@ from vidu.progress import Phase
 from vidu.provider import Completed
 from vidu.session import open_session
 
-from ...support.shots import SHORT, interrupted, jobs_of, problems, run, shot
-
-BRIEF = replace(
+from ...support.shots import (
     SHORT,
-    queue_limit_s=0.2,
-    generation_limit_s=0.2,
-    max_generation_s=0.2,
-    read_timeout_s=0.6,
-    retry_timeout_s=0.5,
+    SHORT_LIVED,
+    active_row,
+    interrupted,
+    jobs_of,
+    problems,
+    run,
+    shot,
 )
-"""With these a request lives for one second."""
-
-
-def row(home):
-    with BlockingLedger.open(home) as ledger:
-        return ledger.active(shot().fingerprint)
-
 
 # How long a lost request may live.
 
@@ -45,8 +37,12 @@ def row(home):
 async def test_search_lifetime_is_that_of_the_settings_when_submitted(fal, vidu_home, clips):
     fal.set_faults("accepted_then_dropped:1,slow:1")
     await interrupted(shot(), vidu_home, clips, Phase.SEARCHING, by_user=False)
-    assert row(vidu_home).max_lifetime_s == SHORT.max_lifetime_s() > 2 * BRIEF.max_lifetime_s()
-    clip = await run(shot(), vidu_home, clips, settings=BRIEF)
+    assert (
+        active_row(vidu_home).max_lifetime_s
+        == SHORT.max_lifetime_s()
+        > 2 * SHORT_LIVED.max_lifetime_s()
+    )
+    clip = await run(shot(), vidu_home, clips, settings=SHORT_LIVED)
     assert problems(fal, vidu_home, clips, shot(), clip) == []
     assert len(jobs_of(fal, shot())) == 1
 
@@ -81,7 +77,7 @@ async def test_search_history_without_inputs_pays_nothing(fal, vidu_home, clips)
     fal.set_faults("accepted_then_dropped:1,listing_without_payloads")
     with pytest.raises(errors.SubmissionUnknownError, match="whose inputs cannot be read"):
         while True:
-            await run(shot(), vidu_home, clips, settings=BRIEF)
+            await run(shot(), vidu_home, clips, settings=SHORT_LIVED)
     fal.set_faults("")
     clip = await run(shot(), vidu_home, clips)
     assert problems(fal, vidu_home, clips, shot(), clip) == []
@@ -94,25 +90,25 @@ async def test_search_history_without_inputs_pays_nothing(fal, vidu_home, clips)
 async def test_search_with_another_key_pays_nothing(open_fal, vidu_home, clips):
     mine = open_fal()
     mine.set_faults("accepted_then_dropped:1,slow:1")
-    options = {"by_user": False, "settings": BRIEF}
+    options = {"by_user": False, "settings": SHORT_LIVED}
     await interrupted(shot(), vidu_home, clips, Phase.SEARCHING, **options)
     other = open_fal()
-    await asyncio.sleep(BRIEF.max_lifetime_s())
+    await asyncio.sleep(SHORT_LIVED.max_lifetime_s())
     with pytest.raises(errors.SubmissionUnknownError, match="another fal key"):
-        await run(shot(), vidu_home, clips, settings=BRIEF)
-    assert (jobs_of(other, shot()), row(vidu_home).state) == ([], State.SUBMITTING)
+        await run(shot(), vidu_home, clips, settings=SHORT_LIVED)
+    assert (jobs_of(other, shot()), active_row(vidu_home).state) == ([], State.SUBMITTING)
 
 
 async def test_poll_with_another_key_asks_for_the_first_one(open_fal, vidu_home, clips):
     open_fal().set_faults("slow:1")
-    options = {"by_user": False, "settings": BRIEF}
+    options = {"by_user": False, "settings": SHORT_LIVED}
     await interrupted(shot(), vidu_home, clips, Phase.GENERATING, **options)
     other = open_fal()
     with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
         db.execute("UPDATE entries SET submitted_at = submitted_at - 9999")
     with pytest.raises(errors.ClipGoneError, match=r"made with another.*Set the key"):
-        await run(shot(), vidu_home, clips, settings=BRIEF)
-    assert (jobs_of(other, shot()), row(vidu_home).state) == ([], State.SUBMITTED)
+        await run(shot(), vidu_home, clips, settings=SHORT_LIVED)
+    assert (jobs_of(other, shot()), active_row(vidu_home).state) == ([], State.SUBMITTED)
 
 
 async def test_poll_row_with_foreign_urls_gets_no_key(fal, vidu_home, clips):

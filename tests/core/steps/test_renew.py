@@ -7,7 +7,6 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 from blocking_ledger import BlockingLedger
@@ -22,22 +21,17 @@ from vidu.models import State
 from vidu.progress import Phase
 from vidu.session import open_session
 
-from ...support.shots import SHORT, interrupted, jobs_of, problems, run, shot, until
-
-BRIEF = replace(
+from ...support.shots import (
     SHORT,
-    queue_limit_s=0.2,
-    generation_limit_s=0.2,
-    max_generation_s=0.2,
-    read_timeout_s=0.6,
-    retry_timeout_s=0.5,
+    SHORT_LIVED,
+    active_row,
+    interrupted,
+    jobs_of,
+    problems,
+    run,
+    shot,
+    until,
 )
-"""With these a request lives for one second."""
-
-
-def row(home):
-    with BlockingLedger.open(home) as ledger:
-        return ledger.active(shot().fingerprint)
 
 
 async def looked_at(home, folder, **options):
@@ -64,17 +58,21 @@ async def test_resume_clip_gone_everywhere_stays_paid_for(fal, vidu_home, clips)
 
 
 async def test_resume_request_that_fal_forgot_leaves_the_row(fal, vidu_home, clips):
-    await interrupted(shot(), vidu_home, clips, Phase.DOWNLOADING, by_user=False, settings=BRIEF)
+    await interrupted(
+        shot(), vidu_home, clips, Phase.DOWNLOADING, by_user=False, settings=SHORT_LIVED
+    )
     with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
         db.execute("UPDATE entries SET state = 'submitted', submitted_at = submitted_at - 9999")
     fal.set_faults("status_expired,listing_without_payloads")
     with pytest.raises(errors.ClipGoneError, match="not known whether fal charged"):
         await looked_at(vidu_home, clips)
-    assert row(vidu_home).state is State.SUBMITTED
+    assert active_row(vidu_home).state is State.SUBMITTED
 
 
 async def test_generate_request_that_fal_forgot_is_not_paid_again_unasked(fal, vidu_home, clips):
-    await interrupted(shot(), vidu_home, clips, Phase.DOWNLOADING, by_user=False, settings=BRIEF)
+    await interrupted(
+        shot(), vidu_home, clips, Phase.DOWNLOADING, by_user=False, settings=SHORT_LIVED
+    )
     with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
         db.execute("UPDATE entries SET state = 'submitted', submitted_at = submitted_at - 9999")
     fal.set_faults("status_expired,listing_without_payloads")
@@ -132,7 +130,7 @@ async def test_generate_file_that_comes_back_is_used_again(fal, vidu_home, clips
     fal.set_faults("clip_gone")
     with pytest.raises(errors.ClipGoneError):
         await looked_at(vidu_home, clips)
-    assert row(vidu_home).state is State.FINISHED
+    assert active_row(vidu_home).state is State.FINISHED
     shutil.move(tmp_path / "elsewhere", saved.path)
     again = await run(shot(), vidu_home, clips)
     assert (again.path, again.cost_usd) == (saved.path, 0)
@@ -148,8 +146,8 @@ async def test_load_or_resume_file_that_comes_back_makes_the_row_saved(
     with pytest.raises(errors.ClipGoneError):
         await looked_at(vidu_home, clips)
     shutil.move(tmp_path / "elsewhere", saved.path)
-    clip = await load_or_resume(row(vidu_home), vidu_home, Destination(clips, "clip"))
-    assert (clip.path, row(vidu_home).state) == (saved.path, State.SAVED)
+    clip = await load_or_resume(active_row(vidu_home), vidu_home, Destination(clips, "clip"))
+    assert (clip.path, active_row(vidu_home).state) == (saved.path, State.SAVED)
 
 
 async def test_generate_file_that_cannot_be_read_is_not_paid_again(fal, vidu_home, clips):
@@ -162,7 +160,7 @@ async def test_generate_file_that_cannot_be_read_is_not_paid_again(fal, vidu_hom
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
-# What is no verdict.
+# What decides nothing.
 
 
 async def test_retrieve_cdn_that_refuses_pays_nothing(fal, vidu_home, clips):

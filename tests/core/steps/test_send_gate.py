@@ -12,7 +12,7 @@ from ...support.blocking_ledger import read_entries
 from ...support.shots import SHORT, run, shot
 
 
-class Book:
+class FakeLedger:
     """A ledger that notes what is written."""
 
     def __init__(self):
@@ -28,7 +28,7 @@ def gate(clocks, *, server_time=None) -> SendGate:
         account = "mine"
 
     class Context:
-        ledger, provider, settings = Book(), Provider(), SHORT
+        ledger, provider, settings = FakeLedger(), Provider(), SHORT
 
     return SendGate(Context(), shot(), "the row", {}, server_time, clocks)
 

@@ -160,8 +160,11 @@ async def test_submit_on_a_machine_that_slept_is_written_down_again(
                 await asyncio.sleep(naps_s.pop())
             return await super().submit(endpoint, arguments, before_sending=before_sending)
 
-    async with Sleepy(find_key(vidu_home).secret, SHORT) as sleepy, open_ledger(vidu_home) as book:
-        clip = await generate(shot(), sleepy, book, Destination(clips, "clip"), settings=SHORT)
+    async with (
+        Sleepy(find_key(vidu_home).secret, SHORT) as sleepy,
+        open_ledger(vidu_home) as ledger,
+    ):
+        clip = await generate(shot(), sleepy, ledger, Destination(clips, "clip"), settings=SHORT)
     assert problems(fal, vidu_home, clips, shot(), clip) == []
     assert fal.ledger()["counts"]["submits"] == {"queue.fal.run": 1}
     kept, slept = read_entries(vidu_home)
