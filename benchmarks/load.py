@@ -59,7 +59,7 @@ async def one(fal: Fal, index: int, folder: Path) -> None:
     while not isinstance(status, Completed):
         await asyncio.sleep(POLL_EVERY_S)
         status = await fal.status(handle)
-    output = await fal.result(handle, failed=status.failed)
+    output = await fal.result(handle, status, may_have_run=True)
     await fal.download(output, folder / f"{index}.part", lambda _: None)
 
 
