@@ -120,16 +120,6 @@ def is_price_upper_bound(endpoint_id: str, options: Mapping[str, Any]) -> bool:
     return endpoint is not None and endpoint.price.is_upper_bound(options)
 
 
-def find_intention(endpoint_id: str, roles: Collection[str]) -> Intention | None:
-    """Return the intention that a request of this endpoint with these media belongs to."""
-    for intention, model, endpoint in all_choices():
-        if endpoint.id == endpoint_id and set(roles) <= set(model.media):
-            if intention is Intention.REFERENCE_TO_VIDEO and not roles:
-                continue
-            return intention
-    return None
-
-
 def all_choices() -> Iterator[tuple[Intention, Model, Endpoint]]:
     """Yield each endpoint with the intention and the model that it stands behind."""
     for intention, models in MODELS.items():

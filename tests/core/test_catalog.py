@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vidu.catalog import MODELS, all_choices, find_endpoint, find_intention, find_model
+from vidu.catalog import MODELS, all_choices, find_endpoint, find_model
 from vidu.endpoint import Intention
 from vidu.endpoints import ENDPOINTS
 from vidu.errors import InvalidSettingError
@@ -50,13 +50,6 @@ def test_find_endpoint_depends_on_the_media(intention, model, roles, part):
 def test_find_endpoint_that_takes_no_such_media_names_those_that_do(intention, model, roles, said):
     with pytest.raises(InvalidSettingError, match=said):
         find_endpoint(intention, model, roles)
-
-
-def test_find_intention_tells_text_from_references():
-    q4 = "fal-ai/vidu/q4/reference-to-video"
-    assert find_intention(q4, []) is Intention.TEXT_TO_VIDEO
-    assert find_intention(q4, ["images"]) is Intention.REFERENCE_TO_VIDEO
-    assert find_intention("fal-ai/vidu/gone", []) is None
 
 
 def test_models_of_one_choice_share_their_options():

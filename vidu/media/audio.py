@@ -22,8 +22,6 @@ SILENCE_RATE, SILENCE_CHANNELS = 44100, 2
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """What an mp3 can have; other rates are resampled to 44100."""
 
-AUDIO_SUFFIXES = (".mp3", ".wav", ".flac", ".m4a", ".aac", ".ogg", ".opus", ".wma")
-
 INT16 = 32767
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,6 @@ from .rotation import orientation
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
-
-CLOCK_ROUNDING_S = 0.002
-"""How much the steps of an even rate may differ, in seconds: some clocks count milliseconds."""
 
 MICROSECONDS = 1_000_000
 """libav's unit for a container's duration, in one second."""
@@ -33,7 +29,6 @@ class Probe:
         frame_count: How many frames the file holds, or promises; 1 for a still.
         duration_s: Seconds; 0 for a still.
         has_audio: Whether there is an audio stream.
-        variable_frame_rate: Whether some frames are shown longer than others.
         rotation: Degrees clockwise from the stored frames to the shown ones: 0, 90, 180 or 270.
         mirrored: Whether the stored frames are mirrored, left to right, before they are rotated.
         last_frame_ends_s: When the last frame ends, in seconds.
@@ -45,7 +40,6 @@ class Probe:
     frame_count: int
     duration_s: float
     has_audio: bool = False
-    variable_frame_rate: bool = False
     rotation: int = 0
     mirrored: bool = False
     last_frame_ends_s: float = 0.0
@@ -58,18 +52,18 @@ def probe(path: Path) -> Probe:
         CorruptClipError: There is no video in the file, or its first frame does not decode.
     """
     with opened_video(path) as (container, stream):
-        first, times, discarded, end = None, [], 0, 0
+        first, with_bytes, discarded, end = None, 0, 0, 0
         for packet in container.demux(stream):
             if first is None:
                 first = next(iter(packet.decode()), None)
             if packet.size:
-                times.append(packet.pts)
+                with_bytes += 1
                 discarded += packet.is_discard
                 end = max(end, (packet.pts or 0) + (packet.duration or 0))
         if first is None:
             raise CorruptClipError("No frame of the clip decodes.")
         # A file with fragments counts only a part of its frames in its header.
-        frame_count = max(stream.frames, len(times)) - discarded
+        frame_count = max(stream.frames, with_bytes) - discarded
         duration_s = _duration_s(container, stream)
         rate = stream.average_rate or (frame_count / duration_s if duration_s else 0)
         rotation, mirrored = orientation(first)
@@ -81,7 +75,6 @@ def probe(path: Path) -> Probe:
             frame_count=frame_count,
             duration_s=duration_s,
             has_audio=bool(container.streams.audio),
-            variable_frame_rate=_varies(times, stream),
             rotation=rotation,
             mirrored=mirrored,
             last_frame_ends_s=float(end * (stream.time_base or 0)),
@@ -92,9 +85,3 @@ def _duration_s(container: InputContainer, stream: VideoStream) -> float:
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     return (container.duration or 0) / MICROSECONDS
-
-
-def _varies(times: list[int | None], stream: VideoStream) -> bool:
-    shown = sorted(time for time in times if time is not None)
-    steps = [later - earlier for earlier, later in pairwise(shown)]
-    return bool(steps) and (max(steps) - min(steps)) * (stream.time_base or 0) > CLOCK_ROUNDING_S

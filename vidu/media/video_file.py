@@ -20,8 +20,6 @@ from .image import to_rgb8
 from .packets import hash_packets
 from .probe import Probe, probe
 
-VIDEO_SUFFIXES = (".mp4", ".mov", ".webm", ".mkv", ".m4v", ".avi")
-
 MOST_FPS_DENOMINATOR = 1001
 """Rates such as 24000/1001 are kept exactly."""
 

@@ -48,7 +48,7 @@ def test_check_returns_the_clips_description(film, noise_frames):
     clip = probe(film(noise_frames(30), rate=16))
     assert (clip.width, clip.height, clip.fps, clip.frame_count) == (64, 48, 16.0, 30)
     assert clip.duration_s == pytest.approx(30 / 16)
-    assert (clip.has_audio, clip.variable_frame_rate, clip.rotation) == (False, False, 0)
+    assert (clip.has_audio, clip.rotation) == (False, 0)
 
 
 def test_decode_returns_float32_frames_in_order(film, noise_frames):
@@ -96,18 +96,12 @@ def test_check_frames_cut_by_an_edit_list_are_not_missed(film, noise_frames):
     assert np.array_equal(decode(path), every_frame[4:])
 
 
-def test_check_variable_frame_rate_is_reported(film, noise_frames):
+def test_check_variable_frame_rate_returns_the_average(film, noise_frames):
     times = [0, 1, 2, 3, 4, 10, 20, 30, 40, 50]
     clip = probe(film(noise_frames(10), times=times))
-    assert clip.variable_frame_rate
     assert clip.frame_count == 10
     assert clip.fps == pytest.approx(clip.frame_count / clip.duration_s)
     assert clip.duration_s >= 50 / 24
-
-
-def test_check_coarse_time_base_is_no_variable_rate(film, noise_frames):
-    times = [round(index * 1000 / 24) for index in range(20)]
-    assert not probe(film(noise_frames(20), times=times, rate=1000)).variable_frame_rate
 
 
 @pytest.mark.parametrize("turn", TURNS)
