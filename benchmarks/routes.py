@@ -40,7 +40,7 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     "last page": ("GET", "clips?limit=50&offset=99900", None),
     "search": ("GET", "clips?limit=50&text=horizon", None),
     "prices": ("POST", "prices", {"prompt": PROMPT}),
-    "poster of no clip": ("GET", "clips/1/poster", None),
+    "thumbnail of no clip": ("GET", "clips/1/thumbnail", None),
 }
 ROW = """INSERT INTO entries (fingerprint, endpoint, state, prompt, search_text, seed, options,
     price_micro_usd, revision, reserved_at)

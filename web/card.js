@@ -6,7 +6,7 @@ import { createElement, icon, money, moment, openMenu } from "./ui.js";
 const POINTING_MS = 150;
 
 export const emptyCard = () =>
-  createElement("article", { class: "vidu-card vidu-empty", "aria-busy": "true" }, createElement("div", { class: "vidu-poster" }));
+  createElement("article", { class: "vidu-card vidu-empty", "aria-busy": "true" }, createElement("div", { class: "vidu-thumbnail" }));
 
 export async function openClipMenu(clip, opener, context) {
   openMenu(context.root, opener, actionsFor(await withRerun(clip), context));
@@ -24,8 +24,8 @@ function brokenCard(clip, context) {
     createElement("p", { class: "vidu-facts", title: t("unreadableHint") }, t("unreadableHint")),
     createElement("p", { class: "vidu-foot" }, canForget && quickButton(t("forget"), () => card.remove_())),
   );
-  const poster = createElement("div", { class: "vidu-poster" }, icon("exclamation-triangle"));
-  const card = createElement("article", { class: "vidu-card", "aria-label": title }, poster, text);
+  const thumbnail = createElement("div", { class: "vidu-thumbnail" }, icon("exclamation-triangle"));
+  const card = createElement("article", { class: "vidu-card", "aria-label": title }, thumbnail, text);
   card.remove_ = () => canForget && run(() => forget(clip, context));
   return card;
 }
@@ -44,7 +44,7 @@ export function clipCard(clip, context) {
     "aria-haspopup": "menu",
     onclick: menu,
   }, icon("ellipsis-v"));
-  const poster = posterOf(clip, t);
+  const thumbnail = thumbnailOf(clip, t);
   const canCanvas = clip.actions.includes("canvas");
   const card = createElement(
     "article",
@@ -59,7 +59,7 @@ export function clipCard(clip, context) {
         menu();
       },
     },
-    poster,
+    thumbnail,
     createElement(
       "div",
       { class: "vidu-text" },
@@ -79,12 +79,12 @@ export function clipCard(clip, context) {
   card.remove_ = () => clip.actions.includes("forget") && run(() => forget(clip, context));
   if (!clip.file?.exists) return card;
   let pointing;
-  card.settle = poster.settle;
-  card.play = poster.toggle;
-  card.addEventListener("pointerenter", () => (pointing = setTimeout(poster.play, POINTING_MS)));
+  card.settle = thumbnail.settle;
+  card.play = thumbnail.toggle;
+  card.addEventListener("pointerenter", () => (pointing = setTimeout(thumbnail.play, POINTING_MS)));
   card.addEventListener("pointerleave", () => {
     clearTimeout(pointing);
-    poster.stop();
+    thumbnail.stop();
   });
   return card;
 }
@@ -117,9 +117,9 @@ function quickAction(clip, context) {
 const quickButton = (label, act) =>
   createElement("button", { type: "button", class: "vidu-quick", tabindex: -1, onclick: act }, label);
 
-function posterOf(clip, t) {
+function thumbnailOf(clip, t) {
   const file = clip.file;
-  const holder = createElement("div", { class: "vidu-poster" });
+  const holder = createElement("div", { class: "vidu-thumbnail" });
   if (!file?.exists) {
     holder.append(icon(clip.state === "failed" ? "times-circle" : file ? "cloud-download" : "hourglass"));
     return holder;
@@ -127,7 +127,7 @@ function posterOf(clip, t) {
   if (file.frame_count > 1) holder.append(createElement("span", { class: "vidu-length" }, t("seconds", { count: Math.round(file.duration_s) })));
   holder.settle = () => {
     if (holder.querySelector("img")) return;
-    const source = urlOf(`clips/${clip.id}/poster?${file.version}`);
+    const source = urlOf(`clips/${clip.id}/thumbnail?${file.version}`);
     holder.prepend(createElement("img", { src: source, alt: "", draggable: "false", onerror: (event) => event.target.remove() }));
   };
   let video;

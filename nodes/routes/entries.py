@@ -71,7 +71,7 @@ def is_servable(file: SavedFile) -> bool:
 
 
 def is_sha256(text: str) -> bool:
-    """Return whether the text is a hash, and so can name a poster and nothing else."""
+    """Return whether the text is a hash, and so can name a thumbnail and nothing else."""
     return isinstance(text, str) and SHA256.fullmatch(text) is not None
 
 

@@ -18,7 +18,7 @@ from ...vidu.library import (
     read_metadata,
     search_entries,
 )
-from ...vidu.media.thumbnails import Posters
+from ...vidu.media.thumbnails import Thumbnails
 from ...vidu.models import Entry, SavedFile
 from .. import host
 from ..generation import RECALLED_PREFIX
@@ -38,7 +38,7 @@ from .http import (
 from .prices import Prices
 
 MAX_PAGE = 200
-POSTERS_AT_ONCE = 2
+THUMBNAILS_AT_ONCE = 2
 LASTING = {**PROTECTED, "Cache-Control": "private, max-age=31536000"}
 CLIP = r"/vidu/clips/{id:\d{1,15}}"
 
@@ -56,16 +56,16 @@ class ClipRoutes:
         self._data_dir = data_dir
         self._threads = threads
         self._prices = prices
-        self._posters = Posters(data_dir / "posters")
-        self._poster_slots = asyncio.Semaphore(POSTERS_AT_ONCE)
-        self._poster_threads = Threads(POSTERS_AT_ONCE, "vidu-posters")
+        self._thumbnails = Thumbnails(data_dir / "thumbnails")
+        self._thumbnail_slots = asyncio.Semaphore(THUMBNAILS_AT_ONCE)
+        self._thumbnail_threads = Threads(THUMBNAILS_AT_ONCE, "vidu-thumbnails")
 
     def register(self, table: web.RouteTableDef, slots: asyncio.Semaphore) -> None:
         """Add every route to the table; `slots` are shared by those that read the ledger."""
         table.get("/vidu/clips")(api_handler(self.list_clips, slots))
         table.delete(CLIP)(api_handler(self.forget, slots))
         table.post(f"{CLIP}/collect")(api_handler(self.collect))
-        table.get(f"{CLIP}/poster")(api_handler(self.get_poster, slots))
+        table.get(f"{CLIP}/thumbnail")(api_handler(self.get_thumbnail, slots))
         table.get(f"{CLIP}/file")(api_handler(self.get_file, slots))
         table.get(f"{CLIP}/workflow")(api_handler(self.get_workflow, slots))
         table.get(f"{CLIP}/rerun")(api_handler(self.get_rerun, slots))
@@ -120,17 +120,17 @@ class ClipRoutes:
         entry = await self._entry(request)
         return json_response(await self._threads.run(_card, entry, self._running()))
 
-    async def get_poster(self, request: web.Request) -> web.StreamResponse:
+    async def get_thumbnail(self, request: web.Request) -> web.StreamResponse:
         """Serve a clip's first frame as a small JPEG."""
         file = await self._file(request)
         if not is_sha256(file.sha256):
-            raise web.HTTPNotFound  # the hash names the poster's file
-        path = await self._threads.run(self._posters.find, file)
+            raise web.HTTPNotFound  # the hash names the thumbnail's file
+        path = await self._threads.run(self._thumbnails.find, file)
         if path is None:
-            async with self._poster_slots:
+            async with self._thumbnail_slots:
                 if request.transport is None or request.transport.is_closing():
                     raise web.HTTPNoContent  # scrolled away while it waited
-                path = await self._poster_threads.run(self._make_poster, file)
+                path = await self._thumbnail_threads.run(self._make_thumbnail, file)
         return web.FileResponse(path, headers={**LASTING, "Content-Type": "image/jpeg"})
 
     async def get_file(self, request: web.Request) -> web.StreamResponse:
@@ -182,9 +182,9 @@ class ClipRoutes:
         jobs = host.jobs().current()
         return frozenset(job["fingerprint"] for job in jobs if job["phase"] != "done")
 
-    def _make_poster(self, file: SavedFile) -> Path:
+    def _make_thumbnail(self, file: SavedFile) -> Path:
         try:
-            return self._posters.make(file)
+            return self._thumbnails.make(file)
         except (CorruptClipError, OSError) as error:
             raise web.HTTPNotFound from error
 

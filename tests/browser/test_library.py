@@ -62,7 +62,7 @@ def test_card_shows_what_is_known_of_the_clip(library, card, editor):
 
 def test_card_plays_under_the_pointer(library, card, editor):
     card.hover()
-    playing = "() => document.querySelector('.vidu-poster video')?.currentTime > 0.1"
+    playing = "() => document.querySelector('.vidu-thumbnail video')?.currentTime > 0.1"
     editor.page.wait_for_function(playing)
     library.get_by_role("heading").hover()
     assert card.locator("video").count() == 0

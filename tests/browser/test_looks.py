@@ -1,4 +1,4 @@
-"""How the pack looks: in both themes, in another language, on the canvas, with many posters."""
+"""How the pack looks: in both themes, in another language, on the canvas, with many thumbnails."""
 
 from __future__ import annotations
 
@@ -117,8 +117,8 @@ def test_thumbnails_are_requested_as_they_come_into_view(editor, key, private, f
     library = editor.library()
     library.locator("img").nth(3).wait_for()
     editor.page.wait_for_timeout(1000)
-    posters = {url for url in asked if "/poster" in url}
-    assert 4 <= len(posters) < 40
+    thumbnails = {url for url in asked if "/thumbnail" in url}
+    assert 4 <= len(thumbnails) < 40
 
 
 def copies_of_the_only_row(db: sqlite3.Connection, count: int) -> None:

@@ -1,4 +1,4 @@
-"""The library's search and its posters; tests/server has what is read over HTTP."""
+"""The library's search and its thumbnails; tests/server has what is read over HTTP."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vidu.draft.render import render_clip
 from vidu.ledger import Budget
 from vidu.ledger.opening import LEDGER_FILE
 from vidu.library import known_models, search_entries
-from vidu.media.thumbnails import Posters
+from vidu.media.thumbnails import Thumbnails
 from vidu.models import SavedFile
 
 from ..support.shots import shot
@@ -55,14 +55,14 @@ def saved(tmp_path_factory) -> SavedFile:
     return SavedFile(path, path.stat().st_size, "0", 64, 36, 24.0, 2, 2 / 24)
 
 
-async def test_posters_are_bounded_though_many_are_made_at_once(tmp_path, saved):
-    posters = Posters(tmp_path / "posters", most=5)
+async def test_thumbnails_are_bounded_though_many_are_made_at_once(tmp_path, saved):
+    thumbnails = Thumbnails(tmp_path / "thumbnails", most=5)
     files = [replace(saved, sha256=f"{number:064x}") for number in range(40)]
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(posters.make, files))
+        made = list(pool.map(thumbnails.make, files))
     assert len({path.name for path in made}) == 40
-    assert len(list((tmp_path / "posters").iterdir())) == 5
-    assert posters.make(files[0]).is_file()
+    assert len(list((tmp_path / "thumbnails").iterdir())) == 5
+    assert thumbnails.make(files[0]).is_file()
 
 
 async def test_search_damaged_row_is_one_unreadable_entry(tmp_path):

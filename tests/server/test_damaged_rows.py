@@ -19,7 +19,7 @@ def test_damaged_row_is_one_card(comfy, home, saved):
     cards = comfy.http.get("/vidu/clips").raise_for_status().json()["clips"]
     (card,) = [card for card in cards if card["id"] == saved]
     assert card == {"id": saved, "state": "unreadable", "actions": ["forget"]}
-    for what in ("poster", "file", "workflow", "rerun"):
+    for what in ("thumbnail", "file", "workflow", "rerun"):
         assert comfy.http.get(f"/vidu/clips/{saved}/{what}").status_code == 404, what
     assert comfy.http.get("/vidu/state").status_code == 200
     comfy.http.delete(f"/vidu/clips/{saved}").raise_for_status()
@@ -34,7 +34,7 @@ def test_hash_of_a_row_names_no_file(comfy, home, saved, sha256):
     with closing(sqlite3.connect(home / "ledger.sqlite")) as db:
         db.execute("UPDATE entries SET sha256 = ? WHERE id = ?", (sha256, saved))
         db.commit()
-    assert comfy.http.get(f"/vidu/clips/{saved}/poster").status_code == 404
+    assert comfy.http.get(f"/vidu/clips/{saved}/thumbnail").status_code == 404
 
 
 def test_row_cannot_name_a_file_that_is_no_clip(comfy, home, saved, tmp_path):

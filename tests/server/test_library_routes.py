@@ -47,13 +47,13 @@ def test_entries_route_strange_query_is_refused(comfy, query):
 
 
 def test_thumbnail_route_is_small_and_made_once(comfy, home, saved):
-    first = comfy.http.get(f"/vidu/clips/{saved}/poster")
+    first = comfy.http.get(f"/vidu/clips/{saved}/thumbnail")
     assert first.headers["content-type"] == "image/jpeg"
-    with Image.open(io.BytesIO(first.content)) as poster:
-        assert poster.size == (320, 180)
-    (path,) = (home / "posters").glob("*.jpg")
+    with Image.open(io.BytesIO(first.content)) as thumbnail:
+        assert thumbnail.size == (320, 180)
+    (path,) = (home / "thumbnails").glob("*.jpg")
     made_at = path.stat().st_ino
-    assert comfy.http.get(f"/vidu/clips/{saved}/poster").content == first.content
+    assert comfy.http.get(f"/vidu/clips/{saved}/thumbnail").content == first.content
     assert path.stat().st_ino == made_at
 
 
@@ -79,7 +79,12 @@ def test_workflow_route_reads_it_from_the_file(comfy, home, saved, fal, shot):
 def test_file_route_serves_only_files_of_the_ledger(comfy, home, saved):
     with BlockingLedger.open(home) as ledger:
         ledger.get(saved).file.path.unlink()
-    answers = [f"clips/{saved}/file", f"clips/{saved}/poster", "clips/999999/file", "clips/x/file"]
+    answers = [
+        f"clips/{saved}/file",
+        f"clips/{saved}/thumbnail",
+        "clips/999999/file",
+        "clips/x/file",
+    ]
     answers += ["clips/..%2f..%2ffal_key/file", "clips/1/../../../settings.json"]
     assert {comfy.http.get(f"/vidu/{path}").status_code for path in answers} == {404}
     (card,) = comfy.http.get("/vidu/clips", params={"text": "4711"}).json()["clips"]

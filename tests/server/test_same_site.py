@@ -19,7 +19,7 @@ READS = (
     "texts",
     "outcome",
     "clips",
-    "clips/1/poster",
+    "clips/1/thumbnail",
     "clips/1/file",
     "clips/1/workflow",
     "clips/1/rerun",
@@ -76,7 +76,7 @@ def test_routes_take_only_json(comfy, home, method, path):
 
 
 def test_routes_allow_no_other_origin(comfy, saved):
-    for path in ("state", "jobs", "clips", f"clips/{saved}/poster", f"clips/{saved}/file"):
+    for path in ("state", "jobs", "clips", f"clips/{saved}/thumbnail", f"clips/{saved}/file"):
         headers = comfy.http.get(f"/vidu/{path}").headers
         assert "access-control-allow-origin" not in headers
         assert headers["x-content-type-options"] == "nosniff"

@@ -17,7 +17,7 @@ from ._frames import STILL_SUFFIXES
 from ._output import print_notice
 
 CONTACT_SHEET = "contact_sheet.html"
-POSTER_WIDTH = 320
+THUMBNAIL_WIDTH = 320
 
 STYLE = """
 :root { color-scheme: light dark; font: 14px/1.4 system-ui, sans-serif }
@@ -101,11 +101,11 @@ def _figure(card: SheetItem, folder: Path) -> str:
     )
     if card.clip is None:
         return f'<figure class="failed">{caption}<p>{escape(card.failure)}</p></figure>'
-    address, poster = _address(card.clip.path, folder), _poster(card.clip.path)
+    address, thumbnail = _address(card.clip.path, folder), _thumbnail(card.clip.path)
     if not card.clip.fps:
-        return f'<figure><a href="{address}"><img src="{poster}" alt=""></a>{caption}</figure>'
+        return f'<figure><a href="{address}"><img src="{thumbnail}" alt=""></a>{caption}</figure>'
     return (
-        f'<figure><video src="{address}" poster="{poster}" preload="none" '
+        f'<figure><video src="{address}" poster="{thumbnail}" preload="none" '
         f"controls loop muted playsinline></video>{caption}</figure>"
     )
 
@@ -116,7 +116,7 @@ def _address(clip: Path, folder: Path) -> str:
     return quote(Path(relpath(clip, folder)).as_posix())
 
 
-def _poster(path: Path) -> str:
+def _thumbnail(path: Path) -> str:
     """Return a small picture of a clip or a still as a data URL."""
     from PIL import Image
 
@@ -128,7 +128,7 @@ def _poster(path: Path) -> str:
     else:
         (frame,) = decode(path, max_frames=1)
         image = Image.fromarray(to_rgb8(frame))
-    image.thumbnail((POSTER_WIDTH, POSTER_WIDTH))
+    image.thumbnail((THUMBNAIL_WIDTH, THUMBNAIL_WIDTH))
     data = BytesIO()
     image.save(data, "JPEG", quality=80)
     return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"

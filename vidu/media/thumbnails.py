@@ -27,8 +27,8 @@ MOST = 4000
 SHA256 = re.compile("[0-9a-f]{64}")
 
 
-class Posters:
-    """The folder of posters.
+class Thumbnails:
+    """The folder of thumbnails.
 
     Args:
         folder: Where they are; it is made when the first one is.
@@ -40,7 +40,7 @@ class Posters:
         self._most = most
 
     def find(self, file: SavedFile) -> Path | None:
-        """Return the poster that was made before, if there is one."""
+        """Return the thumbnail that was made before, if there is one."""
         path = self._path(file)
         try:
             os.utime(path)  # it was looked at now
@@ -49,7 +49,7 @@ class Posters:
         return path
 
     def make(self, file: SavedFile) -> Path:
-        """Return the poster, made if need be.
+        """Return the thumbnail, made if need be.
 
         Raises:
             CorruptClipError: The clip has no frame, or its row is damaged.
@@ -81,7 +81,7 @@ class Posters:
             with suppress(FileNotFoundError):  # another one made room meanwhile
                 seen_at[path] = path.stat().st_mtime
         for path in sorted(seen_at, key=seen_at.__getitem__)[: -self._most]:
-            with suppress(OSError):  # served just now; the next poster removes it
+            with suppress(OSError):  # served just now; the next thumbnail removes it
                 remove_file(path)
 
     def _path(self, file: SavedFile) -> Path:
@@ -91,7 +91,7 @@ class Posters:
 
 
 def _first_frame(path: Path) -> Image.Image:
-    """Return the first frame at the size of a poster, scaled by libav: 8K takes one frame of 8K."""
+    """Return the first frame at a thumbnail's size, scaled by libav: 8K takes one frame of 8K."""
     from PIL import Image
 
     with opened_video(path) as (container, stream):
