@@ -30,21 +30,21 @@ SPOT, TRIES = 12, 100
 
 def drawing(width: int, height: int, seed: int) -> Image.Image:
     """Saturated shapes, thin lines and letters: the worst that chroma subsampling meets."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     image = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(image)
     for index in range(80):
-        x, y, color = chance.randrange(width), chance.randrange(height), chance.choice(COLORS)
-        box = (x, y, x + chance.randrange(5, 200), y + chance.randrange(5, 200))
+        x, y, color = rng.randrange(width), rng.randrange(height), rng.choice(COLORS)
+        box = (x, y, x + rng.randrange(5, 200), y + rng.randrange(5, 200))
         if index % 4 == 0:
-            draw.rectangle(box, color, chance.choice(COLORS))
+            draw.rectangle(box, color, rng.choice(COLORS))
         elif index % 4 == 1:
-            draw.ellipse(box, color, chance.choice(COLORS))
+            draw.ellipse(box, color, rng.choice(COLORS))
         elif index % 4 == 2:
-            end = chance.randrange(width), chance.randrange(height)
-            draw.line([(x, y), end], color, chance.randrange(1, 4))
+            end = rng.randrange(width), rng.randrange(height)
+            draw.line([(x, y), end], color, rng.randrange(1, 4))
         else:
-            draw.text((x, y), "small", color, ImageFont.load_default(chance.randrange(8, 40)))
+            draw.text((x, y), "small", color, ImageFont.load_default(rng.randrange(8, 40)))
     return image
 
 

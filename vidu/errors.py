@@ -364,13 +364,13 @@ class ShotsFailedError(ViduError):
 
     Args:
         failures: The number of each failed shot, from 1, and its error.
-        titles: What every shot is called.
+        labels: What every shot is called.
     """
 
     charge = Charge.EACH_ITS_OWN
     next_step = "Run again: what is saved is free."
 
-    def __init__(self, failures: Mapping[int, ViduError], titles: Sequence[str]) -> None:
-        lines = "".join(f"\n{titles[number - 1]}: {error}" for number, error in failures.items())
-        super().__init__(f"{len(failures)} of {len(titles)} clips failed.{lines}\n")
+    def __init__(self, failures: Mapping[int, ViduError], labels: Sequence[str]) -> None:
+        lines = "".join(f"\n{labels[number - 1]}: {error}" for number, error in failures.items())
+        super().__init__(f"{len(failures)} of {len(labels)} clips failed.{lines}\n")
         self.failures = failures

@@ -1,8 +1,8 @@
-"""Files replaced, removed and hashed; replaced and removed with patience.
+"""Files replaced, removed and hashed; a file that is held for a moment is tried again.
 
 On Windows a virus scanner, an indexer or a player may hold a file for a moment, and a rename or an
 unlink is refused meanwhile (PermissionError, "access is denied" or "in use"). A folder that really
-forbids it refuses again at the end of the patience.
+forbids it refuses again after the last wait.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def replace_file(
     Raises:
         OSError: It could not be renamed.
     """
-    return _patiently(lambda: source.replace(target), sleep)
+    return _retry(lambda: source.replace(target), sleep)
 
 
 def rename_to_new_name(
@@ -59,7 +59,7 @@ def rename_to_new_name(
         OSError: It could not be renamed.
     """
     if ON_WINDOWS:  # rename never replaces there, and a new empty file would be scanned first
-        return _patiently(lambda: source.rename(target), sleep)
+        return _retry(lambda: source.rename(target), sleep)
     target.open("xb").close()
     try:
         return replace_file(source, target, sleep=sleep)
@@ -78,7 +78,7 @@ def remove_file(path: Path, *, sleep: Callable[[float], None] = time.sleep) -> N
     Raises:
         OSError: It could not be removed.
     """
-    _patiently(lambda: path.unlink(missing_ok=True), sleep)
+    _retry(lambda: path.unlink(missing_ok=True), sleep)
 
 
 def sha256_of(path: Path) -> str:
@@ -94,7 +94,7 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _patiently(act: Callable[[], T], sleep: Callable[[float], None]) -> T:
+def _retry(act: Callable[[], T], sleep: Callable[[float], None]) -> T:
     for delay_s in DELAYS_S:
         try:
             return act()

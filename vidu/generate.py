@@ -40,7 +40,7 @@ async def generate(
     """Make one clip, or return the one that was already paid for.
 
     At most one paid request is made for one shot, whatever fails and however often this is called.
-    Cancelling the task leaves a running request at fal for the next call to collect, unless
+    Cancelling the task leaves a running request at fal for the next call to resume, unless
     `cancelled_by_user` then says yes: it is cancelled at fal, too.
 
     Args:
@@ -86,7 +86,7 @@ async def resume(
     on_progress: ProgressCallback | None = None,
     check: Check = check,
 ) -> Clip:
-    """Return the clip of a row, collected from fal if need be; nothing is ever paid here.
+    """Return the clip of a row, downloaded from fal if need be; nothing is ever paid here.
 
     Args:
         entry: Its row, in whatever state.
@@ -98,7 +98,7 @@ async def resume(
         check: Tells whether a downloaded clip is whole.
 
     Raises:
-        GenerationError: There is no clip to collect.
+        GenerationError: There is no clip to download.
         ViduError: See the tree in `errors.py`.
     """
     async with ledger.lock_shot(entry.fingerprint, report_waiting(on_progress)):
@@ -176,5 +176,5 @@ async def _reserve(
             await ledger.save_metadata(entry, context.metadata)
     except LedgerUnavailableError as problem:
         # No reason to go without the clip; were the disk full, the next step would say so.
-        log.warning("A clip that has to be collected will carry no workflow: %s", problem.message)
+        log.warning("A clip that has to be resumed will carry no workflow: %s", problem.message)
     return entry

@@ -52,12 +52,12 @@ async def retry(
     Raises:
         ViduError: The last failure.
     """
-    patience = _Patience(timeout_s, attempts, retry_if, progress, first_delay_s, rng, clock)
+    state = _Attempts(timeout_s, attempts, retry_if, progress, first_delay_s, rng, clock)
     while True:
         try:
             return await func()
         except ViduError as error:
-            wait_s = patience.wait_after(error)
+            wait_s = state.wait_after(error)
             if wait_s is None:
                 raise
         await asyncio.sleep(wait_s)
@@ -72,12 +72,12 @@ def retry_blocking(
     clock: Callable[[], float] = time.monotonic,
 ) -> T:
     """Do what `retry` does in a thread without an event loop."""
-    patience = _Patience(timeout_s, None, is_retryable, None, first_delay_s, rng, clock)
+    state = _Attempts(timeout_s, None, is_retryable, None, first_delay_s, rng, clock)
     while True:
         try:
             return func()
         except ViduError as error:
-            wait_s = patience.wait_after(error)
+            wait_s = state.wait_after(error)
             if wait_s is None:
                 raise
         time.sleep(wait_s)
@@ -102,7 +102,7 @@ def delay_s(
     return max(backoff * (1 + 0.25 * rng()), min(asked_s, LONGEST_RETRY_AFTER_S))
 
 
-class _Patience:
+class _Attempts:
     """What is left of the time and the attempts of one `retry`."""
 
     def __init__(

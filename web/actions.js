@@ -21,7 +21,7 @@ export function actionsFor(clip, context) {
   });
   return [
     can.has("canvas") && action(t("putOnCanvas"), "plus", () => putOnCanvas(clip)),
-    can.has("collect") && action(t("collect"), "cloud-download", collect),
+    can.has("resume") && action(t("resume"), "cloud-download", resume),
     can.has("restore") && action(t("restore"), "sitemap", restore),
     clip.rerun && action(rerunLabel(clip, t), "refresh", runAgain),
     can.has("open") && action(t("open"), "external-link", open),
@@ -94,11 +94,11 @@ async function runAgain(clip, context) {
 
 const open = (clip) => window.open(urlOf(`clips/${clip.id}/file`), "_blank", "noopener");
 
-async function collect(clip, { t, say, changed }) {
-  say(t("collecting"));
+async function resume(clip, { t, say, changed }) {
+  say(t("resuming"));
   try {
-    await request(`clips/${clip.id}/collect`, { method: "POST" });
-    say(t("collected"));
+    await request(`clips/${clip.id}/resume`, { method: "POST" });
+    say(t("resumed"));
   } catch (error) {
     say("");
     throw error;
@@ -109,7 +109,7 @@ async function collect(clip, { t, say, changed }) {
 
 export async function forget(clip, { t, say, changed }) {
   const consequence =
-    clip.state === "unreadable" ? "forgetUnreadable" : clip.actions.includes("collect") ? "forgetOwed" : "forgetKept";
+    clip.state === "unreadable" ? "forgetUnreadable" : clip.actions.includes("resume") ? "forgetOwed" : "forgetKept";
   if (!(await confirm(t("forget"), t(consequence)))) return;
   await request(`clips/${clip.id}`, { method: "DELETE" });
   say(t("forgotten"));

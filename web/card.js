@@ -109,9 +109,9 @@ function costOf({ cost }, t) {
 
 // The action that helps stands on the card of a clip that is not here.
 function quickAction(clip, context) {
-  if (!clip.actions.includes("collect")) return null;
-  const [collect] = actionsFor({ ...clip, actions: ["collect"] }, context);
-  return quickButton(collect.label, collect.run);
+  if (!clip.actions.includes("resume")) return null;
+  const [resume] = actionsFor({ ...clip, actions: ["resume"] }, context);
+  return quickButton(resume.label, resume.run);
 }
 
 const quickButton = (label, act) =>

@@ -195,11 +195,11 @@ export async function uploadPicture(picture, url) {
 
 // The errors of a run that the server refused, by execution id, once it has refused it.
 // Replaced by: an event for refused prompts.
-export function onRefusedRun(listener, { every = 150, patience = 20_000 } = {}) {
+export function onRefusedRun(listener, { every = 150, timeout = 20_000 } = {}) {
   let watching;
   api.addEventListener("promptQueueing", () => {
     clearInterval(watching);
-    const end = Date.now() + patience;
+    const end = Date.now() + timeout;
     watching = setInterval(() => {
       const errors = app.extensionManager.lastNodeErrors ?? app.lastNodeErrors;
       if (errors && Object.keys(errors).length) listener(errors);

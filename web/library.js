@@ -54,7 +54,7 @@ function fill(root, jobs, t, signal) {
     filters.forget();
     list.refresh();
     money.refresh();
-    refreshPrices(); // what was forgotten is paid for again, what was collected is not
+    refreshPrices(); // what was forgotten is paid for again, what was resumed is not
   }
 
   root.append(

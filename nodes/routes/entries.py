@@ -99,7 +99,7 @@ def _actions(entry: Entry, *, is_running: bool, exists: bool, workflow: bool) ->
     owed = entry.state in UNFINISHED or (saved and not exists)
     offered = {
         "canvas": saved and bool(entry.request_id),
-        "collect": owed and not is_running and bool(entry.request_id),
+        "resume": owed and not is_running and bool(entry.request_id),
         "restore": workflow,
         "open": exists,
         "forget": not is_running,

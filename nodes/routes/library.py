@@ -64,7 +64,7 @@ class ClipRoutes:
         """Add every route to the table; `slots` are shared by those that read the ledger."""
         table.get("/vidu/clips")(api_handler(self.list_clips, slots))
         table.delete(CLIP)(api_handler(self.forget, slots))
-        table.post(f"{CLIP}/collect")(api_handler(self.collect))
+        table.post(f"{CLIP}/resume")(api_handler(self.resume))
         table.get(f"{CLIP}/thumbnail")(api_handler(self.get_thumbnail, slots))
         table.get(f"{CLIP}/file")(api_handler(self.get_file, slots))
         table.get(f"{CLIP}/workflow")(api_handler(self.get_workflow, slots))
@@ -109,7 +109,7 @@ class ClipRoutes:
             await ledger.delete(found)
         return json_response({})
 
-    async def collect(self, request: web.Request) -> web.Response:
+    async def resume(self, request: web.Request) -> web.Response:
         """Fetch a clip that fal owes, free; the response comes when it is there."""
         await read_json(request)
         entry = await self._entry(request)

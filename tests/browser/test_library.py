@@ -195,7 +195,7 @@ def test_card_of_an_unfinished_clip_resumes_it(library, editor, fal):
     editor.page.get_by_role("button", name="Cancel current run").click()
     card = library.get_by_role("article").filter(has_text="Fetched later.")
     card.get_by_text("cancelled").wait_for()
-    editor.choose(card, "Collect from fal, free")
+    editor.choose(card, "Download from fal, free")
     card.get_by_text("saved").wait_for()
     assert len(fal.ledger()["jobs"]) == 1
 

@@ -61,7 +61,7 @@ def test_card_of_unknown_cost_shows_a_question_mark(editor, private):
     library = editor.library()
     card = library.get_by_role("article").filter(has_text="Cancelled in the queue.")
     card.get_by_text("$0.20?").wait_for()
-    card.get_by_role("button", name="Collect from fal, free").wait_for()
+    card.get_by_role("button", name="Download from fal, free").wait_for()
     expect(library.locator(".vidu-money b").first).to_have_text("$0.20?")
 
 

@@ -102,7 +102,7 @@ def film(tmp_path: Path) -> Callable[..., Path]:
 
 
 def noise_frames(count: int, width: int = 64, height: int = 48) -> list[av.VideoFrame]:
-    """FrameSelection that differ from each other everywhere."""
+    """Return frames that differ from each other everywhere."""
     rng = np.random.default_rng(7)
     return [
         yuv_frame(

@@ -116,8 +116,8 @@ def test_error_given_words_take_precedence_over_the_defaults():
 
 def test_error_of_many_shots_names_each():
     failures = {1: errors.InvalidPromptError("Empty."), 3: errors.CorruptClipError("Truncated.")}
-    titles = [f"shot {number} of 4" for number in range(1, 5)]
-    text = str(ShotsFailedError(failures, titles))
+    labels = [f"shot {number} of 4" for number in range(1, 5)]
+    text = str(ShotsFailedError(failures, labels))
     assert text.startswith("2 of 4 clips failed.\n")
     assert "\nshot 1 of 4: Empty. Nothing was charged." in text
     assert "\nshot 3 of 4: Truncated. This clip" in text

@@ -289,7 +289,7 @@ def saved(home, tmp_path, request) -> int:
     path = tmp_path / "saved.mp4"
     render_clip(path, frame, seed=1, movement_amplitude="auto", size=(320, 180), frame_count=8)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    shot = image_to_video(frame, f"A 100% saved_clip of {request.node.name}", seed=4711)
+    shot = image_to_video(frame, f"A 100% sharp clip of {request.node.name}", seed=4711)
     url = "https://queue.fal.run/fal-ai/vidu/requests/some-request"
     with BlockingLedger.open(home) as ledger:
         entry = ledger.mark_submitting(ledger.reserve(shot, Budget()), {})

@@ -155,7 +155,7 @@ def test_cancel_taken_by_another_node_reaches_ours(comfy, fal, beside, shot, tmp
 
 
 def test_failure_of_another_node_cancels_nothing(comfy, fal, beside, shot, tmp_path):
-    """The clip is wanted, and may be paid for: the next run collects it."""
+    """The clip is wanted, and may be paid for: the next run downloads it."""
     fal.set_faults("slow:1")
     prompt_id = comfy.queue(beside("fail"))
     comfy.wait_for("progress_text", "Generating")

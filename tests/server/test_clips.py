@@ -51,7 +51,7 @@ def boxes(path: Path) -> list[bytes]:
     return found
 
 
-def run_with_progress(prompt: dict, *names: str) -> dict:
+def with_previews(prompt: dict, *names: str) -> dict:
     """The prompt with a node that shows each of these outputs, under its name."""
     shows = {
         name: {"class_type": "PreviewAny", "inputs": {"source": ["2", OUTPUTS.index(name)]}}
@@ -88,7 +88,7 @@ def batch(prompt: dict, colors=COLORS) -> dict:
 
 def test_node_outputs_are_in_the_documented_order(comfy, fal, shot):
     assert tuple(comfy.object_info()["FalViduImageToVideo"]["output_name"]) == OUTPUTS
-    prompt = run_with_progress(shot(), "file_path", "fps", "frame_count", "request_id")
+    prompt = with_previews(shot(), "file_path", "fps", "frame_count", "request_id")
     prompt["pictures"] = {"class_type": "PreviewImage", "inputs": {"images": ["2", 0]}}
     prompt["last"] = {"class_type": "PreviewImage", "inputs": {"images": ["2", 3]}}
     prompt["parts"] = {"class_type": "GetVideoComponents", "inputs": {"video": ["2", 2]}}
@@ -163,10 +163,10 @@ def test_node_other_seed_makes_another_clip_and_the_first_stays_free(comfy, fal,
 
 
 def test_saved_clip_node_returns_the_clip_by_its_id(comfy, fal, shot):
-    made = comfy.run(run_with_progress(shot(), "request_id"))
+    made = comfy.run(with_previews(shot(), "request_id"))
     (request_id,) = texts(made, "request_id")
     saved = {"2": {"class_type": "FalViduSavedClip", "inputs": {"request_id": request_id}}}
-    again = comfy.run(run_with_progress(saved, "request_id", "frame_count", "fps"))
+    again = comfy.run(with_previews(saved, "request_id", "frame_count", "fps"))
     assert clips(again) == clips(made)
     assert texts(again, "request_id") == [request_id]
     assert texts(again, "frame_count") == ["8"]
@@ -176,7 +176,7 @@ def test_saved_clip_node_returns_the_clip_by_its_id(comfy, fal, shot):
 
 def test_node_batch_of_four_makes_four_clips_side_by_side(comfy, fal, shot):
     """As many in flight as fal lets run; downstream, core nodes map over the lists."""
-    prompt = run_with_progress(batch(shot()), "file_path", "request_id", "frame_count")
+    prompt = with_previews(batch(shot()), "file_path", "request_id", "frame_count")
     prompt["last"] = {"class_type": "SaveImage", "inputs": {"images": ["2", 3]}}
     prompt["last"]["inputs"]["filename_prefix"] = "last"
     saving = {"video": ["2", 2], "filename_prefix": "again", "format": "auto", "codec": "auto"}
@@ -201,7 +201,7 @@ def test_node_batch_of_four_makes_four_clips_side_by_side(comfy, fal, shot):
 
 
 def test_node_batch_of_the_same_image_makes_one_clip(comfy, fal, shot):
-    history = comfy.run(run_with_progress(batch(shot(), COLORS[:1] * 3), "file_path"))
+    history = comfy.run(with_previews(batch(shot(), COLORS[:1] * 3), "file_path"))
     assert len(texts(history, "file_path")) == 3
     assert len(set(texts(history, "file_path"))) == 1
     assert fal.ledger()["counts"]["jobs"] == 1

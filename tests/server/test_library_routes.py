@@ -21,7 +21,7 @@ def test_entries_route_finds_a_clip_by_prompt_seed_or_id(comfy, saved, request):
         return [clip["id"] for clip in page["clips"]]
 
     assert found()[0] == saved
-    for text in ("100% SAVED_clip", "4711", f"request-of-{request.node.name}"):
+    for text in ("100% SHARP clip", "4711", f"request-of-{request.node.name}"):
         assert found(text=text) == [saved], text
     assert saved in found(state="saved")
     assert saved not in found(state="unfinished") + found(state="failed")

@@ -31,7 +31,7 @@ WRITES = (
     ("POST", "budget"),
     ("POST", "prices"),
     ("POST", "accept-loss"),
-    ("POST", "clips/1/collect"),
+    ("POST", "clips/1/resume"),
     ("DELETE", "clips/1"),
 )
 KEY = "an-id-of-a-key:a-secret-of-a-key"

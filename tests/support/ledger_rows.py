@@ -98,7 +98,7 @@ def shot(number: int = 0, *, seed: int = 0) -> Request:
     return Request(VIDU_IMAGE_TO_VIDEO, f"shot {number}", seed, media={"image": (STILL,)})
 
 
-def copy_into(state: State, ledger: Ledger, request: Request | None = None) -> Entry:
+def reserve_in_state(state: State, ledger: Ledger, request: Request | None = None) -> Entry:
     row = ledger.reserve(request or shot(), Budget(FREE))
     for move in WAYS[state]:
         row = MOVES[move][0](ledger, row)

@@ -26,8 +26,8 @@ def render_card(prompt: str, size: tuple[int, int], seed: int) -> NDArray[np.uin
     Returns:
         uint8 [H, W, 3].
     """
-    chance = random.Random(seed)
-    card = Image.new("RGB", size, tuple(chance.randrange(20, 90) for _ in range(3)))
+    rng = random.Random(seed)
+    card = Image.new("RGB", size, tuple(rng.randrange(20, 90) for _ in range(3)))
     draw = ImageDraw.Draw(card)
     margin = round(min(size) * MARGIN)
     width, height = size[0] - 2 * margin, size[1] - 2 * margin

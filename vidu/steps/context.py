@@ -43,7 +43,7 @@ class Context:
         destination: Where the clip is saved.
         metadata: Texts to carry inside the file.
         settings: Limits.
-        request: The shot; None when only what was paid for is collected, and nothing may be paid.
+        request: The shot; None when only what was paid for is resumed, and nothing may be paid.
         on_progress: Called with each moment of progress.
         cancelled_by_user: Asked when the task is cancelled; None means that nobody cancels at fal.
         check: Tells whether a downloaded clip is whole; called in a thread, once for each download.

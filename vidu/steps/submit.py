@@ -28,7 +28,7 @@ async def submit(context: Context, entry: Entry) -> Entry:
     """Move a RESERVED row to SUBMITTED, or to SUBMITTING when no clear reply came.
 
     Once the POST is sent, its reply is awaited even if the task is cancelled: only with the reply
-    can the request be collected, or cancelled at fal.
+    can the request be resumed, or cancelled at fal.
 
     Raises:
         ViduError: Nothing was sent, and the row is FAILED; or the row could not be written, and

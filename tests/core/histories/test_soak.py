@@ -35,7 +35,7 @@ PASSING_FAULTS = (
 
 async def test_soak_of_500_shots_makes_500_jobs_and_clips(open_fal, vidu_home, clips, tally):
     fal = open_fal(generation_seconds=0.01, concurrency=AT_ONCE)
-    chance, settings = random.Random(SEED), Settings()
+    rng, settings = random.Random(SEED), Settings()
     at_once = asyncio.Semaphore(AT_ONCE)
 
     async with open_session(vidu_home, settings) as (provider, ledger):
@@ -43,8 +43,8 @@ async def test_soak_of_500_shots_makes_500_jobs_and_clips(open_fal, vidu_home, c
         async def bring(seed: int) -> Clip:
             options = {"destination": Destination(clips, "clip"), "settings": settings}
             async with at_once:
-                if chance.random() < FAULTY:
-                    fal.set_faults(f"{chance.choice(PASSING_FAULTS)}:1")
+                if rng.random() < FAULTY:
+                    fal.set_faults(f"{rng.choice(PASSING_FAULTS)}:1")
                 for _ in range(RUNS - 1):
                     try:
                         return await generate(shot(seed), provider, ledger, **options)

@@ -14,18 +14,18 @@ from vidu.ledger import Budget
 from vidu.ledger.opening import LEDGER_FILE
 from vidu.models import State
 
-from ...support.ledger_rows import FILE_ONLY, FREE, all_at_once, copy_into, shot
+from ...support.ledger_rows import FILE_ONLY, FREE, all_at_once, reserve_in_state, shot
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.FAILED])
 def test_reserve_shot_with_an_active_row_is_refused(ledger, state):
-    row = copy_into(state, ledger)
+    row = reserve_in_state(state, ledger)
     assert ledger.reserve(shot(), Budget(FREE)) == row
     assert ledger.entries() == [row]
 
 
 def test_reserve_failed_shot_makes_a_new_row(ledger):
-    first = copy_into(State.FAILED, ledger)
+    first = reserve_in_state(State.FAILED, ledger)
     second = ledger.reserve(shot(), Budget(FREE))
     assert second.id > first.id
     assert ledger.active(second.fingerprint) == second
@@ -34,7 +34,7 @@ def test_reserve_failed_shot_makes_a_new_row(ledger):
 
 @FILE_ONLY
 def test_database_second_active_row_is_refused_to_any_program(ledger, home):
-    row = copy_into(State.SUBMITTED, ledger)
+    row = reserve_in_state(State.SUBMITTED, ledger)
     with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
         columns = (
             "fingerprint, endpoint, prompt, search_text, seed, options, price_micro_usd, "

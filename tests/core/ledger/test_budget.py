@@ -15,7 +15,7 @@ from vidu.errors import BudgetExceededError
 from vidu.ledger import Budget, open_ledger
 from vidu.models import State
 
-from ...support.ledger_rows import FILE_ONLY, FREE, PRICE, all_at_once, copy_into, shot
+from ...support.ledger_rows import FILE_ONLY, FREE, PRICE, all_at_once, reserve_in_state, shot
 
 
 class Clock:
@@ -55,7 +55,7 @@ def test_reserve_with_a_budget_of_0_is_unlimited(ledger):
 
 
 def test_reserve_shot_with_its_row_needs_no_budget(ledger):
-    row = copy_into(State.SAVED, ledger)
+    row = reserve_in_state(State.SAVED, ledger)
     assert ledger.reserve(shot(), Budget(Decimal("0.01"))) == row
 
 
@@ -96,13 +96,13 @@ print(taken)
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.FAILED])
 def test_spent_counts_unfinished_rows(ledger, state):
-    copy_into(state, ledger)
+    reserve_in_state(state, ledger)
     assert ledger.spent_today() == ledger.spent_this_month() == PRICE
 
 
 @pytest.mark.parametrize(("billed", "spent"), [(False, FREE), (True, PRICE), (None, PRICE)])
 def test_spent_counts_a_failed_row_unless_it_is_known_to_be_free(ledger, billed, spent):
-    ledger.mark_failed(copy_into(State.SUBMITTED, ledger), "no", billed=billed)
+    ledger.mark_failed(reserve_in_state(State.SUBMITTED, ledger), "no", billed=billed)
     assert ledger.spent_today() == spent
 
 

@@ -30,8 +30,8 @@ from ...support.ledger_rows import (
     PRICE,
     STILL,
     WAYS,
-    copy_into,
     handle,
+    reserve_in_state,
     shot,
 )
 
@@ -84,7 +84,9 @@ def test_mark_each_state_records_its_time(home):
 
 @pytest.mark.parametrize("billed", [True, False, None])
 def test_mark_failed_records_reason_and_bill(ledger, billed):
-    row = ledger.mark_failed(copy_into(State.SUBMITTED, ledger), "As fal says.", billed=billed)
+    row = ledger.mark_failed(
+        reserve_in_state(State.SUBMITTED, ledger), "As fal says.", billed=billed
+    )
     assert (row.state, row.failure, row.billed) == (State.FAILED, "As fal says.", billed)
     assert row.failed_at is not None
     assert ledger.active(row.fingerprint) is None
@@ -94,7 +96,7 @@ def test_mark_failed_records_reason_and_bill(ledger, billed):
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("name", MOVES)
 def test_mark_from_another_state_is_refused(ledger, state, name):
-    row = copy_into(state, ledger)
+    row = reserve_in_state(state, ledger)
     move, legal = MOVES[name]
     if (name, state) in MADE_ALREADY:  # its answer may have been lost: it is not made twice
         assert move(ledger, row) == row
@@ -115,7 +117,7 @@ def test_mark_row_that_another_process_moved_is_refused(home, ledger, name):
     ):
         row = MOVES[step][0](ledger, row)
     if name == "saved":
-        row = copy_into(State.FINISHED, ledger, shot(1))
+        row = reserve_in_state(State.FINISHED, ledger, shot(1))
     with Ledger.open(home) as other:
         other.mark_failed(other.get(row.id), "faster", billed=False)
     with pytest.raises(LedgerUnavailableError, match="Another process"):
@@ -124,7 +126,7 @@ def test_mark_row_that_another_process_moved_is_refused(home, ledger, name):
 
 
 def test_mark_deleted_row_is_refused(ledger):
-    row = copy_into(State.SUBMITTED, ledger)
+    row = reserve_in_state(State.SUBMITTED, ledger)
     ledger.delete(row)
     assert ledger.get(row.id) is None
     with pytest.raises(LedgerUnavailableError):
@@ -132,14 +134,14 @@ def test_mark_deleted_row_is_refused(ledger):
 
 
 def test_mark_finished_with_a_new_address_keeps_its_time(ledger):
-    row = copy_into(State.FINISHED, ledger)
+    row = reserve_in_state(State.FINISHED, ledger)
     again = ledger.mark_finished(row, Output("https://x/2.mp4"))
     assert again.output == Output("https://x/2.mp4")
     assert again.finished_at == row.finished_at
 
 
 def test_mark_finished_of_a_saved_row_keeps_its_path(ledger):
-    row = copy_into(State.SAVED, ledger)
+    row = reserve_in_state(State.SAVED, ledger)
     again = ledger.mark_finished(row, row.output)
     assert again == replace(row, state=State.FINISHED, revision=row.revision + 1)
 
@@ -149,7 +151,7 @@ def test_mark_finished_of_a_saved_row_keeps_its_path(ledger):
 
 @FILE_ONLY
 def test_open_ledger_of_a_newer_version_is_refused_and_left_alone(home, ledger):
-    copy_into(State.SAVED, ledger)
+    reserve_in_state(State.SAVED, ledger)
     ledger.close()
     with contextlib.closing(sqlite3.connect(home / LEDGER_FILE)) as db:
         db.execute(f"PRAGMA user_version = {VERSION + 1}")
@@ -179,7 +181,9 @@ def test_ledger_shared_by_many_threads_writes_each_row(ledger):
 
     def make(worker: int) -> list[Entry]:
         barrier.wait()
-        return [copy_into(State.SAVED, ledger, shot(number, seed=worker)) for number in range(6)]
+        return [
+            reserve_in_state(State.SAVED, ledger, shot(number, seed=worker)) for number in range(6)
+        ]
 
     with ThreadPoolExecutor(8) as pool:
         rows = [row for made in pool.map(make, range(8)) for row in made]
@@ -189,7 +193,7 @@ def test_ledger_shared_by_many_threads_writes_each_row(ledger):
 
 def test_ledger_in_memory_ends_with_its_object():
     with Ledger(None) as ledger:
-        copy_into(State.SAVED, ledger)
+        reserve_in_state(State.SAVED, ledger)
         assert len(ledger.entries()) == 1
     with Ledger(None) as ledger:
         assert ledger.entries() == []

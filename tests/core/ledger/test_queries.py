@@ -11,7 +11,7 @@ from vidu.ledger import Budget, Search
 from vidu.models import State
 from vidu.request import Request
 
-from ...support.ledger_rows import FILE, FILE_ONLY, FREE, OUTPUT, copy_into, handle, shot
+from ...support.ledger_rows import FILE, FILE_ONLY, FREE, OUTPUT, handle, reserve_in_state, shot
 
 
 def test_entries_are_newest_first_a_page_at_a_time(ledger):
@@ -23,13 +23,13 @@ def test_entries_are_newest_first_a_page_at_a_time(ledger):
 
 
 def test_unfinished_returns_rows_that_fal_may_owe_a_clip_for(ledger):
-    rows = [copy_into(state, ledger, shot(number)) for number, state in enumerate(State)]
+    rows = [reserve_in_state(state, ledger, shot(number)) for number, state in enumerate(State)]
     owed = {State.SUBMITTING, State.SUBMITTED, State.CANCELLED, State.FINISHED}
     assert ledger.unfinished() == [row for row in rows if row.state in owed]
 
 
 def test_get_by_prefix_of_id_request_or_fingerprint_returns_the_row(ledger):
-    rows = [copy_into(State.SUBMITTED, ledger, shot(number)) for number in range(3)]
+    rows = [reserve_in_state(State.SUBMITTED, ledger, shot(number)) for number in range(3)]
     for row in rows:
         assert ledger.get_by_prefix(str(row.id)) == [row]
         assert (
@@ -45,26 +45,26 @@ def test_get_by_prefix_of_id_request_or_fingerprint_returns_the_row(ledger):
 )
 def test_get_by_prefix_with_a_pattern_finds_nothing(ledger, name):
     """What is found may be forgotten, and what is forgotten is paid for again."""
-    copy_into(State.SUBMITTED, ledger)
+    reserve_in_state(State.SUBMITTED, ledger)
     assert ledger.get_by_prefix(name) == []
 
 
 @pytest.mark.parametrize("length", range(1, 8))
 def test_get_by_prefix_with_a_few_digits_finds_nothing(ledger, length):
-    row = copy_into(State.SUBMITTED, ledger, shot(11))
+    row = reserve_in_state(State.SUBMITTED, ledger, shot(11))
     assert ledger.get_by_prefix(row.fingerprint[:length]) == []
 
 
 @FILE_ONLY
 def test_forget_command_names_the_row_and_its_folder(ledger, home):
-    row = copy_into(State.SUBMITTING, ledger)
+    row = reserve_in_state(State.SUBMITTING, ledger)
     command = ledger.delete_command(row)
     assert f"forget {row.id}" in command
     assert str(home) in command
 
 
 def test_reserve_after_forget_makes_a_row_with_a_new_id(ledger):
-    row = copy_into(State.SAVED, ledger)
+    row = reserve_in_state(State.SAVED, ledger)
     ledger.delete(row)
     assert ledger.active(row.fingerprint) is None
     assert ledger.reserve(shot(), Budget(FREE)).id > row.id
@@ -73,7 +73,7 @@ def test_reserve_after_forget_makes_a_row_with_a_new_id(ledger):
 def test_search_by_a_seed_finds_the_one_that_was_sent_and_the_one_that_vidu_drew(ledger):
     drawn_here = ledger.reserve(shot(1), Budget(FREE))
     ledger.mark_submitting(drawn_here, {"seed": 4711, "prompt": 'says "seed": 12, aloud'})
-    drawn_by_vidu = copy_into(State.SAVED, ledger, shot(2))
+    drawn_by_vidu = reserve_in_state(State.SAVED, ledger, shot(2))
     asked_for = ledger.reserve(replace(shot(3), seed=815), Budget(FREE))
 
     def found(text: str) -> list[int]:
