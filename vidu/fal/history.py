@@ -82,7 +82,8 @@ class RequestHistory:
                 likely.append(request_id)
             else:
                 unclear += 1
-        if len(set(likely)) == 1:
+        # One likely request beside an unclear one is not the only one that may be the lost one.
+        if len(set(likely)) == 1 and not unclear:
             return likely[0]
         if likely or unclear:
             raise UnreadableResponseError(

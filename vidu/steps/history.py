@@ -22,11 +22,11 @@ BILLED_BY_CHARGE: Mapping[Charge, bool] = MappingProxyType(
 )
 """Whether fal billed a failed request; it is unknown for any other charge."""
 
-REMOVED = "the request was cancelled and removed at fal"
+REMOVED = "it was cancelled, and fal does not know it any more"
 
 
 async def recover_from_history(context: Context, entry: Entry, *, has_ended: bool) -> Entry:
-    """Move a row whose request fal answers 404 for to FINISHED, or to FAILED when it has ended.
+    """Move a row whose request fal answers 404 for to FINISHED, where fal's history has its output.
 
     Args:
         context: The run.
@@ -34,7 +34,8 @@ async def recover_from_history(context: Context, entry: Entry, *, has_ended: boo
         has_ended: Whether only its result is answered with 404, and its status says that it ended.
 
     Raises:
-        GenerationError: The history tells why it ended; the row is FAILED.
+        GenerationError: The history tells why it ended, or the user had it cancelled and fal does
+            not know it any more; the row is FAILED.
         ClipGoneError: The history does not have it.
     """
     try:
@@ -45,8 +46,15 @@ async def recover_from_history(context: Context, entry: Entry, *, has_ended: boo
         return await context.ledger.mark_finished(entry, output)
     same_account = context.same_account(entry)
     evidence = Evidence.ENDED if has_ended else Evidence.ABSENT
-    if decide(entry.state, evidence, same_account=same_account) is Decision.PAY:
-        return await context.ledger.mark_failed(entry, REMOVED, billed=None)
+    if decide(entry.state, evidence, same_account=same_account) is Decision.END:
+        await context.ledger.mark_failed(entry, REMOVED, billed=None)
+        raise GenerationCancelledError(
+            f"Request {entry.request_id} was cancelled, and fal does not know it any more.",
+            "Run the same shot again to pay for a new clip, or change the seed. The price of the "
+            "cancelled one stays in the sums, for fal may bill it.",
+            charge=Charge.MAYBE_SPENT,
+            request_id=entry.request_id,
+        )
     check_account(context, entry, "fal does not know the request", Charge.MAYBE_SPENT)
     ended = f"fal says that request {entry.request_id} has ended, and does not have its result."
     raise ClipGoneError(

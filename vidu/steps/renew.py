@@ -18,7 +18,7 @@ SUBMITTED   ABSENT                                     ASK
 SUBMITTED   ENDED                                      ASK
 SUBMITTED   UNREADABLE                                 ASK
 CANCELLED   CANCELLED                                  PAY
-CANCELLED   ABSENT                                     PAY
+CANCELLED   ABSENT                                     END
 CANCELLED   ABSENT       asked with another key        ASK
 CANCELLED   ENDED                                      ASK
 CANCELLED   UNREADABLE                                 ASK
@@ -34,8 +34,9 @@ SUBMITTING  The reply was lost. Only a whole, readable history of the same accou
             the request after its longest life proves that it never arrived. It may show the
             request when that has ended, so that it is looked for again until then.
 SUBMITTED   fal accepted the request, so a clip that nobody has seen may exist and be paid for.
-CANCELLED   fal was told to cancel it. fal removes what was queued and forgets it; what has ENDED
-            may have a clip all the same.
+CANCELLED   fal was told to cancel it. fal removes what was queued and forgets it, and may have
+            billed what ran: the row ends with that reason, and its amount stays in the sums.
+            Running the shot once more is then the user's word. What has ENDED may have a clip.
 FINISHED    fal made the clip, and nobody has seen it.
 SAVED       The clip was saved once. A drive that is not mounted or a moved folder must cost
             nothing: whatever became of the file, only the user decides to pay again.
@@ -63,6 +64,7 @@ class Decision(Enum):
 
     PAY = "make a new request"
     WAIT = "look again later"
+    END = "end the row and tell the user, whose next run of the shot pays again"
     ASK = "tell the user, who alone may decide to pay again"
 
 
@@ -91,4 +93,6 @@ def decide(
         return Decision.ASK
     if state is State.SUBMITTING:
         return Decision.PAY
-    return Decision.PAY if state is State.CANCELLED else Decision.ASK
+    if state is not State.CANCELLED:
+        return Decision.ASK
+    return Decision.PAY if evidence is Evidence.CANCELLED else Decision.END

@@ -133,6 +133,16 @@ async def test_find_two_likely_requests_is_unclear():
 
 
 @pytest.mark.parametrize("given", UNREADABLE, ids=repr)
+async def test_find_likely_request_beside_an_unreadable_one_is_unclear(given):
+    likely, unreadable = item({"image_url": URL}, "r-likely"), item(given, "r-3")
+    for items in ((likely, unreadable), (unreadable, likely)):
+        with pytest.raises(UnreadableResponseError, match="2 requests whose inputs"):
+            await Listing(page(*items)).find()
+    known = frozenset({"r-3"})
+    assert await Listing(page(likely, unreadable)).find(known=known) == "r-likely"
+
+
+@pytest.mark.parametrize("given", UNREADABLE, ids=repr)
 async def test_find_unreadable_input_raises(given):
     with pytest.raises(UnreadableResponseError, match="1 requests whose inputs") as caught:
         await Listing(page(OTHER, item(given, "r-3"))).find()

@@ -28,7 +28,7 @@ CASES = [
     (State.SUBMITTED, Evidence.ENDED, {}, Decision.ASK),
     (State.SUBMITTED, Evidence.UNREADABLE, OVER, Decision.ASK),
     (State.CANCELLED, Evidence.CANCELLED, {}, Decision.PAY),
-    (State.CANCELLED, Evidence.ABSENT, {}, Decision.PAY),
+    (State.CANCELLED, Evidence.ABSENT, {}, Decision.END),
     (State.CANCELLED, Evidence.ABSENT, ANOTHER_KEY, Decision.ASK),
     (State.CANCELLED, Evidence.ENDED, {}, Decision.ASK),
     (State.CANCELLED, Evidence.UNREADABLE, {}, Decision.ASK),
@@ -46,7 +46,7 @@ def test_decide_each_case_of_the_table(state, evidence, facts, decision):
 
 def test_decide_table_of_the_docstring_has_these_cases():
     rows = re.findall(
-        r"^(no row|[A-Z]+) +(ABSENT|CANCELLED|ENDED|UNCLEAR|UNREADABLE)? .* (PAY|WAIT|ASK)$",
+        r"^(no row|[A-Z]+) +(ABSENT|CANCELLED|ENDED|UNCLEAR|UNREADABLE)? .* (PAY|WAIT|END|ASK)$",
         renew.__doc__,
         re.MULTILINE,
     )

@@ -19,16 +19,25 @@ def newest(home):
         return ledger.entries()[0]
 
 
-async def test_poll_request_cancelled_and_removed_at_fal_is_made_again(open_fal, vidu_home, clips):
+async def test_poll_request_cancelled_and_removed_at_fal_is_made_again_at_the_users_word(
+    open_fal, vidu_home, clips
+):
     fal = open_fal(generation_seconds=3)
     await interrupted(shot(), vidu_home, clips, Phase.GENERATING, by_user=True)
-    assert newest(vidu_home).state in (State.CANCELLED, State.FAILED)
+    assert newest(vidu_home).state is State.CANCELLED
     await until(lambda: jobs_of(fal, shot())[0]["state"] == "COMPLETED")
-    fal.set_faults("request_removed:1")
-    clip = await run(shot(), vidu_home, clips)
+    fal.set_faults("request_removed")
+    with pytest.raises(errors.GenerationCancelledError, match="again to pay for a new") as caught:
+        await run(shot(), vidu_home, clips)
+    assert (caught.value.charge, len(jobs_of(fal, shot()))) == (errors.Charge.MAYBE_SPENT, 1)
+    row = newest(vidu_home)
+    assert (row.state, row.billed) == (State.FAILED, None)
     fal.set_faults("")
+    clip = await run(shot(), vidu_home, clips)
     assert problems(fal, vidu_home, clips, shot(), clip) == []
     assert len(jobs_of(fal, shot())) == 2
+    with BlockingLedger.open(vidu_home) as ledger:
+        assert ledger.spent_since(0) == 2 * row.price_usd
 
 
 async def test_poll_request_refused_and_expired_meanwhile_ends_with_its_reason(
