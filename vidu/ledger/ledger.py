@@ -232,7 +232,7 @@ class Ledger:
         Raises:
             LedgerUnavailableError: It cannot be written down, or the shot's lock was lost.
         """
-        await self._worker.run(self._db.check_lock, entry.fingerprint)
+        await self.check_lock(entry)
         columns = {
             "arguments": json.dumps(dict(arguments)),
             "max_lifetime_s": max_lifetime_s,
@@ -240,6 +240,14 @@ class Ledger:
             "submitting_server_time": server_time,
         }
         return await self._worker.run(self._mark_submitting, entry, columns)
+
+    async def check_lock(self, entry: Entry) -> None:
+        """Make sure that the lock of a row's shot, once taken, has not been lost.
+
+        Raises:
+            LedgerUnavailableError: It was lost, so another run may be at work on the shot.
+        """
+        await self._worker.run(self._db.check_lock, entry.fingerprint)
 
     async def mark_submitted(self, entry: Entry, handle: RequestHandle) -> Entry:
         """Move SUBMITTING to SUBMITTED: fal has it."""

@@ -20,7 +20,7 @@ NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSY
 
 
 @contextlib.asynccontextmanager
-async def hold_lock(path: Path, waiting: Callable[[], None]) -> AsyncIterator[None]:
+async def hold_lock(path: Path, waiting: Callable[[], None]) -> AsyncIterator[Callable[[], bool]]:
     """Hold the lock file `path`, over all coroutines, threads and processes of this machine.
 
     The lock is the operating system's (filelock: flock, or LockFile on Windows), so a killed
@@ -29,6 +29,9 @@ async def hold_lock(path: Path, waiting: Callable[[], None]) -> AsyncIterator[No
     Args:
         path: The lock file; its folder is made.
         waiting: Called about once a second while another run holds it.
+
+    Yields:
+        What tells whether the lock is still held: a file put in its place has a lock of its own.
 
     Raises:
         LedgerUnavailableError: The file system has no locks.
@@ -41,18 +44,40 @@ async def hold_lock(path: Path, waiting: Callable[[], None]) -> AsyncIterator[No
     lock = FileLock(path, thread_local=False)
     looks = 0
     while True:
+        locked = _make(path)
         try:
             lock.acquire(blocking=False)
-            break
         except Timeout:
             if looks % TELL_EVERY == 0:
                 waiting()
             looks += 1
             await asyncio.sleep(LOOK_EVERY_S)
+            continue
+        if locked and locked == identity_of(path):
+            break
+        lock.release()  # replaced meanwhile: it is not known which file was locked
     try:
-        yield
+        yield lambda: locked == identity_of(path)
     finally:
         lock.release()
+
+
+def _make(path: Path) -> tuple[int, int] | None:
+    path.touch(mode=0o600)
+    return identity_of(path)
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another that takes its place, or None where there is none.
+
+    Raises:
+        OSError: That cannot be found out.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def check_locks(folder: Path) -> None:

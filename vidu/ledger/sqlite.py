@@ -20,7 +20,7 @@ from ..errors import LedgerUnavailableError
 from .database import Row
 from .journal import Journal
 from .known import KnownLedgers, OtherLedger
-from .lock import check_locks, hold_lock
+from .lock import check_locks, hold_lock, identity_of
 from .salvage import replay, salvage
 from .schema import VERSION, create_statements
 
@@ -53,6 +53,7 @@ class SqliteDatabase:
         self._shared_dir = shared_dir or (path.parent if path else Path())
         self._known = KnownLedgers(self._shared_dir / "ledgers")
         self._memory_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._held: dict[str, Callable[[], bool]] = {}
         self._db: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._is_closed = False
@@ -150,11 +151,24 @@ class SqliteDatabase:
         async with contextlib.AsyncExitStack() as held:
             with unavailable_when_broken(self.place):
                 lock = self._shared_dir / "locks" / fingerprint
-                await held.enter_async_context(hold_lock(lock, lambda: on_waiting("")))
+                is_held = await held.enter_async_context(hold_lock(lock, lambda: on_waiting("")))
+            self._held[fingerprint] = is_held
+            held.callback(self._held.pop, fingerprint)
             yield
 
     def check_lock(self, fingerprint: str) -> None:
-        """Do nothing: the operating system's lock ends with this process, and not before."""
+        """Raise unless the lock file of a shot is the one that was locked; see `Database`."""
+        is_held = self._held.get(fingerprint)
+        if is_held is None:
+            return
+        with unavailable_when_broken(self.place):
+            if is_held():
+                return
+        raise LedgerUnavailableError(
+            f"The lock file of this shot below {self._shared_dir / 'locks'} was removed or "
+            "replaced, so that another run may be at work on the shot.",
+            "Run the same shot again.",
+        )
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[sqlite3.Connection]:
@@ -171,7 +185,7 @@ class SqliteDatabase:
         """Return the connection to the file that is there now."""
         if self._is_closed:
             raise sqlite3.ProgrammingError("it is closed")
-        if self._db and (self._db.in_transaction or self._file == _identity(self._path)):
+        if self._db and (self._db.in_transaction or self._file == self._identity()):
             return self._db
         # Another process has replaced the file: what is written to the old one is lost. Should
         # opening the new one fail, it is tried again the next time.
@@ -179,8 +193,11 @@ class SqliteDatabase:
         if db:
             db.close()
         self._db = open_file(self._path)
-        self._file = _identity(self._path)
+        self._file = self._identity()
         return self._db
+
+    def _identity(self) -> tuple[int, int] | None:
+        return identity_of(self._path) if self._path else None
 
     def _repair(self, path: Path) -> NoReturn:
         db, self._db = self._db, None
@@ -363,13 +380,3 @@ def mark_incomplete(db: sqlite3.Connection) -> None:
         "INSERT INTO facts VALUES ('incomplete_since', ?) ON CONFLICT DO NOTHING",
         (datetime.now().isoformat(timespec="seconds"),),
     )
-
-
-def _identity(path: Path | None) -> tuple[int, int] | None:
-    if path is None:
-        return None
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino

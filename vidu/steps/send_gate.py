@@ -73,6 +73,8 @@ class SendGate:
             account=self._context.provider.account,
             server_time=self._now_at_server(),
         )
+        # The write may have waited for others, long enough to lose the lock.
+        await self._context.ledger.check_lock(self.entry)
         self._check()
 
     def _check(self) -> None:

@@ -136,6 +136,17 @@ async def test_hold_lock_from_threads_with_loops_admits_one(tmp_path):
     await asyncio.gather(*(asyncio.to_thread(asyncio.run, visit()) for _ in range(6)))
 
 
+async def test_hold_lock_file_replaced_meanwhile_is_no_longer_held(tmp_path):
+    lock = tmp_path / "lock"
+    async with hold_lock(lock, lambda: None) as is_held:
+        assert is_held()
+        lock.unlink()
+        assert not is_held()
+        lock.touch()
+        async with hold_lock(lock, lambda: None) as is_held_by_another:
+            assert (is_held(), is_held_by_another()) == (False, True)
+
+
 async def test_hold_lock_of_another_shot_does_not_wait(tmp_path):
     async with hold_lock(tmp_path / "one", nobody), hold_lock(tmp_path / "two", nobody):
         pass
