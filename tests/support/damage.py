@@ -9,6 +9,8 @@ from pathlib import Path
 
 import av
 
+from vidu.ledger.journal import Journal
+
 LEDGER = "ledger.sqlite"
 PAGE = 4096
 
@@ -51,6 +53,19 @@ def restore_ledger(home: Path) -> None:
             path.unlink()
         for path in _copy(home).glob(f"{LEDGER}*"):
             shutil.copy2(path, home / path.name)
+
+
+def hide_ledger(home: Path) -> None:
+    """Take the folder of a ledger that has paid away, as a drive that is unmounted."""
+    if Journal(home / "ledger.journal").last() and not _hidden(home).exists():
+        home.rename(_hidden(home))
+
+
+def show_ledger(home: Path) -> None:
+    """Bring it back; what was made in its place is hidden then, and gone for this history."""
+    if _hidden(home).exists():
+        shutil.rmtree(home, ignore_errors=True)
+        _hidden(home).rename(home)
 
 
 def damage_ledger(home: Path, how: str) -> None:

@@ -24,6 +24,8 @@ hide, show            the folder of the clips is renamed, as a drive that is unm
 replace               the saved file is removed, and another shot is run, which may take its name
 copy_ledger           the ledger is copied, for restore_ledger
 restore_ledger        an older copy of the ledger is put in its place
+hide_ledger           the folder of a ledger that has paid is renamed, as a drive that is unmounted
+show_ledger           and back; a ledger that was made in its place is gone then
 damage_ledger HOW     the ledger's file is zeroed, emptied, cut, junked (its first page) or removed
 STEP & STEP           two of these at once
 

@@ -90,6 +90,8 @@ STEP_KINDS: list[Callable[[random.Random], str]] = [
     lambda rng: f"decoder {rng.randint(0, 3)}",
     lambda rng: f"damage_ledger {rng.choice(LEDGER_DAMAGE)}",
     lambda rng: rng.choice(["copy_ledger", "restore_ledger"]),
+    lambda rng: rng.choice(["hide_ledger", "show_ledger"]),
+    lambda rng: "twin",
     lambda rng: f"fal {_draw_fault(rng)}:{rng.randint(1, 2)}",
     lambda rng: f"fal {_draw_fault(rng)}:1,{_draw_fault(rng)}:1",
 ]

@@ -53,7 +53,8 @@ class Scenario:
     """Applies steps; see history.py for each."""
 
     def __init__(self, fal: local_fal.LocalFal, place: Path) -> None:
-        self.fal, self.home, self.folder = fal, place / "home", place / "clips"
+        # Not the folder of what all ledgers of a user share, which knows this one while it is away.
+        self.fal, self.home, self.folder = fal, place / "home" / "comfyui", place / "clips"
         self.spec = ShotSpec()
         self.first = self.spec.request()
         self.errors: list[ViduError] = []
@@ -63,6 +64,7 @@ class Scenario:
         for step in history:
             await self.apply(step)
         damage.show(self.folder)
+        damage.show_ledger(self.home)
         for left in reversed(range(RUNS)):
             if not left:
                 self.fal.set_faults("")
@@ -107,7 +109,7 @@ class Scenario:
                     await run(least_request(IMAGE_TO_VIDEO, seed=9), self.home, self.folder)
             case ["hide" | "show" as how]:
                 getattr(damage, how)(self.folder)
-            case ["copy_ledger" | "restore_ledger" as how]:
+            case ["copy_ledger" | "restore_ledger" | "hide_ledger" | "show_ledger" as how]:
                 getattr(damage, how)(self.home)
             case ["damage_ledger", how]:
                 damage.damage_ledger(self.home, how)

@@ -1,6 +1,7 @@
 """Random histories of a shot: it is paid for once and its clip is saved.
 
-A shot is run, run twice at once, killed, interrupted, its file is lost, and fal fails meanwhile.
+A shot is run, run twice at once, killed, interrupted, its file is lost, its ledger is damaged or
+away, another machine makes the same request, clocks are set, and fal fails meanwhile.
 After any such history it is run until it succeeds: then no job was submitted while another may have
 been alive or had been billed, and the clip on disk is whole, packet for packet fal's.
 
@@ -14,16 +15,45 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
+from collections import Counter
 
 import pytest
 
 from ...support.history_pool import HistoryPool
-from ...support.random_history import draw_history
+from ...support.random_history import ENDPOINT_NAMES, GROUPS, LEDGER_DAMAGE, draw_history
+from ...support.shots import STEPS
 
 pytestmark = pytest.mark.timeout(1800)  # all histories of the file are run at once
 
 WORKERS = 16  # most of a history is waiting
 HISTORIES = 64
+
+
+DRAWN = {
+    *("run", "cancel", "teardown", "kill", "remove", "damage", "retitle", "replace", "hide"),
+    *("show", "clock", "fal_clock", "decoder", "twin", "fal", "shot", "seed", "copy_ledger"),
+    *("restore_ledger", "hide_ledger", "show_ledger", "&"),
+    *(f"damage_ledger {how}" for how in LEDGER_DAMAGE),
+    *(f"shot {name}" for name in ENDPOINT_NAMES),
+    *(f"kill {when}:{step}" for when in ("before", "after") for step in STEPS),
+    *(fault for group in GROUPS for fault in group),
+}
+"""What random histories consist of."""
+
+
+def test_draw_history_draws_every_step_moment_endpoint_and_fault():
+    rng = random.Random(1)
+    drawn = Counter[str]()
+    for _ in range(20_000):
+        for step in draw_history(rng):
+            parts = step.split(" & ")
+            words = [part.split() for part in parts]
+            drawn.update(["&"] * (len(parts) - 1))
+            drawn.update(first for first, *_ in words)
+            drawn.update(" ".join(each[:2]) for each in words)
+            drawn.update(re.findall(r"([a-z0-9_]+):\d", step) if words[0][0] == "fal" else [])
+    assert drawn.keys() >= DRAWN, DRAWN - drawn.keys()
 
 
 def test_random_histories_pay_once_and_save_the_clip(tally):
