@@ -38,8 +38,9 @@ PROMPT = "slow waves roll in over wet sand while the camera follows a gull to th
 # Each with a fingerprint and a request of its own, four minutes apart, the last one now.
 COPIES = """
     WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})
-    INSERT INTO entries ({columns}, fingerprint, request_id, reserved_at)
-    SELECT {columns}, {fingerprint}, 'copy-' || n, reserved_at - 240 * n FROM entries, numbers
+    INSERT INTO entries ({columns}, fingerprint, request_id, reserved_at, counted_at)
+    SELECT {columns}, {fingerprint}, 'copy-' || n, reserved_at - 240 * n, reserved_at - 240 * n
+    FROM entries, numbers
 """
 FINGERPRINT = {
     "sqlite": "lower(hex(randomblob(32)))",
@@ -84,7 +85,7 @@ async def fill(folder: Path, rows: int) -> None:
 
 def copy_row(db: object, copies: int, fingerprint: str) -> None:
     (row,) = db.rows("SELECT * FROM entries")
-    own = ("id", "fingerprint", "request_id", "reserved_at")
+    own = ("id", "fingerprint", "request_id", "reserved_at", "counted_at")
     columns = ", ".join(name for name in row if name not in own)
     with db.transaction():
         db.execute(COPIES.format(columns=columns, count=copies, fingerprint=fingerprint))

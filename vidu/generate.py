@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from .destination import Destination
-from .errors import GenerationError, LedgerUnavailableError
+from .errors import Charge, GenerationError, LedgerUnavailableError
 from .ledger import Budget, Ledger
 from .media.video import Check, check
 from .models import Clip, Entry, State
@@ -59,6 +59,9 @@ async def generate(
     Raises:
         ViduError: See the tree in `errors.py`.
     """
+    # What costs nothing is measured by no budget.
+    limits = (budget or Budget(settings.daily_budget_usd)) if provider.charges else Budget()
+    seen = await ledger.newest(request.fingerprint)
     async with ledger.lock_shot(request.fingerprint, report_waiting(on_progress)):
         context = Context(
             provider=provider,
@@ -70,10 +73,10 @@ async def generate(
             on_progress=on_progress,
             cancelled_by_user=cancelled_by_user,
             check=check,
+            budget=limits,
         )
-        limits = budget or Budget(settings.daily_budget_usd)
-        # What costs nothing is measured by no budget.
-        return await _make_or_resume(context, request, limits if provider.charges else Budget())
+        _check_failure_meanwhile(seen, await ledger.newest(request.fingerprint))
+        return await _make_or_resume(context, request)
 
 
 async def resume(
@@ -124,18 +127,36 @@ async def resume(
     )
 
 
-async def _make_or_resume(context: Context, request: Request, budget: Budget) -> Clip:
+def _check_failure_meanwhile(seen: Entry | None, newest: Entry | None) -> None:
+    """Raise `GenerationError` if the run that this one waited for failed and may have been billed.
+
+    Only a user who knows of that decides to pay once more.
+    """
+    if newest is None or newest.state is not State.FAILED or newest.billed is False:
+        return
+    if seen is None or (seen.id, seen.state) != (newest.id, newest.state):
+        raise GenerationError(
+            f"Another run of this shot has failed just now: {newest.failure}.",
+            "Run the shot again to pay for a new clip.",
+            charge=charge_of_entry(newest),
+            request_id=newest.request_id or None,
+        )
+
+
+async def _make_or_resume(context: Context, request: Request) -> Clip:
     paid = False
     entry = await context.ledger.active(request.fingerprint)
     while True:
         if entry is None or decide(entry.state) is Decision.PAY:
             await asyncio.to_thread(context.destination.check)
-            entry = await _reserve(context, request, budget, entry)
+            entry = await _reserve(context, request, entry)
             if entry.fingerprint != request.fingerprint:
                 try:
                     return await _share_clip(context, entry)
-                except GenerationError:  # it came to nothing, and this shot is not its like
-                    entry = None
+                except GenerationError as failure:
+                    if failure.charge is not Charge.NOT_SPENT:
+                        raise
+                    entry = None  # it came to nothing, and this shot is not its like
                     continue
             # What another ledger had paid for comes as it is there, not RESERVED.
             paid = entry.state is State.RESERVED
@@ -164,13 +185,13 @@ async def _share_clip(context: Context, entry: Entry) -> Clip:
     )
 
 
-async def _reserve(
-    context: Context, request: Request, budget: Budget, previous: Entry | None
-) -> Entry:
+async def _reserve(context: Context, request: Request, previous: Entry | None) -> Entry:
     ledger = context.ledger
     if previous and previous.state is State.RESERVED:  # the budget may have been spent since
         await ledger.mark_unsent(previous, "its run ended before it was sent")
-    entry = await ledger.reserve(request, budget)
+    # The budget's day is fal's, for this machine's clock may be set; without one nobody has to ask.
+    server_time = await context.provider.server_time() if context.budget.daily_usd else None
+    entry = await ledger.reserve(request, context.budget, server_time)
     try:
         if context.metadata:
             await ledger.save_metadata(entry, context.metadata)

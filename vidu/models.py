@@ -79,6 +79,8 @@ class SavedFile:
 class Entry:
     """One row: times are seconds since 1970, `None` for what has not happened.
 
+    `counted_at` is the time, by fal's clock or a shared database's, of the day whose budget holds
+    the row: when it was reserved, and then when it was sent.
     `submitting_server_time` is `submitting_at` by fal's clock, and `max_lifetime_s` how long the
     request can be under way from then on, in seconds.
     `account` names whose request it is (`Provider.account`), `host` the machine that reserved it
@@ -94,6 +96,7 @@ class Entry:
     options: Mapping[str, Any]
     price_usd: Decimal
     reserved_at: float
+    counted_at: float | None = None
     arguments: Mapping[str, Any] | None = None
     submitting_at: float | None = None
     submitting_server_time: float | None = None

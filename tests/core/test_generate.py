@@ -12,6 +12,7 @@ from blocking_ledger import BlockingLedger
 
 from vidu import errors
 from vidu.errors import Charge
+from vidu.fal.client import Fal
 from vidu.media.video import check
 from vidu.models import State
 from vidu.progress import Phase
@@ -79,6 +80,26 @@ async def test_generate_same_shot_again_asks_fal_for_nothing(fal, vidu_home, cli
     again = await run(shot(), vidu_home, clips)
     assert again == replace(first, cost_usd=Decimal(0), reused=True)
     assert len(fal.ledger()["requests"]) == asked
+
+
+@pytest.mark.parametrize("decoder", [0, 3])
+async def test_generate_beside_a_run_that_fails_and_is_billed_pays_nothing(
+    decoder, open_fal, vidu_home, clips, monkeypatch
+):
+    fal = open_fal(generation_seconds=1)
+
+    async def fail_and_bill(self, handle, completed, *, may_have_run):
+        raise errors.ContentPolicyError("It was flagged.", charge=Charge.CHARGED)
+
+    requests = [least_request(shot().endpoint.id, decoder=each) for each in (0, decoder)]
+    with monkeypatch.context() as patched:
+        patched.setattr(Fal, "result", fail_and_bill)
+        runs = (run(request, vidu_home, clips) for request in requests)
+        failed = await asyncio.gather(*runs, return_exceptions=True)
+    assert all(isinstance(error, errors.GenerationError) for error in failed), failed
+    assert {error.charge for error in failed} == {Charge.CHARGED}
+    assert fal.ledger()["counts"]["jobs"] == 1
+    assert (await run(requests[0], vidu_home, clips)).cost_usd == Decimal("0.20")
 
 
 async def test_generate_same_shot_twice_at_once_is_one_job(fal, vidu_home, clips):

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..ledger import Outcome, UnreadableEntry, open_ledger
+from ..ledger import Outcome, UnreadableEntry, ignore_ledger, open_ledger
 from ..models import Entry
 from ..pricing import format_usd
 from ._arguments import add_json, read_options
@@ -28,6 +28,13 @@ class Options:
 
     home: Path
     json: bool
+
+
+@dataclass(frozen=True)
+class IgnoreOptions:
+    """What `ledger ignore` was told; the name is that of its argument."""
+
+    files: list[Path]
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,14 @@ def run_init(options: Options) -> int:
     return 0
 
 
+def run_ignore(options: IgnoreOptions) -> int:
+    """Go on without other ledgers that are gone for good."""
+    for file in options.files:
+        ignore_ledger(file)
+        print_result(f"ignored {file}")
+    return 0
+
+
 def run_accept_loss(options: Options) -> int:
     """Take a ledger that lost rows for complete again."""
     asyncio.run(_accept_loss(options.home))
@@ -83,7 +98,7 @@ def run_import(options: ImportOptions) -> int:
 
 
 def _add_actions(listing: argparse.ArgumentParser) -> None:
-    actions = listing.add_subparsers(metavar="[init | import | accept-loss]")
+    actions = listing.add_subparsers(metavar="[init | import | accept-loss | ignore]")
     init = actions.add_parser("init", help="make the ledger, and say where it is")
     init.set_defaults(run=lambda namespace: run_init(read_options(Options, namespace)))
     accept_loss = actions.add_parser(
@@ -95,6 +110,15 @@ def _add_actions(listing: argparse.ArgumentParser) -> None:
     accept_loss.set_defaults(
         run=lambda namespace: run_accept_loss(read_options(Options, namespace))
     )
+    ignoring = actions.add_parser(
+        "ignore",
+        help="go on without another ledger that is gone for good",
+        description="A shot is refused while another ledger of yours on this machine, which has "
+        "paid for something, is not there: the shot may have been paid for in it. This lifts the "
+        "refusal.",
+    )
+    ignoring.add_argument("files", metavar="FILE", nargs="+", type=Path, help="its ledger.sqlite")
+    ignoring.set_defaults(run=lambda namespace: run_ignore(read_options(IgnoreOptions, namespace)))
     importing = actions.add_parser("import", help="add the rows of another ledger's file")
     importing.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a ledger.sqlite")
     importing.set_defaults(run=lambda namespace: run_import(read_options(ImportOptions, namespace)))

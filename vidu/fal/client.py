@@ -6,6 +6,7 @@ repeats a POST up to ten times when the response is lost, and each that had arri
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -81,6 +82,7 @@ class Fal:
         self._history = RequestHistory(self._http, self._clock.now)
         self._first_asked_at: dict[str, float] = {}
         self._is_cdn_checked = False
+        self._asking_time = asyncio.Lock()
 
     async def __aenter__(self) -> Fal:
         return self
@@ -243,9 +245,10 @@ class Fal:
         The clock of this machine may be off by days. fal is asked, free, when its time is not known
         or when this machine has slept since.
         """
-        if self._clock.is_doubtful():
-            with suppress(ViduError):
-                await self._http.get(_unknown_request())
+        async with self._asking_time:  # shots side by side ask once
+            if self._clock.is_doubtful():
+                with suppress(ViduError):
+                    await self._http.get(_unknown_request())
         return self._clock.now()
 
     async def check_key(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .budget import Budget
 from .importing import Outcome
 from .ledger import Ledger
-from .opening import open_ledger
+from .opening import ignore_ledger, open_ledger
 from .queries import Page, Search
 from .rows import UnreadableEntry
 from .sums import Spending, is_charge_known
@@ -18,6 +18,7 @@ __all__ = [
     "Search",
     "Spending",
     "UnreadableEntry",
+    "ignore_ledger",
     "is_charge_known",
     "open_ledger",
 ]

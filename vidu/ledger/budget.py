@@ -1,4 +1,12 @@
-"""The most that a day and a run may cost."""
+"""The most that a day and a run may cost.
+
+A day begins at midnight UTC by fal's clock, which each of its responses tells. The clock of this
+machine decides nothing, for it may be set. Where fal does not tell its time, no new day begins: the
+day goes on that the ledgers know of. Machines that share a PostgreSQL ledger go by its clock.
+
+A row counts on one day: that of its reservation, and then that of its sending. A row whose time is
+not known counts on every day, until fal tells its time to the next run that reserves or sends.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +22,27 @@ class Budget:
     """Two limits in US dollars, checked in the transaction that reserves a clip's price.
 
     Args:
-        daily_usd: The most that one day may cost, from midnight UTC on; 0 is no limit.
+        daily_usd: The most that one day may cost; 0 is no limit.
         run_usd: The most that one run may cost; None is no limit.
     """
 
     daily_usd: Decimal = Decimal(0)
     run_usd: Decimal | None = None
 
-    def check_day(self, price_usd: Decimal, spent_usd: Decimal) -> None:
-        """Raise `BudgetExceededError` unless the price fits beside what the day has cost."""
+    def check_day(self, price_usd: Decimal, spent_usd: Decimal, now: float | None) -> None:
+        """Raise `BudgetExceededError` unless the price fits beside what the day has cost.
+
+        Args:
+            price_usd: The price.
+            spent_usd: What the day has cost.
+            now: The time that days begin by; None when it is not known.
+        """
         if self.daily_usd and spent_usd + price_usd > self.daily_usd:
             raise BudgetExceededError(
                 f"This clip costs {dollars(price_usd)} and {dollars(spent_usd)} of today's "
                 f"{dollars(self.daily_usd)} is spent or reserved.",
                 "Raise the daily budget in the library or the settings (in a shell: "
-                "VIDU_DAILY_BUDGET_USD), or wait until midnight UTC.",
+                f"VIDU_DAILY_BUDGET_USD), or wait until midnight UTC ({_time_words(now)}).",
             )
 
     def check_run(self, price_usd: Decimal, spent_usd: Decimal) -> None:
@@ -44,6 +58,13 @@ class Budget:
 def dollars(usd: Decimal) -> str:
     """Return a sum in dollars with two decimals, or as many as it has."""
     return f"${usd:.2f}" if usd == round(usd, 2) else f"${usd.normalize():f}"
+
+
+def _time_words(now: float | None) -> str:
+    if now is None:
+        return "fal does not tell its time, and no new day begins before it does"
+    moment = datetime.fromtimestamp(now, timezone.utc)
+    return f"it is {moment:%Y-%m-%d %H:%M} there, whatever this machine's clock says"
 
 
 def start_of_day(moment: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from decimal import Decimal
 from typing import Any
 
@@ -17,8 +17,9 @@ from .budget import Budget, start_of_day
 from .database import Database, Row
 from .journal import LIKENESSES
 from .likenesses import find_alike, keep, to_text
-from .queries import SHOWN, entry_of, find_active, incomplete_since, spent_since
+from .queries import SHOWN, entry_of, find_active, incomplete_since
 from .rows import MICRO, entry_columns, search_text
+from .spending import check_day, counts_before
 
 PATIENCE_S = 30.0
 """How long a change waits for the database once money may have moved."""
@@ -27,7 +28,13 @@ IMPATIENCE_S = 5.0
 """How long it waits before."""
 
 
-def reserve(db: Database, request: Request, budget: Budget, spent_by_run: Decimal) -> Entry:
+def reserve(
+    db: Database,
+    request: Request,
+    budget: Budget,
+    spent_by_run: Decimal,
+    server_time: float | None = None,
+) -> Entry:
     """Add a RESERVED row for a shot, or return its active one; see `Ledger.reserve`."""
     with db.reserving(), db.transaction(timeout_s=IMPATIENCE_S):
         active = (
@@ -36,11 +43,10 @@ def reserve(db: Database, request: Request, budget: Budget, spent_by_run: Decima
         if active:
             return active
         _check_completeness(db)
-        now = db.now()
         budget.check_run(request.price, spent_by_run)
-        if budget.daily_usd:
-            spent = spent_since(db, start_of_day(now)) + _spent_elsewhere(db, now)
-            budget.check_day(request.price, spent)
+        day_time = db.day_time(server_time)
+        _date_rows(db, day_time)
+        check_day(db, budget, request.price, day_time)
         entry = _insert(
             db,
             {
@@ -55,17 +61,35 @@ def reserve(db: Database, request: Request, budget: Budget, spent_by_run: Decima
                 "price_micro_usd": int(request.price * MICRO),
                 "host": db.host,
                 "revision": 0,
-                "reserved_at": now,
+                "reserved_at": db.now(),
+                "counted_at": day_time,
             },
         )
         keep(db, entry.id, request.likenesses)
         return entry
 
 
-def mark_submitting(db: Database, entry: Entry, columns: Mapping[str, Any]) -> Entry:
-    """Move a row from RESERVED to SUBMITTING; `record` is still to be called."""
-    changes = {**columns, "state": State.SUBMITTING.value, "submitting_at": db.now()}
-    return _apply(db, entry, (State.RESERVED,), changes, IMPATIENCE_S)
+def mark_submitting(
+    db: Database,
+    entry: Entry,
+    columns: Mapping[str, Any],
+    budget: Budget,
+    server_time: float | None,
+) -> Entry:
+    """Move a row from RESERVED to SUBMITTING; `record` is still to be called.
+
+    It counts from then on the day of its sending, when it fits into the budget of that day.
+    """
+    holding_off = db.reserving() if budget.daily_usd else nullcontext()
+    with holding_off, db.transaction(timeout_s=IMPATIENCE_S):
+        changes = {**columns, "state": State.SUBMITTING.value, "submitting_at": db.now()}
+        day_time = db.day_time(server_time)
+        if day_time is not None:
+            changes["counted_at"] = day_time
+            if counts_before(db, entry, start_of_day(day_time)):
+                check_day(db, budget, entry.price_usd, day_time)
+            _date_rows(db, day_time)
+        return _apply(db, entry, (State.RESERVED,), changes)
 
 
 def record(db: Database, entry: Entry) -> None:
@@ -105,8 +129,8 @@ def update(
     changes: dict[str, Any] = {**columns, "state": state.value}
     if time_column:
         changes[time_column] = db.now()
-    with db.holding(_change_of(entry, changes)):
-        return _apply(db, entry, expected, changes, PATIENCE_S)
+    with db.holding(_change_of(entry, changes)), db.transaction(timeout_s=PATIENCE_S):
+        return _apply(db, entry, expected, changes)
 
 
 def delete(db: Database, entry_id: int) -> None:
@@ -141,6 +165,9 @@ def accept_loss(db: Database) -> None:
     """Take the ledger for complete again, as the user has decided."""
     with db.transaction(timeout_s=IMPATIENCE_S):
         db.execute("DELETE FROM facts WHERE name = 'incomplete_since'")
+        db.execute(
+            "INSERT INTO facts VALUES ('loss_accepted', 'yes') ON CONFLICT (name) DO NOTHING"
+        )
 
 
 def bring_in(db: Database) -> None:
@@ -156,6 +183,12 @@ def bring_in(db: Database) -> None:
                 _set(db, found[0]["id"], {name: change[name] for name in change if name != "id"})
         with suppress(OSError):  # brought in once more, it changes nothing
             remove_file(file)
+
+
+def _date_rows(db: Database, day_time: float | None) -> None:
+    """Let the rows whose time was not known count on this day alone."""
+    if day_time is not None:
+        db.execute("UPDATE entries SET counted_at = ? WHERE counted_at IS NULL", day_time)
 
 
 def _adopt(db: Database, request: Request) -> Entry | None:
@@ -200,28 +233,14 @@ def _was_here(db: Database, entry: Entry) -> bool:
     )
 
 
-def _spent_elsewhere(db: Database, now: float) -> Decimal:
-    spent: dict[str, Decimal] = {}
-    for opening in db.others():
-        with opening as other:
-            spent |= other.spent_today(now)
-    return sum(
-        (
-            usd
-            for request_id, usd in spent.items()
-            if not db.rows("SELECT 1 AS found FROM entries WHERE request_id = ?", request_id)
-        ),
-        Decimal(0),
-    )
-
-
 def _check_completeness(db: Database) -> None:
     since = incomplete_since(db)
     if since:
         raise LedgerIncompleteError(
-            f"The ledger at {db.place} was damaged ({since}) and may have lost rows, so this shot "
-            "may have been paid for already.",
-            "Look for it at fal.ai/dashboard/requests. To go on without the lost rows, run "
+            f"The ledger at {db.place} was found damaged or gone ({since}) and may have lost rows, "
+            "so this shot may have been paid for already.",
+            "If its drive was not connected, connect it and run again. Else look for the shot at "
+            "fal.ai/dashboard/requests. To go on without the lost rows, run "
             f"{db.command('ledger', 'accept-loss')}.",
         )
 
@@ -231,20 +250,19 @@ def _apply(
     entry: Entry,
     expected: Sequence[State],
     changes: Mapping[str, Any],
-    timeout_s: float,
 ) -> Entry:
+    """Move a row on, inside a transaction."""
     names = ", ".join(f"{name} = ?" for name in changes)
     marks = ", ".join("?" for _ in expected)
-    with db.transaction(timeout_s=timeout_s):
-        rows = db.rows(
-            f"UPDATE entries SET {names}, revision = revision + 1 WHERE id = ? "
-            f"AND fingerprint = ? AND state IN ({marks}) AND {SHOWN} RETURNING *",
-            *changes.values(),
-            entry.id,
-            entry.fingerprint,
-            *(each.value for each in expected),
-        )
-        return entry_of(db, rows[0]) if rows else _restore(db, entry, changes)
+    rows = db.rows(
+        f"UPDATE entries SET {names}, revision = revision + 1 WHERE id = ? "
+        f"AND fingerprint = ? AND state IN ({marks}) AND {SHOWN} RETURNING *",
+        *changes.values(),
+        entry.id,
+        entry.fingerprint,
+        *(each.value for each in expected),
+    )
+    return entry_of(db, rows[0]) if rows else _restore(db, entry, changes)
 
 
 def _restore(db: Database, entry: Entry, changes: Mapping[str, Any]) -> Entry:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from .known import OtherLedger
+    from .other import OtherLedger
 
 Row = Mapping[str, Any]
 
@@ -91,6 +91,13 @@ class Database(Protocol):
 
     def now(self) -> float:
         """Return the time by the database's clock, in seconds since 1970."""
+
+    def day_time(self, server_time: float | None) -> float | None:
+        """Return the time that days begin by, in seconds since 1970; None when it is not known.
+
+        Args:
+            server_time: fal's own time now; None when it is not known.
+        """
 
     def close(self) -> None:
         """Close it; nothing can be asked of it afterwards."""

@@ -1,115 +1,115 @@
-"""The other ledgers of this user on this machine, which are asked before anything is paid.
+"""The ledgers of this user on this machine, each of which is asked before anything is paid.
 
 ComfyUI keeps its ledger in its own folder and a shell in the user's, so that one shot could be paid
-for twice. Each ledger in a file is written down in one place when it is opened.
+for twice. Each ledger in a file is noted in one place when it is opened, and once more when it has
+paid for something: from then on its absence is no proof that nothing was paid.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
+import secrets
 import sqlite3
+import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from decimal import Decimal
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..command_line import command_line
-from ..errors import LedgerUnavailableError
-from ..models import Entry
-from ..request import Request
-from .budget import start_of_day
+from ..errors import InvalidSettingError, LedgerUnavailableError
+from ..files import remove_file, replace_file
 from .journal import Journal
-from .likenesses import find_alike
-from .queries import COUNTED, find_active
-from .rows import MICRO
+from .other import OtherLedger
 from .schema import VERSION
 
 LOCK_LIMIT_S = 2.0
+HAS_PAID = "has paid"
+RECONNECT = "Connect its drive or share and run again."
+
+log = logging.getLogger(__name__)
 
 
-class OtherLedger:
-    """Another ledger, open for reading.
+@dataclass(frozen=True)
+class Note:
+    """What is known of a ledger.
 
     Args:
-        db: The connection.
-        place: Its file, in words.
-        locks: The folder of the locks of shots, which all ledgers share.
+        file: The note.
+        path: The ledger.
+        has_paid: Whether it has paid for something.
     """
 
-    def __init__(self, db: sqlite3.Connection, place: str, locks: Path) -> None:
-        self._db = db
-        self.place = place
-        self._locks = locks
-
-    def rows(self, query: str, *values: object) -> list[dict[str, Any]]:
-        """Return the rows of a query."""
-        return [dict(row) for row in self._db.execute(query, values)]
-
-    def find(self, request: Request) -> Entry | None:
-        """Return the active row of a shot, or of the same shot read by another decoder."""
-        return find_active(self, request.fingerprint) or find_alike(self, request)
-
-    def is_at_work(self, fingerprint: str) -> bool:
-        """Return whether a run holds the lock of a shot.
-
-        Raises:
-            OSError: That cannot be found out.
-        """
-        from filelock import FileLock, Timeout  # importing it takes time
-
-        path = self._locks / fingerprint
-        if not path.exists():
-            return False
-        try:
-            with FileLock(path, timeout=0):
-                return False
-        except Timeout:
-            return True
-
-    def spent_today(self, now: float) -> dict[str, Decimal]:
-        """Return what each request, or row without one, has cost since midnight UTC."""
-        query = f"SELECT id, request_id, price_micro_usd FROM entries WHERE {COUNTED}"
-        midnight = start_of_day(now)
-        return {
-            row["request_id"] or f"row {row['id']} of {self.place}": Decimal(row["price_micro_usd"])
-            / MICRO
-            for row in self.rows(query, midnight, midnight)
-        }
+    file: Path
+    path: Path
+    has_paid: bool
 
 
 class KnownLedgers:
     """The list of ledgers, one small file each.
 
     Args:
-        folder: Where the list is; made with the first ledger.
+        shared_dir: The folder of what all ledgers of a user share; made with the first ledger.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, shared_dir: Path) -> None:
+        self._folder = shared_dir / "ledgers"
+        self._locks = shared_dir / "locks"
 
-    def add(self, path: Path) -> None:
-        """Write a ledger down.
+    def add(self, path: Path, *, has_paid: bool = False) -> None:
+        """Note a ledger.
+
+        Args:
+            path: Its file.
+            has_paid: Whether it has paid for something, or is about to.
 
         Raises:
             OSError: It cannot be written.
         """
+        note = self._read(self._note(path))
+        if note and note.has_paid >= has_paid:
+            return
+        lines = [str(path.absolute()), *([HAS_PAID] if has_paid else [])]
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = self._note(path).with_suffix(f".{secrets.token_hex(4)}")
+        fresh.write_bytes("\n".join(lines).encode(errors="surrogateescape"))
+        replace_file(fresh, self._note(path))
+
+    def has_paid(self, path: Path) -> bool:
+        """Return whether a ledger is noted that has paid for something.
+
+        Raises:
+            OSError: That cannot be found out.
+        """
+        note = self._read(self._note(path))
+        return note is not None and note.has_paid
+
+    def forget(self, path: Path) -> None:
+        """Remove the note of a ledger that is gone for good.
+
+        Raises:
+            InvalidSettingError: There is no such note.
+            OSError: It cannot be removed.
+        """
         note = self._note(path)
         if not note.exists():
-            note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            note.write_text(f"{path.absolute()}\n", encoding="utf-8")
+            raise InvalidSettingError(
+                f"No ledger {path} is known.", f"The known ones are noted in {self._folder}."
+            )
+        remove_file(note)
 
     def others(self, path: Path) -> list[Path]:
         """Return the ledgers beside this one that are there.
 
         Raises:
-            LedgerUnavailableError: One is lost and its journal is not: it has paid for something.
+            LedgerUnavailableError: One that has paid for something is not there.
             OSError: That cannot be found out.
         """
-        own = self._note(path).name
-        notes = sorted(note for note in self._folder.glob("*.txt") if note.name != own)
-        paths = [Path(note.read_text(encoding="utf-8").strip()) for note in notes]
-        return [each for each in paths if not _is_same(each, path) and self._is_there(each)]
+        own = self._note(path)
+        notes = [self._read(file) for file in sorted(self._folder.glob("*.txt")) if file != own]
+        others = [note for note in notes if note and not _is_same(note.path, path)]
+        return [note.path for note in others if self._is_there(note)]
 
     @contextmanager
     def opened(self, path: Path) -> Iterator[OtherLedger]:
@@ -128,35 +128,64 @@ class KnownLedgers:
                 (version,) = db.execute("PRAGMA user_version").fetchone()
                 if version not in (0, VERSION):
                     raise sqlite3.OperationalError("another version of this pack made it")
-                yield OtherLedger(db, str(path), self._folder.parent / "locks")
+                yield OtherLedger(db, str(path), self._locks)
         except (sqlite3.Error, OSError) as error:
-            raise LedgerUnavailableError(
-                f"Another ledger of yours on this machine, {path}, cannot be read ({error}), so "
-                "this shot may have been paid for there.",
-                f"Fix it, or remove {self._note(path)} to go on without it.",
-            ) from error
+            raise self._refusal(path, f"cannot be read ({error})", "Fix it.") from error
 
-    def _is_there(self, path: Path) -> bool:
-        if path.is_file():
-            return True
-        if not path.parent.is_dir():
-            return False
-        with _hold_opening(path):
-            if path.is_file():
+    def _is_there(self, note: Note) -> bool:
+        """Return whether a noted ledger is there; a note that is of no use is removed."""
+        try:
+            if note.path.is_file():
                 return True
-            if Journal(path.with_suffix(".journal")).last() is None:
-                return False
-        raise LedgerUnavailableError(
-            f"Another ledger of yours on this machine, {path}, is gone, and its journal is not, so "
-            "this shot may have been paid for there.",
-            "Open that ledger once, in ComfyUI or with "
-            f"`{command_line('ledger', '--home', path.parent)}`, which brings it back; "
-            f"or remove {self._note(path)} to go on without it.",
+            if note.path.parent.is_dir():
+                with _hold_opening(note.path):
+                    if note.path.is_file():
+                        return True
+                    has_journal = Journal(note.path.with_suffix(".journal")).last() is not None
+                if has_journal:
+                    raise self._refusal(
+                        note.path,
+                        "is gone, and its journal is not",
+                        "Open that ledger once, in ComfyUI or with "
+                        f"`{command_line('ledger', '--home', note.path.parent)}`, which brings it "
+                        "back.",
+                    )
+        except OSError as error:
+            raise self._refusal(note.path, f"is out of reach ({error})", RECONNECT) from error
+        if note.has_paid and not self._is_temporary(note.path):
+            raise self._refusal(note.path, "is not there", RECONNECT)
+        log.info("The ledger %s is gone, and so is the note of it.", note.path)
+        with suppress(OSError):
+            remove_file(note.file)
+        return False
+
+    def _is_temporary(self, path: Path) -> bool:
+        """Return whether a ledger was in the folder that the system empties, and the list is not.
+
+        Whoever keeps a ledger there wants it to go.
+        """
+        folder = Path(tempfile.gettempdir()).resolve()
+        return folder in path.parents and folder not in self._folder.resolve().parents
+
+    def _refusal(self, path: Path, problem: str, next_step: str) -> LedgerUnavailableError:
+        return LedgerUnavailableError(
+            f"Another ledger of yours on this machine, {path}, {problem}, so this shot may have "
+            "been paid for there.",
+            f"{next_step} If it is gone for good, run {command_line('ledger', 'ignore', path)} "
+            f"(it removes {self._note(path)}), and then run again.",
         )
 
     def _note(self, path: Path) -> Path:
         name = hashlib.sha256(str(path.absolute()).encode(errors="surrogateescape")).hexdigest()
         return self._folder / f"{name[:16]}.txt"
+
+    @staticmethod
+    def _read(file: Path) -> Note | None:
+        try:
+            path, *more = file.read_bytes().decode(errors="surrogateescape").split("\n")
+        except FileNotFoundError:
+            return None
+        return Note(file, Path(path), HAS_PAID in more)
 
 
 @contextmanager

@@ -100,6 +100,10 @@ class Ledger:
         """Return the one row of this shot that has not FAILED, if there is one."""
         return await self._worker.run(queries.find_active, self._db, fingerprint)
 
+    async def newest(self, fingerprint: str) -> Entry | None:
+        """Return the row of this shot that was added last, also when it has FAILED."""
+        return await self._worker.run(queries.find_newest, self._db, fingerprint)
+
     async def get(self, entry_id: int) -> Entry | None:
         """Return the row with this id."""
         rows = await self._worker.run(queries.select, self._db, "id = ?", entry_id)
@@ -147,14 +151,17 @@ class Ledger:
         return await self._worker.run(queries.has_request, self._db, request_id)
 
     async def spent_since(self, moment: float) -> Decimal:
-        """Return US dollars spent or reserved by rows reserved or sent since `moment`.
+        """Return US dollars spent or reserved since `moment`, in seconds since 1970.
 
         A failed row counts unless it is known that fal did not bill it; a deleted one counts.
         """
         return await self._worker.run(queries.spent_since, self._db, moment)
 
     async def spent_today(self) -> Decimal:
-        """Return US dollars spent or reserved since midnight UTC."""
+        """Return US dollars spent or reserved since midnight UTC by the ledger's clock.
+
+        It is shown. What the budget of a day holds is counted by fal's clock, see `budget.py`.
+        """
         return await self.spent_since(start_of_day(self.now()))
 
     async def spent_this_month(self) -> Decimal:
@@ -180,12 +187,16 @@ class Ledger:
 
     # -- the way of a shot -----------------------------------------------------------------------
 
-    async def reserve(self, request: Request, budget: Budget) -> Entry:
+    async def reserve(
+        self, request: Request, budget: Budget, server_time: float | None = None
+    ) -> Entry:
         """Write down that this shot is wanted, and reserve its price.
 
         Args:
             request: The shot.
             budget: What the day, and all that this object reserves, may cost.
+            server_time: fal's own time now, in seconds since 1970; None when it is not known, and
+                then no new day begins.
 
         Returns:
             The new row, or the active one of this shot, or that of the same shot with the same
@@ -196,7 +207,7 @@ class Ledger:
             LedgerIncompleteError: The ledger lost rows, so the shot may have been paid already.
             LedgerUnavailableError: It cannot be written down.
         """
-        return await self._worker.run(self._reserve, request, budget)
+        return await self._worker.run(self._reserve, request, budget, server_time)
 
     async def save_metadata(self, entry: Entry, metadata: Mapping[str, str]) -> None:
         """Write down the texts that the clip is to carry, for whoever resumes it.
@@ -219,6 +230,7 @@ class Ledger:
         max_lifetime_s: float | None = None,
         account: str | None = None,
         server_time: float | None = None,
+        budget: Budget = Budget(),  # noqa: B008 (frozen)
     ) -> Entry:
         """RESERVED to SUBMITTING: from here until the reply nobody knows what fal has.
 
@@ -228,8 +240,10 @@ class Ledger:
             max_lifetime_s: How long the request can live, in seconds, by the settings of now.
             account: Whose request it is.
             server_time: fal's own time now, in seconds since 1970; None when it is unknown.
+            budget: What the day may cost, in case that a new one has begun since it was reserved.
 
         Raises:
+            BudgetExceededError: It does not fit into the budget of the new day.
             LedgerUnavailableError: It cannot be written down, or the shot's lock was lost.
         """
         await self.check_lock(entry)
@@ -239,7 +253,7 @@ class Ledger:
             "account": account,
             "submitting_server_time": server_time,
         }
-        return await self._worker.run(self._mark_submitting, entry, columns)
+        return await self._worker.run(self._mark_submitting, entry, columns, budget, server_time)
 
     async def check_lock(self, entry: Entry) -> None:
         """Make sure that the lock of a row's shot, once taken, has not been lost.
@@ -315,17 +329,23 @@ class Ledger:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _reserve(self, request: Request, budget: Budget) -> Entry:
+    def _reserve(self, request: Request, budget: Budget, server_time: float | None) -> Entry:
         # In the ledger's thread, which runs one function after the other: of two shots side by
         # side the second sees what the first has reserved, even when a task was cancelled.
         spent_by_run = sum(self._reserved_usd.values(), Decimal(0))
-        entry = changes.reserve(self._db, request, budget, spent_by_run)
+        entry = changes.reserve(self._db, request, budget, spent_by_run, server_time)
         if entry.state is State.RESERVED:
             self._reserved_usd[entry.id] = entry.price_usd
         return entry
 
-    def _mark_submitting(self, entry: Entry, columns: Mapping[str, Any]) -> Entry:
-        moved = changes.mark_submitting(self._db, entry, columns)
+    def _mark_submitting(
+        self,
+        entry: Entry,
+        columns: Mapping[str, Any],
+        budget: Budget,
+        server_time: float | None,
+    ) -> Entry:
+        moved = changes.mark_submitting(self._db, entry, columns, budget, server_time)
         # Known here even when the task is cancelled or the journal cannot be written.
         self._submitting[entry.id] = moved
         changes.record(self._db, moved)

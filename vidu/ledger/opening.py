@@ -13,6 +13,7 @@ from ..errors import InvalidSettingError
 from ..settings import default_data_dir, ledger_url
 from .changes import bring_in
 from .database import Database
+from .known import KnownLedgers
 from .ledger import Ledger
 from .sqlite import SqliteDatabase
 from .worker import Worker
@@ -51,6 +52,20 @@ async def open_ledger(
     finally:
         await worker.run(opened.close)
         worker.stop()
+
+
+def ignore_ledger(path: Path, environ: Mapping[str, str] = os.environ) -> None:
+    """Let shots be paid for without another ledger of this user, which is gone for good.
+
+    Args:
+        path: Its file.
+        environ: The environment that may hold VIDU_HOME.
+
+    Raises:
+        InvalidSettingError: No such ledger is known.
+        OSError: The note of it cannot be removed.
+    """
+    KnownLedgers(default_data_dir(environ)).forget(path)
 
 
 def _shared_dir(environ: Mapping[str, str]) -> Path | None:

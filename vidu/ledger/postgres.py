@@ -22,7 +22,7 @@ from .spool import Spool
 if TYPE_CHECKING:
     import psycopg
 
-    from .known import OtherLedger
+    from .other import OtherLedger
 
     Connection = psycopg.Connection[dict[str, Any]]
 
@@ -85,6 +85,10 @@ class PostgresDatabase:
     def now(self) -> float:
         """Return the server's time at the last transaction plus what has passed since."""
         return self._clock + time.monotonic()
+
+    def day_time(self, server_time: float | None) -> float | None:
+        """Return the server's time, which all machines share; see `Database`."""
+        return self.now()
 
     def rows(self, query: str, *values: object) -> list[Row]:
         """Return the rows of a query; see `Database`."""

@@ -17,7 +17,7 @@ from .text_search import find_by_text, marks
 SHOWN = "deleted_at IS NULL"
 ACTIVE = f"state <> 'failed' AND {SHOWN}"
 COUNTED = (
-    "(reserved_at >= ? OR submitting_at >= ?) "
+    "(counted_at >= ? OR counted_at IS NULL) "
     "AND (state <> 'failed' OR billed IS NULL OR billed <> 0)"
 )
 OWED = f"state IN ('submitting', 'submitted', 'cancelled', 'finished') AND {SHOWN}"
@@ -89,6 +89,13 @@ def find_row(db: Database, entry_id: int) -> Entry | UnreadableEntry | None:
     return read_row(rows[0]) if rows else None
 
 
+def find_newest(db: Readable, fingerprint: str) -> Entry | None:
+    """Return the row of a shot that was added last; None also when it cannot be read."""
+    query = f"SELECT * FROM entries WHERE fingerprint = ? AND {SHOWN} ORDER BY id DESC LIMIT 1"
+    found = [read_row(row) for row in db.rows(query, fingerprint)]
+    return found[0] if found and isinstance(found[0], Entry) else None
+
+
 def find_by_name(db: Database, name: str) -> list[Entry | UnreadableEntry]:
     """Return rows whose id or request id is `name`, or whose fingerprint begins with it."""
     conditions, values = ["request_id = ?"], [name]
@@ -110,14 +117,19 @@ def has_request(db: Database, request_id: str) -> bool:
 def spent_since(db: Database, moment: float) -> Decimal:
     """Return US dollars spent or reserved since `moment`, deleted rows included.
 
-    A failed row counts unless it is known that fal did not bill it. A row that was reserved before
-    `moment` and sent after it counts before and after: fal may bill it on either side.
+    A failed row counts unless it is known that fal did not bill it.
     """
     query = (
         "SELECT CAST(coalesce(sum(price_micro_usd), 0) AS BIGINT) AS micro FROM entries "
         f"WHERE {COUNTED}"
     )
-    return Decimal(db.rows(query, moment, moment)[0]["micro"]) / MICRO
+    return Decimal(db.rows(query, moment)[0]["micro"]) / MICRO
+
+
+def latest_day(db: Readable) -> float | None:
+    """Return the latest time that a day's budget holds a row by, or None where there is none."""
+    (row,) = db.rows("SELECT max(counted_at) AS latest FROM entries")
+    return None if row["latest"] is None else float(row["latest"])
 
 
 def search(db: Database, wanted: Search, offset: int, limit: int | None) -> Page:

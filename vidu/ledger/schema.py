@@ -20,6 +20,7 @@ CREATE TABLE entries (
     host TEXT NOT NULL DEFAULT '',
     revision BIGINT NOT NULL,
     reserved_at DOUBLE PRECISION NOT NULL,
+    counted_at DOUBLE PRECISION,
     arguments TEXT,
     max_lifetime_s DOUBLE PRECISION,
     account TEXT,
@@ -58,8 +59,8 @@ CREATE UNIQUE INDEX one_active_entry ON entries (fingerprint)
 CREATE UNIQUE INDEX one_entry_per_request ON entries (request_id);
 CREATE INDEX entries_by_likeness ON entries (likeness_key)
     WHERE state <> 'failed' AND deleted_at IS NULL;
-CREATE INDEX entries_by_time ON entries (reserved_at);
-CREATE INDEX entries_by_submission ON entries (submitting_at);
+CREATE INDEX entries_by_shot ON entries (fingerprint, reserved_at);
+CREATE INDEX entries_by_day ON entries (counted_at);
 CREATE INDEX unfinished_entries ON entries (id)
     WHERE state IN ('submitting', 'submitted', 'cancelled', 'finished') AND deleted_at IS NULL;
 CREATE INDEX shown_entries ON entries (state, id) WHERE deleted_at IS NULL;
@@ -77,8 +78,9 @@ CREATE TABLE facts (
 )
 """
 """Times are seconds since 1970, money whole millionths of a dollar, `deleted_at` a tombstone: the
-row is shown no more, its amount stays in the sums. `revision` counts the changes of a row, so that
-of two copies the newer one is known whatever the clocks said."""
+row is shown no more, its amount stays in the sums. `counted_at` is the time of the day whose budget
+holds the row (see `budget.py`); the row counts on every day until that is known. `revision` counts
+the changes of a row, so that of two copies the newer one is known whatever the clocks said."""
 
 
 def create_statements(id_type: str) -> list[str]:

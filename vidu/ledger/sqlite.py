@@ -19,8 +19,9 @@ from ..command_line import command_line
 from ..errors import LedgerUnavailableError
 from .database import Row
 from .journal import Journal
-from .known import KnownLedgers, OtherLedger
+from .known import KnownLedgers
 from .lock import check_locks, hold_lock, identity_of
+from .other import OtherLedger
 from .salvage import replay, salvage
 from .schema import VERSION, create_statements
 
@@ -51,12 +52,13 @@ class SqliteDatabase:
         self.now = now
         self._path = path
         self._shared_dir = shared_dir or (path.parent if path else Path())
-        self._known = KnownLedgers(self._shared_dir / "ledgers")
+        self._known = KnownLedgers(self._shared_dir)
         self._memory_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._held: dict[str, Callable[[], bool]] = {}
         self._db: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._is_closed = False
+        self._is_noted = False
         with unavailable_when_broken(self.place):
             if path:
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -69,6 +71,10 @@ class SqliteDatabase:
         self._is_closed = True
         if self._db:
             self._db.close()
+
+    def day_time(self, server_time: float | None) -> float | None:
+        """Return fal's time: this machine's clock may be set; see `Database`."""
+        return server_time
 
     def rows(self, query: str, *values: object) -> list[Row]:
         """Return the rows of a query; see `Database`."""
@@ -97,6 +103,9 @@ class SqliteDatabase:
         """Append changes to the journal; see `Database`."""
         if self._path:
             with unavailable_when_broken(self.place):
+                if not self._is_noted:
+                    self._known.add(self._path, has_paid=True)
+                    self._is_noted = True
                 journal_of(self._path).append(*changes)
 
     @contextlib.contextmanager
@@ -192,7 +201,8 @@ class SqliteDatabase:
         db, self._db = self._db, None
         if db:
             db.close()
-        self._db = open_file(self._path)
+        has_paid = self._path is not None and self._known.has_paid(self._path)
+        self._db = open_file(self._path, has_paid=has_paid)
         self._file = self._identity()
         return self._db
 
@@ -213,8 +223,12 @@ class SqliteDatabase:
         )
 
 
-def open_file(path: Path | None) -> sqlite3.Connection:
+def open_file(path: Path | None, *, has_paid: bool = False) -> sqlite3.Connection:
     """Open the file, made if missing, rebuilt if damaged, brought up to its journal if behind.
+
+    Args:
+        path: The file; None is a database in memory.
+        has_paid: Whether it is known to have paid for something: if it is missing, so are rows.
 
     Raises:
         sqlite3.Error: It cannot be opened: locked, read-only, or made by a newer version.
@@ -224,7 +238,7 @@ def open_file(path: Path | None) -> sqlite3.Connection:
         return _connect(":memory:")
     with _exclusive(path):
         try:
-            return _connect_and_catch_up(path)
+            return _connect_and_catch_up(path, has_paid)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
@@ -264,10 +278,10 @@ def _exclusive(path: Path) -> Iterator[None]:
         yield
 
 
-def _connect_and_catch_up(path: Path) -> sqlite3.Connection:
+def _connect_and_catch_up(path: Path, has_paid: bool) -> sqlite3.Connection:
     db = _connect(path)
     try:
-        _catch_up(path, db)
+        _catch_up(path, db, has_paid)
     except BaseException:
         db.close()
         raise
@@ -351,12 +365,17 @@ def _set_aside(path: Path) -> Path:
     return aside
 
 
-def _catch_up(path: Path, db: sqlite3.Connection) -> None:
+def _catch_up(path: Path, db: sqlite3.Connection, has_paid: bool) -> None:
     """Bring a file up to its journal: one restored from a backup, emptied or deleted is behind."""
     journal = journal_of(path)
     newest = journal.last()
     if newest is None:
         (last_id,) = db.execute("SELECT coalesce(max(id), 0) FROM entries").fetchone()
+        if has_paid and not last_id and not _is_loss_accepted(db):
+            # Its drive is not mounted, or was not when it paid, or somebody has deleted its folder.
+            db.execute("BEGIN IMMEDIATE")
+            mark_incomplete(db)
+            db.commit()
         journal.begin(int(last_id))
         return
     known = db.execute(
@@ -372,6 +391,10 @@ def _catch_up(path: Path, db: sqlite3.Connection) -> None:
         mark_incomplete(db)
     db.commit()
     log.warning("The ledger was behind its journal: %d rows brought back.", behind)
+
+
+def _is_loss_accepted(db: sqlite3.Connection) -> bool:
+    return bool(db.execute("SELECT 1 FROM facts WHERE name = 'loss_accepted'").fetchall())
 
 
 def mark_incomplete(db: sqlite3.Connection) -> None:

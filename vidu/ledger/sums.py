@@ -40,7 +40,7 @@ def is_charge_known(state: State, billed: bool | None) -> bool:
 
 
 def read_spending(db: Database, moment: float) -> Spending:
-    """Return what the rows cost that were reserved or sent since `moment`; deleted rows count.
+    """Return what the rows cost that count on `moment` or later; deleted rows count.
 
     `moment` is in seconds since 1970. The sum of both parts is that of `queries.spent_since`.
     """
@@ -50,7 +50,7 @@ def read_spending(db: Database, moment: float) -> Spending:
         f"WHERE {COUNTED} GROUP BY state, billed, endpoint, options"
     )
     known = unknown = 0
-    for row in db.rows(query, moment, moment):
+    for row in db.rows(query, moment):
         if _is_known(row):
             known += row["micro"]
         else:

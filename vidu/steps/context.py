@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..destination import Destination
-from ..ledger import Ledger
+from ..ledger import Budget, Ledger
 from ..media.video import Check, check
 from ..models import Entry
 from ..progress import Phase, Progress, ProgressCallback
@@ -48,6 +48,7 @@ class Context:
         cancelled_by_user: Asked when the task is cancelled; None means that nobody cancels at fal.
         check: Tells whether a downloaded clip is whole; called in a thread, once for each download.
         draw_seed: Draws a seed, 1..2147483647.
+        budget: What the day and this run may cost.
     """
 
     provider: Provider
@@ -60,6 +61,7 @@ class Context:
     cancelled_by_user: Callable[[], bool] | None = None
     check: Check = check
     draw_seed: Callable[[], int] = draw_seed
+    budget: Budget = Budget()  # noqa: RUF009 (frozen)
 
     def notify(self, progress: Progress) -> None:
         """Hand a moment of progress on, if anybody wants it."""

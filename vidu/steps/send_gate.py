@@ -63,6 +63,7 @@ class SendGate:
 
         Raises:
             NotSentError: The gate was closed, or the machine has slept.
+            BudgetExceededError: A new day has begun, and its budget does not hold the clip.
             LedgerUnavailableError: It could not be written down, or the lock of the shot is lost.
         """
         self._check()
@@ -72,6 +73,7 @@ class SendGate:
             max_lifetime_s=self._max_lifetime_s,
             account=self._context.provider.account,
             server_time=self._now_at_server(),
+            budget=self._context.budget,
         )
         # The write may have waited for others, long enough to lose the lock.
         await self._context.ledger.check_lock(self.entry)

@@ -166,3 +166,19 @@ def named_in_the_ledger(home: Path, path: Path) -> None:
     with closing(sqlite3.connect(home / LEDGER_FILE)) as db:
         db.execute("UPDATE entries SET path = ?", (str(path),))
         db.commit()
+
+
+def test_ledger_ignore_lets_shots_be_paid_for_without_a_ledger_that_is_gone(
+    shell, swift_fal, image, clips, tmp_path
+):
+    drive = tmp_path / "drive"
+    assert shell("generate", image, *PROMPT, "--out", clips, "--home", drive).returncode == 0
+    shutil.rmtree(drive)
+    refused = shell("generate", image, *PROMPT, "--out", clips)
+    assert (refused.returncode, swift_fal.ledger()["counts"]["jobs"]) == (1, 1)
+    assert f"ledger ignore {drive / LEDGER_FILE}" in refused.stderr
+    ignored = shell("ledger", "ignore", drive / LEDGER_FILE)
+    assert (ignored.returncode, ignored.stdout) == (0, f"ignored {drive / LEDGER_FILE}\n")
+    assert shell("generate", image, *PROMPT, "--out", clips).returncode == 0
+    assert swift_fal.ledger()["counts"]["jobs"] == 2
+    assert shell("ledger", "ignore", drive / LEDGER_FILE).returncode == 2

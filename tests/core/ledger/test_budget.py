@@ -60,7 +60,7 @@ def test_reserve_shot_with_its_row_needs_no_budget(ledger):
 
 
 def test_reserve_from_many_threads_never_exceeds_the_budget(ledger):
-    def reserves(number: int) -> bool:
+    def intend(number: int) -> bool:
         try:
             ledger.reserve(shot(number), Budget(Decimal("1.10")))
         except BudgetExceededError:
@@ -68,7 +68,7 @@ def test_reserve_from_many_threads_never_exceeds_the_budget(ledger):
         return True
 
     with ThreadPoolExecutor(16) as pool:
-        assert sum(pool.map(reserves, range(40))) == 5
+        assert sum(pool.map(intend, range(40))) == 5
     assert ledger.spent_today() == Decimal("1.00")
 
 
@@ -117,7 +117,7 @@ def test_spent_day_begins_at_midnight_utc_and_month_on_its_first(tmp_path):
             [(2026, 2, 28, 23, 59, 59), (2026, 3, 1), (2026, 3, 1, 0, 0, 1), (2026, 3, 2)]
         ):
             clock.set(*moment)
-            ledger.mark_submitting(ledger.reserve(shot(number), Budget(FREE)), {})
+            ledger.reserve(shot(number), Budget(), clock())
         assert (ledger.spent_today(), ledger.spent_this_month()) == (PRICE, 3 * PRICE)
         clock.set(2026, 3, 1, 23, 59, 59)
         assert ledger.spent_today() == 3 * PRICE
@@ -125,16 +125,6 @@ def test_spent_day_begins_at_midnight_utc_and_month_on_its_first(tmp_path):
         assert ledger.spent_this_month() == 4 * PRICE
         clock.set(2026, 4, 1)
         assert (ledger.spent_today(), ledger.spent_this_month()) == (FREE, FREE)
-
-
-def test_reserve_after_midnight_has_the_whole_budget_again(tmp_path):
-    clock = Clock(2026, 2, 28, 23, 59, 59)
-    with Ledger(tmp_path, now=clock) as ledger:
-        ledger.reserve(shot(0), Budget(PRICE))
-        with pytest.raises(BudgetExceededError):
-            ledger.reserve(shot(1), Budget(PRICE))
-        clock.set(2026, 3, 1)
-        ledger.reserve(shot(1), Budget(PRICE))
 
 
 @FILE_ONLY
@@ -146,9 +136,9 @@ def test_spent_day_is_the_same_in_every_time_zone(home, monkeypatch, zone):
     time.tzset()
     try:
         with Ledger(home, now=clock) as ledger:
-            ledger.mark_submitting(ledger.reserve(shot(0), Budget()), {})
+            ledger.reserve(shot(0), Budget(), clock())
             clock.now -= 1
-            ledger.mark_submitting(ledger.reserve(shot(1), Budget()), {})
+            ledger.reserve(shot(1), Budget(), clock())
             clock.set(2026, 3, 8, 23, 59, 59)
             assert ledger.spent_today() == PRICE
     finally:
@@ -156,20 +146,78 @@ def test_spent_day_is_the_same_in_every_time_zone(home, monkeypatch, zone):
         time.tzset()
 
 
-def test_row_reserved_before_midnight_and_sent_after_it_counts_in_the_new_day(tmp_path):
-    clock = Clock(2026, 7, 15, 23, 59, 59)
+# -- the day of the budget -----------------------------------------------------------------------
+
+BEFORE_MIDNIGHT = datetime(2026, 7, 15, 23, 59, 59, tzinfo=timezone.utc).timestamp()
+AFTER_MIDNIGHT = BEFORE_MIDNIGHT + 2
+DAY_S = 86_400
+
+
+def test_reserve_after_midnight_by_fals_clock_has_a_fresh_budget(tmp_path):
+    with Ledger.open(tmp_path) as ledger:
+        ledger.reserve(shot(0), Budget(PRICE), BEFORE_MIDNIGHT)
+        with pytest.raises(BudgetExceededError, match="it is 2026-07-15 23:59 there"):
+            ledger.reserve(shot(1), Budget(PRICE), BEFORE_MIDNIGHT)
+        ledger.reserve(shot(1), Budget(PRICE), AFTER_MIDNIGHT)
+
+
+@pytest.mark.parametrize("jump_s", [DAY_S, 400 * DAY_S, -DAY_S, -400 * DAY_S])
+@pytest.mark.parametrize("server_time", [BEFORE_MIDNIGHT, None])
+def test_reserve_with_this_machines_clock_set_has_no_fresh_budget(tmp_path, jump_s, server_time):
+    clock = Clock(2026, 7, 15, 23, 59, 50)
     with Ledger(tmp_path, now=clock) as ledger:
-        row = ledger.reserve(shot(0), Budget(PRICE))
-        clock.set(2026, 7, 16, 0, 0, 1)
-        ledger.mark_submitting(row, {})
-        assert ledger.spent_today() == PRICE
-        with pytest.raises(BudgetExceededError):
+        ledger.reserve(shot(0), Budget(PRICE), BEFORE_MIDNIGHT)
+        clock.now += jump_s
+        with pytest.raises(BudgetExceededError, match=r"\$0.20 of today's"):
+            ledger.reserve(shot(1), Budget(PRICE), server_time)
+        ledger.reserve(shot(2), Budget(), server_time)
+        clock.now -= jump_s
+        with pytest.raises(BudgetExceededError, match=r"\$0.40 of today's"):
+            ledger.reserve(shot(1), Budget(PRICE * 2), BEFORE_MIDNIGHT)
+
+
+def test_reserve_with_this_machines_clock_set_between_two_ledgers_has_no_fresh_budget(tmp_path):
+    clock = Clock(2026, 7, 15)
+    with Ledger(tmp_path / "one", now=clock) as one, Ledger(tmp_path / "other", now=clock) as other:
+        one.reserve(shot(0), Budget(PRICE), BEFORE_MIDNIGHT)
+        clock.now += DAY_S
+        for server_time in (BEFORE_MIDNIGHT, None):
+            with pytest.raises(BudgetExceededError):
+                other.reserve(shot(1), Budget(PRICE), server_time)
+        other.reserve(shot(1), Budget(PRICE), AFTER_MIDNIGHT)
+
+
+def test_row_whose_time_fal_did_not_tell_counts_on_the_day_that_fal_tells_next(tmp_path):
+    with Ledger.open(tmp_path) as ledger:
+        unknown = ledger.reserve(shot(0), Budget(PRICE))
+        assert unknown.counted_at is None
+        with pytest.raises(BudgetExceededError, match="fal does not tell its time"):
             ledger.reserve(shot(1), Budget(PRICE))
-    with (
-        Ledger(tmp_path / "another", now=clock) as another,
-        pytest.raises(BudgetExceededError),
-    ):
-        another.reserve(shot(2), Budget(PRICE))
+        with pytest.raises(BudgetExceededError):
+            ledger.reserve(shot(1), Budget(PRICE), AFTER_MIDNIGHT)
+        ledger.reserve(shot(1), Budget(PRICE * 2), AFTER_MIDNIGHT)
+        ledger.reserve(shot(2), Budget(PRICE), AFTER_MIDNIGHT + DAY_S)
+
+
+def test_row_reserved_before_midnight_and_sent_after_it_counts_on_the_new_day_alone(tmp_path):
+    with Ledger.open(tmp_path) as ledger:
+        row = ledger.reserve(shot(0), Budget(PRICE), BEFORE_MIDNIGHT)
+        row = ledger.mark_submitting(row, {}, server_time=AFTER_MIDNIGHT, budget=Budget(PRICE))
+        assert row.counted_at == AFTER_MIDNIGHT
+        with pytest.raises(BudgetExceededError):
+            ledger.reserve(shot(1), Budget(PRICE), AFTER_MIDNIGHT)
+    with Ledger.open(tmp_path / "another") as another, pytest.raises(BudgetExceededError):
+        another.reserve(shot(2), Budget(PRICE), AFTER_MIDNIGHT)
+
+
+def test_row_reserved_before_midnight_is_not_sent_over_the_budget_of_the_new_day(tmp_path):
+    with Ledger.open(tmp_path) as ledger, Ledger.open(tmp_path / "another") as another:
+        row = ledger.reserve(shot(0), Budget(PRICE), BEFORE_MIDNIGHT)
+        another.reserve(shot(1), Budget(PRICE), AFTER_MIDNIGHT)
+        with pytest.raises(BudgetExceededError, match=r"\$0.20 of today's"):
+            ledger.mark_submitting(row, {}, server_time=AFTER_MIDNIGHT, budget=Budget(PRICE))
+        assert ledger.get(row.id).state is State.RESERVED
+        ledger.mark_submitting(row, {}, server_time=AFTER_MIDNIGHT, budget=Budget(PRICE * 2))
 
 
 # -- the budget of one run -----------------------------------------------------------------------

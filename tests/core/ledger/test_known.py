@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,13 @@ from filelock import FileLock
 
 from vidu.builders import image_to_video
 from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
-from vidu.errors import BudgetExceededError, LedgerUnavailableError
-from vidu.ledger import Budget, open_ledger
+from vidu.errors import (
+    BudgetExceededError,
+    InvalidSettingError,
+    LedgerIncompleteError,
+    LedgerUnavailableError,
+)
+from vidu.ledger import Budget, ignore_ledger, open_ledger
 from vidu.ledger.opening import LEDGER_FILE
 from vidu.media.image import EncodedImage
 from vidu.models import Entry, Output, RequestHandle, SavedFile, State
@@ -125,19 +132,98 @@ def test_known_ledger_that_cannot_be_read_refuses_the_shot(two, tmp_path):
         other.reserve(shot(), Budget())
 
 
-def test_known_ledger_gone_with_its_folder_is_ignored(two, tmp_path):
-    one, other = two
-    save(one)
-    one.close()
-    shutil.rmtree(tmp_path / "comfyui")
-    assert other.reserve(shot(), Budget()).state is State.RESERVED
+def notes(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "vidu_home" / "ledgers").iterdir())
 
 
 def test_known_ledger_that_paid_for_nothing_and_is_gone_is_ignored(two, tmp_path):
     one, other = two
+    one.reserve(shot(1), Budget())
     one.close()
-    (tmp_path / "comfyui" / LEDGER_FILE).unlink()
+    shutil.rmtree(tmp_path / "comfyui")
+    assert len(notes(tmp_path)) == 2
     assert other.reserve(shot(), Budget()).state is State.RESERVED
+    assert len(notes(tmp_path)) == 1
+
+
+def test_reserve_while_a_ledger_that_paid_is_away_is_refused_until_the_user_says_so(two, tmp_path):
+    one, other = two
+    save(one)
+    one.close()
+    place = tmp_path / "comfyui"
+    place.rename(tmp_path / "unmounted")
+    with pytest.raises(LedgerUnavailableError, match=r"is not there.*Nothing was") as refused:
+        other.reserve(shot(), Budget())
+    place.mkdir()  # the mount point of a drive that is not mounted
+    with pytest.raises(LedgerUnavailableError, match=r"is not there.*Nothing was"):
+        other.reserve(shot(), Budget())
+    assert f"ledger ignore {place / LEDGER_FILE}" in refused.value.next_step
+    ignore_ledger(place / LEDGER_FILE)
+    assert other.reserve(shot(), Budget()).state is State.RESERVED
+    with pytest.raises(InvalidSettingError, match="is known"):
+        ignore_ledger(place / LEDGER_FILE)
+
+
+def test_reserve_once_the_ledger_is_back_takes_its_clip(two, tmp_path):
+    one, other = two
+    save(one)
+    one.close()
+    (tmp_path / "comfyui").rename(tmp_path / "unmounted")
+    with pytest.raises(LedgerUnavailableError):
+        other.reserve(shot(), Budget())
+    (tmp_path / "unmounted").rename(tmp_path / "comfyui")
+    assert other.reserve(shot(), Budget()).state is State.SAVED
+
+
+def test_reserve_in_a_ledger_whose_drive_is_away_asks_before_paying(tmp_path):
+    place = tmp_path / "comfyui"
+    with Ledger.open(place) as one:
+        save(one)
+    place.rename(tmp_path / "unmounted")
+    with Ledger.open(place) as fresh:
+        with pytest.raises(LedgerIncompleteError, match=r"gone.*connect it.*accept-loss"):
+            fresh.reserve(shot(), Budget())
+        fresh.accept_loss()
+        assert fresh.reserve(shot(), Budget()).state is State.RESERVED
+    with Ledger.open(place) as fresh:
+        assert not fresh.is_incomplete()
+
+
+def test_reserve_in_a_ledger_whose_drive_was_away_when_it_paid_asks_before_paying(tmp_path):
+    place = tmp_path / "comfyui"
+    Ledger.open(place).close()
+    place.rename(tmp_path / "unmounted")
+    with Ledger.open(place) as fresh:
+        save(fresh)
+    shutil.rmtree(place)
+    (tmp_path / "unmounted").rename(place)
+    with Ledger.open(place) as one, pytest.raises(LedgerIncompleteError):
+        one.reserve(shot(), Budget())
+
+
+def test_ledger_of_the_temporary_folder_that_is_gone_leaves_no_note(two, tmp_path, monkeypatch):
+    one, other = two
+    save(one)
+    one.close()
+    shutil.rmtree(tmp_path / "comfyui")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "comfyui"))
+    assert other.reserve(shot(), Budget()).state is State.RESERVED
+    assert len(notes(tmp_path)) == 1
+
+
+def test_ledger_that_cannot_be_looked_for_refuses(two, tmp_path, monkeypatch):
+    one, other = two
+    save(one)
+    is_file = Path.is_file
+
+    def stale(path: Path) -> bool:
+        if path.parent.name == "comfyui":
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", stale)
+    with pytest.raises(LedgerUnavailableError, match=r"Stale file handle.*ledger ignore"):
+        other.reserve(shot(), Budget())
 
 
 def test_reserve_another_ledger_lost_but_for_its_journal_refuses_until_it_is_opened(two, tmp_path):

@@ -1,9 +1,11 @@
-"""Any sequence of steps, budgets, restarts and midnights, against a ledger saved in a dict."""
+"""Any sequence of steps, budgets, restarts and clocks, against a ledger saved in a dict."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -14,8 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
-from vidu.errors import BudgetExceededError, LedgerUnavailableError
-from vidu.ledger import Budget
+from vidu.errors import BudgetExceededError, InvalidSettingError, LedgerUnavailableError
+from vidu.ledger import Budget, ignore_ledger
+from vidu.ledger.budget import start_of_day, start_of_month
+from vidu.ledger.opening import LEDGER_FILE
 from vidu.media.image import EncodedImage
 from vidu.models import Entry, Output, RequestHandle, SavedFile, State
 from vidu.request import Request
@@ -44,33 +48,55 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.home = Path(tempfile.mkdtemp())
         self.now = datetime(2026, 2, 27, 22, tzinfo=timezone.utc)
+        self.clock_s = 0  # how far this machine's clock is ahead of fal's
         self.ledger = self.opened()
         self.rows: dict[int, Entry] = {}
+        self.deleted: list[Entry] = []
 
     def opened(self) -> Ledger:
-        return Ledger(self.home, now=lambda: self.now.timestamp())
+        return Ledger(self.home, now=lambda: self.now.timestamp() + self.clock_s)
 
     def teardown(self) -> None:
         self.ledger.close()
         shutil.rmtree(self.home)
+        with suppress(InvalidSettingError):
+            ignore_ledger(self.home / LEDGER_FILE)
 
     def active(self, request: Request) -> Entry | None:
         alive = (row for row in self.rows.values() if row.state in ALIVE)
         return next((row for row in alive if row.fingerprint == request.fingerprint), None)
 
-    def spent(self, fmt: str) -> Decimal:
-        today = self.now.strftime(fmt)
-        counted = [row for row in self.rows.values() if row.billed is not False]
-        last = (max(row.reserved_at, row.submitting_at or 0) for row in counted)
-        days = (datetime.fromtimestamp(moment, timezone.utc).strftime(fmt) for moment in last)
-        return sum((PRICE for day in days if day == today), Decimal(0))
+    def counted(self) -> list[Entry]:
+        return [row for row in [*self.rows.values(), *self.deleted] if row.billed is not False]
 
-    @rule(request=st.sampled_from(SHOTS), budget=st.sampled_from(["0", "0.19", "0.40", "9"]))
-    def reserve(self, request: Request, budget: str) -> None:
+    def spent(self, since: float) -> Decimal:
+        known = [row.counted_at for row in self.counted()]
+        return sum((PRICE for at in known if at is None or at >= since), Decimal(0))
+
+    def is_over(self, budget: str, server_time: float | None) -> bool:
+        stamps = [row.counted_at for row in [*self.rows.values(), *self.deleted]]
+        latest = max((each for each in stamps if each is not None), default=0.0)
+        since = start_of_day(latest if server_time is None else server_time)
+        return budget != "0" and self.spent(since) + PRICE > Decimal(budget)
+
+    def learn(self, server_time: float | None) -> None:
+        def learned(row: Entry) -> Entry:
+            return replace(row, counted_at=server_time) if row.counted_at is None else row
+
+        self.rows = {row_id: learned(row) for row_id, row in self.rows.items()}
+        self.deleted = [learned(row) for row in self.deleted]
+
+    @rule(
+        request=st.sampled_from(SHOTS),
+        budget=st.sampled_from(["0", "0.19", "0.40", "9"]),
+        is_told=st.booleans(),
+    )
+    def reserve(self, request: Request, budget: str, is_told: bool) -> None:
         known = self.active(request)
-        over = budget != "0" and self.spent("%Y-%m-%d") + PRICE > Decimal(budget)
+        server_time = self.now.timestamp() if is_told else None
+        over = self.is_over(budget, server_time)
         try:
-            row = self.ledger.reserve(request, Budget(Decimal(budget)))
+            row = self.ledger.reserve(request, Budget(Decimal(budget)), server_time)
         except BudgetExceededError:
             assert over
             assert not known
@@ -80,14 +106,16 @@ class LedgerMachine(RuleBasedStateMachine):
         else:
             assert not over
             assert row.id not in self.rows
+            self.learn(server_time)
         self.rows[row.id] = row
 
     @rule(
         name=st.sampled_from(sorted(MOVES)),
         billed=st.sampled_from([True, False, None]),
         at=st.integers(0, 99),
+        is_told=st.booleans(),
     )
-    def move(self, name: str, billed: bool | None, at: int) -> None:
+    def move(self, name: str, billed: bool | None, at: int, is_told: bool) -> None:
         if not self.rows:
             return
         row = list(self.rows.values())[at % len(self.rows)]
@@ -98,7 +126,10 @@ class LedgerMachine(RuleBasedStateMachine):
             "mark_saved": (SavedFile(Path("1.mp4"), 7, "cd", 64, 64, 24.0, 96, 4.0),),
             "mark_failed": ("no",),
         }
-        more = {"billed": billed} if name == "mark_failed" else {}
+        more: dict[str, object] = {"billed": billed} if name == "mark_failed" else {}
+        server_time = self.now.timestamp() if is_told else None
+        if name == "mark_submitting":
+            more = {"server_time": server_time}
         try:
             moved = getattr(self.ledger, name)(row, *given.get(name, ()), **more)
         except LedgerUnavailableError:
@@ -106,11 +137,16 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         assert moved.state is MOVES[name][row.state]
         self.rows[row.id] = moved
+        if name == "mark_submitting":
+            self.learn(server_time)
 
     @rule(at=st.integers(0, 99))
     def forget(self, at: int) -> None:
         if self.rows:
-            self.ledger.delete(self.rows.pop(list(self.rows)[at % len(self.rows)]))
+            row = self.rows.pop(list(self.rows)[at % len(self.rows)])
+            self.ledger.delete(row)
+            billed = False if row.state is State.RESERVED else row.billed
+            self.deleted.append(replace(row, billed=billed))
 
     @rule()
     def restart(self) -> None:
@@ -120,6 +156,10 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(hours=st.integers(1, 30))
     def wait(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
+
+    @rule(hours=st.integers(-100, 100))
+    def set_this_machines_clock(self, hours: int) -> None:
+        self.clock_s = hours * 3600
 
     @invariant()
     def the_books_agree(self) -> None:
@@ -137,8 +177,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_sums_agree(self) -> None:
-        assert self.ledger.spent_today() == self.spent("%Y-%m-%d")
-        assert self.ledger.spent_this_month() == self.spent("%Y-%m")
+        now = self.now.timestamp() + self.clock_s
+        assert self.ledger.spent_today() == self.spent(start_of_day(now))
+        assert self.ledger.spent_this_month() == self.spent(start_of_month(now))
 
 
 TestLedgerMachine = LedgerMachine.TestCase

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vidu import errors
+from vidu.ledger import Budget, Ledger
 from vidu.models import State
 from vidu.steps.send_gate import LONGEST_PAUSE_S, SendGate, SleptError
 
@@ -22,13 +23,16 @@ class FakeLedger:
         self.written.append(facts)
         return entry
 
+    async def check_lock(self, entry):
+        pass
+
 
 def gate(clocks, *, server_time=None) -> SendGate:
     class Provider:
         account = "mine"
 
     class Context:
-        ledger, provider, settings = FakeLedger(), Provider(), SHORT
+        ledger, provider, settings, budget = FakeLedger(), Provider(), SHORT, Budget()
 
     return SendGate(Context(), shot(), "the row", {}, server_time, clocks)
 
@@ -61,6 +65,23 @@ async def test_send_gate_without_the_lock_of_the_shot_lets_nothing_through(
 
     monkeypatch.setattr("vidu.ledger.Ledger.mark_submitting", lose_lock)
     with pytest.raises(errors.LedgerUnavailableError, match=r"lost\. Nothing was charged"):
+        await run(shot(), vidu_home, clips)
+    assert fal.ledger()["counts"]["submits"] == {}
+    assert [(row.state, row.billed) for row in read_entries(vidu_home)] == [(State.FAILED, False)]
+
+
+async def test_send_gate_whose_lock_is_lost_during_the_write_lets_nothing_through(
+    fal, vidu_home, clips, monkeypatch
+):
+    mark_submitting = Ledger.mark_submitting
+
+    async def lose_lock(self, entry, *given, **facts):
+        entry = await mark_submitting(self, entry, *given, **facts)
+        (vidu_home / "locks" / entry.fingerprint).unlink()
+        return entry
+
+    monkeypatch.setattr(Ledger, "mark_submitting", lose_lock)
+    with pytest.raises(errors.LedgerUnavailableError, match=r"lock file.*Nothing was charged"):
         await run(shot(), vidu_home, clips)
     assert fal.ledger()["counts"]["submits"] == {}
     assert [(row.state, row.billed) for row in read_entries(vidu_home)] == [(State.FAILED, False)]
