@@ -207,7 +207,7 @@ def _adopt(db: Database, request: Request) -> Entry | None:
                         "Run this shot again when that run has ended: its clip is free then.",
                     )
                 continue
-            row = other.rows("SELECT * FROM entries WHERE id = ?", found.id)[0]
+            row = dict(other.rows("SELECT * FROM entries WHERE id = ?", found.id)[0])
             texts = other.rows("SELECT packed FROM metadata WHERE entry_id = ?", found.id)
             pictures = other.rows("SELECT packed FROM likenesses WHERE entry_id = ?", found.id)
         del row["id"]

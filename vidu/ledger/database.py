@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from .other import OtherLedger
+from ..models import Entry
+from ..request import Request
 
 Row = Mapping[str, Any]
+RowKey = tuple[str, float]
+"""Fingerprint and time of reservation: the same for a row in each ledger that has a copy of it."""
 
 
 class Readable(Protocol):
@@ -24,6 +27,23 @@ class Readable(Protocol):
 
     def rows(self, query: str, *values: object) -> Sequence[Row]:
         """Return the rows of a query."""
+
+
+class OtherLedger(Readable, Protocol):
+    """Another ledger of this user on this machine, open for reading."""
+
+    def find(self, request: Request) -> Entry | None:
+        """Return the active row of a shot, or of the same shot read by another decoder."""
+
+    def is_at_work(self, fingerprint: str) -> bool:
+        """Return whether a run holds the lock of a shot.
+
+        Raises:
+            OSError: That cannot be found out.
+        """
+
+    def spent_since(self, moment: float) -> dict[RowKey, Decimal]:
+        """Return what each row has cost since `moment`, in seconds since 1970."""
 
 
 class Database(Protocol):

@@ -21,7 +21,7 @@ from ..command_line import command_line
 from ..errors import InvalidSettingError, LedgerUnavailableError
 from ..files import remove_file, replace_file
 from .journal import Journal
-from .other import OtherLedger
+from .other import LedgerFile
 from .schema import VERSION
 
 LOCK_LIMIT_S = 2.0
@@ -112,7 +112,7 @@ class KnownLedgers:
         return [note.path for note in others if self._is_there(note)]
 
     @contextmanager
-    def opened(self, path: Path) -> Iterator[OtherLedger]:
+    def opened(self, path: Path) -> Iterator[LedgerFile]:
         """Open another ledger for reading.
 
         Raises:
@@ -128,7 +128,7 @@ class KnownLedgers:
                 (version,) = db.execute("PRAGMA user_version").fetchone()
                 if version not in (0, VERSION):
                     raise sqlite3.OperationalError("another version of this pack made it")
-                yield OtherLedger(db, str(path), self._locks)
+                yield LedgerFile(db, str(path), self._locks)
         except (sqlite3.Error, OSError) as error:
             raise self._refusal(path, f"cannot be read ({error})", "Fix it.") from error
 

@@ -9,15 +9,13 @@ from typing import Any
 
 from ..models import Entry
 from ..request import Request
+from .database import RowKey
 from .likenesses import find_alike
 from .queries import COUNTED, find_active
 from .rows import MICRO
 
-RowKey = tuple[str, float]
-"""Fingerprint and time of reservation: the same for a row in each ledger that has a copy of it."""
 
-
-class OtherLedger:
+class LedgerFile:
     """Another ledger, open for reading.
 
     Args:
@@ -57,7 +55,7 @@ class OtherLedger:
             return True
 
     def spent_since(self, moment: float) -> dict[RowKey, Decimal]:
-        """Return what each row has cost since `moment`."""
+        """Return what each row has cost since `moment`, in seconds since 1970."""
         query = f"SELECT fingerprint, reserved_at, price_micro_usd FROM entries WHERE {COUNTED}"
         return {
             (row["fingerprint"], row["reserved_at"]): Decimal(row["price_micro_usd"]) / MICRO

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..command_line import command_line, pip_command
 from ..errors import DatabaseUnreachableError, InvalidSettingError, LedgerUnavailableError
 from ..files import remove_file
-from .database import Row
+from .database import OtherLedger, Row
 from .postgres_errors import to_ledger_error
 from .postgres_lock import PostgresLocks
 from .schema import VERSION, create_statements
@@ -21,8 +21,6 @@ from .spool import Spool
 
 if TYPE_CHECKING:
     import psycopg
-
-    from .other import OtherLedger
 
     Connection = psycopg.Connection[dict[str, Any]]
 

@@ -8,8 +8,7 @@ from typing import TypeVar
 
 from ..models import Entry
 from .budget import Budget, start_of_day
-from .database import Database
-from .other import OtherLedger, RowKey
+from .database import Database, OtherLedger, RowKey
 from .queries import latest_day, spent_since
 
 T = TypeVar("T")

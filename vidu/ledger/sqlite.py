@@ -17,11 +17,10 @@ from typing import NoReturn
 
 from ..command_line import command_line
 from ..errors import LedgerUnavailableError
-from .database import Row
+from .database import OtherLedger, Row
 from .journal import Journal
 from .known import KnownLedgers
 from .lock import check_locks, hold_lock, identity_of
-from .other import OtherLedger
 from .salvage import replay, salvage
 from .schema import VERSION, create_statements
 
