@@ -25,7 +25,7 @@ def test_entries_route_finds_a_clip_by_prompt_seed_or_id(comfy, saved, request):
         assert found(text=text) == [saved], text
     assert saved in found(state="saved")
     assert saved not in found(state="unfinished") + found(state="failed")
-    assert found(text="100_ saved_clip") == []  # neither % nor _ is a wildcard
+    assert found(text="100_ sharp clip") == []  # neither % nor _ is a wildcard
     assert found(text="' OR 1=1 --") == []
     assert saved not in found(offset=1, limit=5)
 
