@@ -14,12 +14,12 @@ from ..files import remove_file
 from ..models import Entry, State
 from ..request import Request
 from .budget import Budget, start_of_day
+from .daily_budget import check_day, counts_before
 from .database import Database, Row
 from .journal import LIKENESSES
 from .likenesses import find_alike, keep, to_text
 from .queries import SHOWN, entry_of, find_active, incomplete_since
 from .rows import MICRO, entry_columns, search_text
-from .spending import check_day, counts_before
 
 PATIENCE_S = 30.0
 """How long a change waits for the database once money may have moved."""
