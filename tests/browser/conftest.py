@@ -14,11 +14,11 @@ from playwright.sync_api import Browser, sync_playwright
 import local_fal
 from vidu.ledger.sqlite import open_file
 
-from ..server.conftest import COMFYUI, Comfy, comfy
+from ..server.conftest import COMFYUI, Comfy, comfy, other_nodes
 from ..server.conftest import base as bare_base
 from .editor import Editor
 
-__all__ = ["bare_base", "comfy"]
+__all__ = ["bare_base", "comfy", "other_nodes"]
 
 PLACES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge", "chrome.exe")
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, PLACES)), None)

@@ -216,7 +216,7 @@ def base(tmp_path_factory) -> Path:
     return furnish(tmp_path_factory.mktemp("comfyui"))
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def other_nodes(base) -> None:
     """Installs the nodes that the tests run beside ours: one that fails, and two that expand."""
     for name in ("bystander.py", "expanders.py"):
@@ -224,7 +224,7 @@ def other_nodes(base) -> None:
 
 
 @pytest.fixture(scope="session")
-def comfy(base, shared_fal) -> Iterator[Comfy]:
+def comfy(base, other_nodes, shared_fal) -> Iterator[Comfy]:
     """The server itself: one for all tests, for it takes its time to start."""
     with serving(base, shared_fal.environment) as comfy:
         yield comfy

@@ -17,6 +17,7 @@ class LinksBack(io.ComfyNode):
             node_id="LinksBack",
             category="tests",
             inputs=[io.String.Input("after"), io.String.Input("node"), io.Int.Input("slot")],
+            outputs=[io.String.Output("after")],
             is_output_node=True,
             enable_expand=True,
         )
@@ -25,7 +26,7 @@ class LinksBack(io.ComfyNode):
     def execute(cls, after: str, node: str, slot: int) -> io.NodeOutput:
         graph = GraphBuilder()
         graph.node("PreviewImage", images=[node, slot])
-        return io.NodeOutput(expand=graph.finalize())
+        return io.NodeOutput(after, expand=graph.finalize())
 
 
 class MakesAClip(io.ComfyNode):
