@@ -38,22 +38,29 @@ def print_ratio(
     _print(name, _shown(measured, unit), against, f"{ratio:.2f}x", target, verdict)
 
 
-def print_figure(name: str, measured: float, unit: str, *, at_most: float, note: str = "") -> None:
-    """Print a figure that is judged by itself.
+def print_figure(
+    name: str, measured: float, unit: str, *, at_most: float | None = None, note: str = ""
+) -> None:
+    """Print a figure that is judged by itself, or not at all.
 
     Args:
         name: What was measured.
         measured: The figure.
         unit: Its unit.
-        at_most: The largest that will do.
+        at_most: The largest that will do; None for what only explains another figure.
         note: What belongs to it.
     """
+    if at_most is None:
+        _print(name, _shown(measured, unit), note, "", "", None)
+        return
     target = f"<= {at_most:g} {unit}"
     _print(name, _shown(measured, unit), note, "", target, measured <= at_most)
 
 
-def _print(name: str, measured: str, against: str, ratio: str, target: str, met: bool) -> None:
-    verdict = "ok" if met else "MISSED"
+def _print(
+    name: str, measured: str, against: str, ratio: str, target: str, met: bool | None
+) -> None:
+    verdict = "" if met is None else "ok" if met else "MISSED"
     print(ROW.format(name, measured, against, ratio, target, verdict), flush=True)
 
 
