@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 import local_fal
-from vidu.ledger.sqlite import open_file
+from vidu.ledger.sqlite_file import open_file
 
 from ..server.conftest import COMFYUI, Comfy, comfy, other_nodes
 from ..server.conftest import base as bare_base

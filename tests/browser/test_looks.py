@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vidu.ledger.sqlite import open_file
+from vidu.ledger.sqlite_file import open_file
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "example_workflows" / "image_to_video.json"

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from playwright.sync_api import expect
 
-from vidu.ledger.sqlite import open_file
+from vidu.ledger.sqlite_file import open_file
 
 
 def test_library_empty_says_how_it_is_filled(editor):

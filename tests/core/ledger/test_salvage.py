@@ -17,7 +17,7 @@ from vidu.errors import BudgetExceededError, LedgerIncompleteError, LedgerUnavai
 from vidu.ledger import Budget, Search, UnreadableEntry
 from vidu.ledger.opening import LEDGER_FILE
 from vidu.ledger.pages import Record, read_records
-from vidu.ledger.sqlite import journal_of
+from vidu.ledger.sqlite_file import journal_of
 from vidu.media.image import EncodedImage
 from vidu.models import Entry, Output, RequestHandle, SavedFile, State
 from vidu.request import Request
@@ -164,7 +164,7 @@ def test_row_in_memory_goes_back_into_a_ledger_that_was_replaced(home, tmp_path,
 
 
 def test_ledger_that_could_not_be_reopened_once_is_open_the_next_time(home, monkeypatch):
-    monkeypatch.setattr("vidu.ledger.sqlite.LOCK_LIMIT_S", 0.1)
+    monkeypatch.setattr("vidu.ledger.sqlite_file.LOCK_LIMIT_S", 0.1)
     with Ledger.open(home) as ledger:
         before = ledger.entries()
         shutil.copy(home / LEDGER_FILE, home / "copy")

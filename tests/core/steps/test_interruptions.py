@@ -26,7 +26,7 @@ from ...support.shots import SHORT, interrupted, jobs_of, problems, run, shot, u
 async def test_submit_busy_ledger_notes_the_request_as_soon_as_it_can(
     fal, vidu_home, clips, monkeypatch
 ):
-    monkeypatch.setattr("vidu.ledger.sqlite.LOCK_LIMIT_S", 0.2)
+    monkeypatch.setattr("vidu.ledger.sqlite_file.LOCK_LIMIT_S", 0.2)
     held_up = []
 
     class Busy(Fal):
