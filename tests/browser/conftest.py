@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 import local_fal
 from vidu.ledger.sqlite_file import open_file
 
-from ..server.conftest import COMFYUI, Comfy, comfy, other_nodes
+from ..server.conftest import COMFYUI, HOME, Comfy, comfy, other_nodes
 from ..server.conftest import base as bare_base
 from .editor import Editor
 
@@ -82,6 +82,8 @@ def emptied(base: Path, comfy: Comfy) -> Path:
     for path in folder.glob("*"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
+    # Else the pack asks whether the ledger that has paid is away for good.
+    shutil.rmtree(base / HOME / "ledgers", ignore_errors=True)
     return folder
 
 
