@@ -61,7 +61,7 @@ class Graph:
 
 
 def export_frames(folder: Path, count: int) -> list[Path]:
-    """Write so many pictures of 640x360, each another one, and return their paths."""
+    """Write this many pictures of 640x360, each another one, and return their paths."""
     pixels = np.asarray(Image.open(PICTURE).convert("RGB").reduce(2))
     paths = [folder / f"picture_{index}.png" for index in range(count)]
     for index, path in enumerate(paths):

@@ -35,7 +35,7 @@ def ledger() -> dict[str, Any]:
 
 
 def hold_until_made(size: int) -> None:
-    """In the child: touch so many bytes, and free them for the frames once fal has made the clips.
+    """In the child: touch this many bytes, and free them for frames once fal has made the clips.
 
     `_measure.race` says what for; within a generation a virtual machine's host takes them back.
     """

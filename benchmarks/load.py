@@ -33,7 +33,7 @@ MOST = 1.5
 
 
 async def serve_all(count: int) -> dict[str, float]:
-    """In the child: take so many jobs the whole way."""
+    """In the child: take this many jobs the whole way."""
     fal_process = psutil.Process().parent()
     with tempfile.TemporaryDirectory() as folder:
         async with Fal(find_key(Path(folder)).secret, Settings()) as fal:

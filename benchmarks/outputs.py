@@ -81,7 +81,7 @@ def size_of(clip: Path) -> int:
 
 
 def touch_memory(clip: Path, clips: int) -> None:
-    """Let the frames of so many clips be written into memory that is touched now."""
+    """Let the frames of this many clips be written into memory that is touched now."""
     from vidu.media import decoder, video
 
     memory = [np.ones(size_of(clip) // 4, np.float32) for _ in range(clips)]

@@ -37,7 +37,7 @@ POLL_EVERY_S, LATE_S = 1.05, 0.25
 
 
 def graph(batches: tuple[int, ...]) -> None:
-    """In a child: execute a graph with a node for each batch of so many pictures."""
+    """In a child: execute a graph with a node for each batch of this many pictures."""
     with tempfile.TemporaryDirectory() as folder:
         print(json.dumps(timed(graph_in(Path(folder), batches))))
 
@@ -50,7 +50,7 @@ def graph_in(base: Path, batches: tuple[int, ...]) -> Callable[[], object]:
 
 
 def shell(count: int) -> None:
-    """In a child: run `python -m vidu generate` with so many pictures."""
+    """In a child: run `python -m vidu generate` with this many pictures."""
     with tempfile.TemporaryDirectory() as folder:
         pictures = export_frames(Path(folder), count)
         command = [sys.executable, "-m", "vidu", "generate", *map(str, pictures)]

@@ -37,7 +37,7 @@ class Wanted:
         last_frame: Whether something is connected to `last_frame`.
         audio: Whether something is connected to `audio`.
         every_nth: Frame 0 and every n-th after it.
-        max_frames: At most so many of those; 0 is all.
+        max_frames: At most this many of those; 0 is all.
     """
 
     frames: bool = True

@@ -69,7 +69,7 @@ class Graph:
 
     @classmethod
     def parse(cls, prompt: Mapping[str, Any]) -> Graph:
-        """Read a graph in API format; what is no node of it is left out."""
+        """Read a graph in API format; what is not a node of it is left out."""
         return cls(
             {
                 str(node_id): GraphNode(

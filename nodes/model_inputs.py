@@ -41,7 +41,7 @@ def model_name(model: ModelInput, intention: Intention) -> str:
     """Return which model is chosen.
 
     Raises:
-        InvalidSettingError: None is: the host hands on nothing for a name that is no option.
+        InvalidSettingError: None is: the host hands on nothing for a name that is not an option.
     """
     names = [name for name in (model or {}).get("model", ()) if name]
     if len(set(names)) != 1:

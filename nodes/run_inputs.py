@@ -110,7 +110,7 @@ class RunSettings:
         max_cost: US dollars that the run may cost at most.
         skip_failed: Whether to go on with the others when some shots fail.
         every_nth: Hand on frame 0 and every n-th after it.
-        max_frames: Hand on at most so many frames; 0 is all.
+        max_frames: Hand on at most this many frames; 0 is all.
     """
 
     is_draft: bool

@@ -58,7 +58,7 @@ def pair_shots(
         filename_prefix: Where the files go.
         prompt: The prompts.
         options: A list for each option of the model.
-        media: For each role the lists on its sockets; None in one of them is no medium.
+        media: For each role the lists on its sockets; None in one of them is not a medium.
 
     Raises:
         InvalidSettingError: The lists do not pair; see `pair_inputs`.

@@ -220,7 +220,7 @@ def clean_name(name: str, *, windows: bool = ON_WINDOWS, most_bytes: int = LONGE
 def clean_folder_name(name: str, *, windows: bool = ON_WINDOWS) -> str:
     """Return the name as a folder can have it; see `clean_name`."""
     cleaned = clean_name(name, windows=windows)
-    if windows:  # a trailing dot or blank is dropped there, and a device is no folder
+    if windows:  # a trailing dot or blank is dropped there, and a device is not a folder
         cleaned = cleaned.rstrip(". ") or "_"
         cleaned = f"{cleaned}_" if WINDOWS_DEVICES.fullmatch(cleaned) else cleaned
     return cleaned or "_"

@@ -63,7 +63,7 @@ class WholeNumber:
         """Return the value as it is sent; 5.0 and NumPy's 5 are 5.
 
         Raises:
-            InvalidSettingError: It is no whole number, or outside the limits.
+            InvalidSettingError: It is not a whole number, or outside the limits.
         """
         number = as_whole_number(value)
         if number is None or not self.least <= number <= self.most:
@@ -172,11 +172,11 @@ class MediaField:
         is_list: Whether the field is a JSON list.
         least: The fewest media; 0 where the field may be left out.
         most: The most media.
-        max_aspect: The widest width / height; its inverse is the narrowest. 0 is no limit.
+        max_aspect: The widest width / height; its inverse is the narrowest. 0 means no limit.
         min_side: The fewest pixels of width and of height.
         min_s: The shortest video or sound, in seconds.
-        max_s: The longest video or sound, in seconds; 0 is no limit.
-        max_bytes: The largest file; 0 is no limit.
+        max_s: The longest video or sound, in seconds; 0 means no limit.
+        max_bytes: The largest file; 0 means no limit.
     """
 
     name: str

@@ -30,7 +30,7 @@ def replace_file(
     Args:
         source: The file.
         target: Its new name, on the same file system.
-        sleep: Waits so many seconds.
+        sleep: Waits this many seconds.
 
     Returns:
         `target`.
@@ -49,7 +49,7 @@ def rename_to_new_name(
     Args:
         source: The file.
         target: Its new name, on the same file system.
-        sleep: Waits so many seconds.
+        sleep: Waits this many seconds.
 
     Returns:
         `target`.
@@ -73,7 +73,7 @@ def remove_file(path: Path, *, sleep: Callable[[float], None] = time.sleep) -> N
 
     Args:
         path: The file.
-        sleep: Waits so many seconds.
+        sleep: Waits this many seconds.
 
     Raises:
         OSError: It could not be removed.

@@ -59,7 +59,7 @@ class Length(Enum):
     """What is known of the length of a downloaded file."""
 
     CONFIRMED = "confirmed"
-    """It was told, and so many bytes came."""
+    """It was told, and this many bytes came."""
 
     ENDED = "ended"
     """The server ended the file in order, but no length confirms that it had all of it itself."""

@@ -144,7 +144,7 @@ def check_seed(seed: object) -> int:
     """Return the seed as it is sent; 7.0 and NumPy's 7 are 7.
 
     Raises:
-        InvalidSettingError: It is no whole number in 0..2147483647.
+        InvalidSettingError: It is not a whole number in 0..2147483647.
     """
     number = as_whole_number(seed)
     if number is None or not 0 <= number <= SEED_MAX:
@@ -162,7 +162,7 @@ def fold_seed(seed: object) -> int:
     The same seed is always folded to the same one, and never to 0.
 
     Raises:
-        InvalidSettingError: It is no whole number, or negative.
+        InvalidSettingError: It is not a whole number, or negative.
     """
     number = as_whole_number(seed)
     if number is not None and number > SEED_MAX:

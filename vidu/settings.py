@@ -135,7 +135,7 @@ def ledger_url(data_dir: Path, environ: Mapping[str, str] = os.environ) -> str:
     url = environ.get("VIDU_LEDGER", "").strip() or stored.get(LEDGER, "")
     if not isinstance(url, str):
         raise InvalidSettingError(
-            f"{LEDGER} in {SETTINGS_FILE} is no text.",
+            f"{LEDGER} in {SETTINGS_FILE} is not a text.",
             "Write postgresql://user@host/database, or remove it.",
         )
     return url
@@ -149,7 +149,7 @@ def store_daily_budget(data_dir: Path, usd: Decimal) -> None:
         usd: 0 or more; 0 means no limit.
 
     Raises:
-        InvalidSettingError: It is no amount of money, or the file that is there cannot be read.
+        InvalidSettingError: It is not an amount of money, or the file that is there cannot be read.
         OSError: The folder cannot be written.
     """
     Settings(daily_budget_usd=_number("The daily budget", usd))

@@ -22,7 +22,7 @@ CANCEL_ROUTE = re.compile(
 class InterruptLog:
     """The moment of the last Cancel of each prompt, noted from what the editor asks of the host.
 
-    The host's own flag is no record: the first node that looks takes it away, maybe before the
+    The host's own flag is not a record: the first node that looks takes it away, maybe before the
     answer to the press is sent.
     """
 

@@ -68,7 +68,7 @@ def input_file_state(name: str) -> tuple[int, int] | None:
 def load_picture(name: str) -> Any | None:
     """Return the picture of an input file as Load Image puts it out, [1, H, W, C]; blocks.
 
-    None where the file is no single picture, or too large to be decoded for a look.
+    None where the file is not a single picture, or too large to be decoded for a look.
     """
     path = _input_path(name)
     if path is None:

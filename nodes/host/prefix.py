@@ -82,7 +82,7 @@ def _widget_value(rule: str, name: str, widget: str, prompt: Mapping[str, Any]) 
         raise _refusal(rule, f"{name} has no widget {widget}")
     value = inputs[widget]
     if isinstance(value, (list, dict)):
-        raise _refusal(rule, f"{widget} of {name} is no single value: it is linked")
+        raise _refusal(rule, f"{widget} of {name} is not a single value: it is linked")
     return NOT_IN_NAMES.sub("_", _as_text(value))
 
 

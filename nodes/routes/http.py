@@ -83,7 +83,7 @@ async def read_json(request: web.Request) -> dict[str, Any]:
 
     Raises:
         web.HTTPUnsupportedMediaType: It is not called JSON; a form of another site cannot be.
-        web.HTTPBadRequest: It is no JSON object.
+        web.HTTPBadRequest: It is not a JSON object.
     """
     if request.content_type != "application/json":
         raise bad_request("Send JSON.", web.HTTPUnsupportedMediaType)

@@ -20,7 +20,7 @@ def require_same_site(request: web.Request) -> None:
     """Refuse what another site's page sends, also where the host allows it by a CORS header.
 
     Browsers say where a request comes from: in Sec-Fetch-Site, which a page cannot forge, or over
-    plain HTTP in Origin alone. A program that is no browser sends neither, and is let through.
+    plain HTTP in Origin alone. A program that is not a browser sends neither, and is let through.
 
     Raises:
         web.HTTPForbidden: It comes from another site.

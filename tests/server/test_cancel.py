@@ -1,4 +1,4 @@
-"""Cancel, wherever a shot is on its way; and what ends a prompt and is no Cancel."""
+"""Cancel, wherever a shot is on its way; and what ends a prompt and is not a Cancel."""
 
 from __future__ import annotations
 

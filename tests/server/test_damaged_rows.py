@@ -1,4 +1,4 @@
-"""Rows of the ledger that are damaged, or that name what is no clip."""
+"""Rows of the ledger that are damaged, or that name what is not a clip."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def storyboard():
 
 
 def pictures(count: int) -> dict:
-    """An image under the id "1": a batch of so many colors."""
+    """An image under the id "1": a batch of this many colors."""
     size = {"width": 96, "height": 64, "batch_size": 1}
     nodes = {
         f"1{index}": {"class_type": "EmptyImage", "inputs": {**size, "color": 1000 * index}}

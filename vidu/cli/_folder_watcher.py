@@ -32,7 +32,7 @@ class Scan:
 
     Args:
         arrivals: The images that are whole since the last scan, or have changed and are again.
-        passed_over: A sentence for each file that is no part of a shot, told once.
+        passed_over: A sentence for each file that is not a part of a shot, told once.
     """
 
     arrivals: Sequence[Arrival]

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # A name that the terminal cannot spell is no reason to lose the clip's shot.
+            # A name that the terminal cannot spell is not a reason to lose the clip's shot.
             stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(argv)
     try:

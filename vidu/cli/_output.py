@@ -53,7 +53,7 @@ def _reader_may_leave() -> Iterator[None]:
 
 
 def print_notice(line: str) -> None:
-    """Print a line on stderr; a terminal that was closed is no reason to end."""
+    """Print a line on stderr; a terminal that was closed is not a reason to end."""
     with suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 

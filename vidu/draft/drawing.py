@@ -86,7 +86,7 @@ def _size(
 ) -> tuple[int, int]:
     shapes = {role: [shape_of(medium) for medium in given] for role, given in media.items()}
     short = SHORT_SIDES[str(options.get("resolution", endpoint.resolution))]
-    step = 16 if short <= 720 else 8  # 1080 is no multiple of 16
+    step = 16 if short <= 720 else 8  # 1080 is not a multiple of 16
     return clip_size(*endpoint.output_size(options, shapes), short * short * 16 // 9, step)
 
 

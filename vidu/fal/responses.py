@@ -35,7 +35,7 @@ RETRYABLE_STATUS_CODES = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 522,
 
 
 def error_from_response(response: httpx.Response) -> ViduError:
-    """Return the error for a response that is no success."""
+    """Return the error for a response that is not a success."""
     words, code = error_message(response), response.status_code
     if code == 401:
         return RejectedKeyError(f"fal does not accept the key ({words}).", status_code=code)

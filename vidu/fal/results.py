@@ -58,7 +58,7 @@ def error_from_result(
     """Return the error with which a request ended.
 
     Args:
-        response: The result, which is no success.
+        response: The result, which is not a success.
         request_id: fal's id of the request.
         never_ran: Whether nothing shows that a runner ever had it.
     """
@@ -94,7 +94,7 @@ def error_from_listing(status_code: int, body: object, request_id: str) -> Gener
 
 
 def is_final(response: httpx.Response, *, failed: bool) -> bool:
-    """Return whether a result that is no success is the request's own error.
+    """Return whether a result that is not a success is the request's own error.
 
     fal replays what the model answered: a 422, another 4xx that names its type, and, when the
     status reported an error, any 4xx and a 5xx that names its type. All else comes from a server

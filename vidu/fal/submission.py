@@ -44,7 +44,7 @@ async def post_request(
         http: A client that keeps no connection.
         endpoint_id: fal's id of the endpoint.
         arguments: The body.
-        queue_limit_s: After so many seconds in the queue fal ends the request, unbilled.
+        queue_limit_s: After this many seconds in the queue fal ends the request, unbilled.
         before_sending: Awaited right before the first byte leaves; what it raises stops the POST
             and is raised here unchanged.
 

@@ -22,8 +22,8 @@ class Budget:
     """Two limits in US dollars, checked in the transaction that reserves a clip's price.
 
     Args:
-        daily_usd: The most that one day may cost; 0 is no limit.
-        run_usd: The most that one run may cost; None is no limit.
+        daily_usd: The most that one day may cost; 0 means no limit.
+        run_usd: The most that one run may cost; None means no limit.
     """
 
     daily_usd: Decimal = Decimal(0)

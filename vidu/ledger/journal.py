@@ -19,7 +19,7 @@ TAIL_BYTES = 1 << 20
 """Where the newest record is looked for: more than the longest one, with its small pictures."""
 
 LIKENESSES = "likenesses"
-"""The one name in a record that is no column: the small pictures of the row, as text."""
+"""The one name in a record that is not a column: the small pictures of the row, as text."""
 
 Record = Mapping[str, Any]
 

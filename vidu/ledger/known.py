@@ -2,7 +2,7 @@
 
 ComfyUI keeps its ledger in its own folder and a shell in the user's, so that one shot could be paid
 for twice. Each ledger in a file is noted in one place when it is opened, and once more when it has
-paid for something: from then on its absence is no proof that nothing was paid.
+paid for something: from then on its absence does not prove that nothing was paid.
 """
 
 from __future__ import annotations

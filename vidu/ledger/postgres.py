@@ -277,7 +277,7 @@ def describe(url: str) -> str:
         parts = conninfo_to_dict(url)
     except psycopg.Error as error:  # its words may quote the password
         raise InvalidSettingError(
-            "VIDU_LEDGER is no address of a PostgreSQL server.",
+            "VIDU_LEDGER is not an address of a PostgreSQL server.",
             "Write postgresql://user@host/database; the password goes into PGPASSWORD or .pgpass.",
         ) from error
     if "service" in parts:

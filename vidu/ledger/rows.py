@@ -211,9 +211,9 @@ class _Reader:
         try:
             value = json.loads(text)
         except ValueError:
-            raise ValueError(f"{name} is no JSON") from None
+            raise ValueError(f"{name} is not JSON") from None
         if not isinstance(value, dict):
-            raise ValueError(f"{name} is no JSON object")
+            raise ValueError(f"{name} is not a JSON object")
         return value
 
 

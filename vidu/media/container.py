@@ -86,7 +86,7 @@ def clip_suffix(path: Path) -> str:
     """Return the ending that fits a clip that is saved as it came: .mp4, .mov, .webm, .mkv, .avi.
 
     Raises:
-        CorruptClipError: It is no video.
+        CorruptClipError: It is not a video.
     """
     format = container_format(path)
     with path.open("rb") as file:

@@ -38,7 +38,7 @@ class ClipDecoder:
         frames: Whether the frames are asked for.
         last_frame: Whether the last frame is.
         every_nth: Take frame 0 and every n-th after it.
-        max_frames: Take at most so many of those; 0 is all.
+        max_frames: Take at most this many of those; 0 is all.
         turn: Held while decoding. One decode keeps every core busy, so that the clips of a batch
             share it: two at once would take no less time and twice the working memory.
         available: The bytes of memory that are free.
@@ -70,7 +70,7 @@ class ClipDecoder:
     def check(self, path: Path, *, require_end: bool = False) -> Probe:
         """Decode every frame, keep those that are asked for, and return what the clip is made of.
 
-        Frames that do not fit into memory are no reason to refuse the clip; `take` says so.
+        Frames that do not fit into memory are not a reason to refuse the clip; `take` says so.
 
         Raises:
             CorruptClipError: The clip is not whole.

@@ -26,7 +26,7 @@ BAND = 1_000_000
 """Values converted at a time: few enough that their float32 copies stay in a cache."""
 
 SAMPLED = 8
-"""One in so many bands of 16 rows (JPEG's largest unit) tells how well an image compresses."""
+"""One in this many bands of 16 rows (JPEG's largest unit) tells how well an image compresses."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ WORKING_SHARE, WORKING_BYTES = 0.08, 80_000_000
 
 
 def frames_bytes(pixels: int, frame_count: int) -> int:
-    """Return the bytes of decoded frames of so many pixels each: float32, three channels."""
+    """Return the bytes of decoded frames of this many pixels each: float32, three channels."""
     return pixels * CHANNELS * FLOAT_BYTES * frame_count
 
 

@@ -18,7 +18,7 @@ def hash_packets(path: Path) -> str | None:
         path: The clip.
 
     Returns:
-        The hash, or None when the file is no video.
+        The hash, or None when the file is not a video.
     """
     import av
 

@@ -77,7 +77,7 @@ def write_still(source: Path, target: Path, metadata: Mapping[str, str]) -> Writ
 
 
 def read_still_metadata(path: Path) -> dict[str, str]:
-    """Return the `workflow` and `prompt` that a still carries; none where it is no image."""
+    """Return the `workflow` and `prompt` that a still carries; none where it is not an image."""
     from PIL import Image
 
     try:

@@ -77,7 +77,7 @@ def decode(
     Args:
         path: The clip.
         every_nth: Take frame 0 and every n-th after it; 1 is all.
-        max_frames: Take at most so many of those; 0 is all. What follows the last is not decoded.
+        max_frames: Take at most this many of those; 0 is all. What follows the last is not decoded.
         stop: Asked between frames, from this thread; when true, the work ends.
         available: The bytes of memory that are free.
 

@@ -18,7 +18,7 @@ def image(tmp_path) -> Path:
 
 @pytest.fixture
 def manifest(tmp_path):
-    """Writes a manifest of so many shots, named s001 and up, over a few images."""
+    """Writes a manifest of this many shots, named s001 and up, over a few images."""
     for index in range(IMAGES):
         Image.new("RGB", (64, 48), (50 * index, 90, 120)).save(tmp_path / f"i{index}.png")
 

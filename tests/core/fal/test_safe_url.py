@@ -1,4 +1,4 @@
-"""URLs of a clip: private addresses in every spelling, and whatever is no plain https."""
+"""URLs of a clip: private addresses in every spelling, and whatever is not plain https."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ def test_reserve_in_a_locked_ledger_is_refused_after_its_timeout(tmp_path, monke
             ):
                 with pytest.raises(LedgerUnavailableError, match="database is locked"):
                     write()
-            assert ledger.active(shot(0).fingerprint) == row  # reading is no matter of locks
+            assert ledger.active(shot(0).fingerprint) == row  # reading is not a matter of locks
             with Ledger.open(tmp_path) as other:
                 assert other.entries() == [row]
             locker.communicate("go on\n", timeout=TIMEOUT_S)

@@ -31,7 +31,7 @@ def fragmented(film, noise_frames):
 
 
 def cut_at_fragment(path, count: int = 2) -> None:
-    """Leave so many fragments, whole."""
+    """Leave this many fragments, whole."""
     fragments = [box for box in top_boxes(path) if box.kind == b"moof"]
     path.write_bytes(path.read_bytes()[: fragments[count].start])
 

@@ -122,7 +122,7 @@ def press_cancel(server, pack) -> Callable[[], Any]:
 
 @pytest.fixture
 def tensors(pack) -> Callable[[int], Any]:
-    """Makes an IMAGE batch of so many pictures, all different."""
+    """Makes an IMAGE batch of this many pictures, all different."""
     import torch
 
     def tensors(count: int, height: int = 64, width: int = 96) -> Any:

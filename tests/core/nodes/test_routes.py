@@ -157,7 +157,7 @@ async def save_shots(pack, data_dir, fingerprints, state) -> None:
 
 
 def paid(count, usd, least=None):
-    """The price of so many shots of `usd` each, as the page is told it."""
+    """The price of this many shots of `usd` each, as the page is told it."""
     each = {"least": usd if least is None else least, "most": usd}
     total = {name: None if count is None else count * price for name, price in each.items()}
     total["least"] = (count or 1) * each["least"]
