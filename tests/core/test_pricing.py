@@ -8,7 +8,7 @@ import pytest
 
 from vidu.endpoints import ENDPOINTS
 from vidu.fields import MediumShape
-from vidu.pricing import ANY, format_usd
+from vidu.pricing import ANY, PriceTable, Quote, format_usd, rates
 
 from ..support.endpoint_facts import FACTS, HD, each_endpoint, endpoint_called
 
@@ -70,6 +70,16 @@ def test_quote_of_an_extension_counts_the_seconds_of_both():
     quote = endpoint.quote(endpoint.check_options({}), shapes)
     assert str(quote) == "up to $0.713"
     assert quote.usd == Decimal("0.7125")
+
+
+@pytest.mark.parametrize(
+    ("charges_input", "usd"), [(False, Decimal("0.20")), (True, Decimal("0.7001"))]
+)
+def test_quote_counts_the_input_in_milliseconds_only_where_it_is_charged(charges_input, usd):
+    table = PriceTable(rates({ANY: ("0", "0.10")}), "a page", charges_input_seconds=charges_input)
+    quote = table.quote({}, 2, input_s=5.0006)
+    assert quote == Quote(usd, is_upper_bound=charges_input)
+    assert table.quote({}, 2).usd == Decimal("0.20")
 
 
 @pytest.mark.parametrize(
