@@ -119,6 +119,7 @@ def _trim_window(video: InputImpl.VideoFromFile) -> tuple[float, float]:
     if hasattr(video, "get_active_trim_window"):
         start, duration = video.get_active_trim_window()
     else:  # ComfyUI 0.20 keeps them to itself
-        start = video._VideoFromFile__start_time
-        duration = video._VideoFromFile__duration
+        hidden = vars(video)
+        start = hidden["_VideoFromFile__start_time"]
+        duration = hidden["_VideoFromFile__duration"]
     return float(start), float(duration)

@@ -14,6 +14,9 @@ class Video:
     def save_to(self, path: str) -> None:
         """Write it to a file."""
 
+    def get_components(self) -> Any:
+        """Return its frames, sound and rate."""
+
 
 class VideoFromFile(Video):
     """A VIDEO that is a file."""
