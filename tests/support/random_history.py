@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection
+from itertools import cycle
 
 from local_fal.catalog import APP
 from local_fal.faults import (
@@ -51,10 +52,17 @@ GROUPS = [sorted(set(group) - PENDING) for group in FAULT_GROUPS]
 ENDPOINT_NAMES = sorted(name.removeprefix(f"{APP}/") for name in ENDPOINTS)
 
 
-def draw_history(rng: random.Random) -> list[str]:
-    """Draw an endpoint and one to four steps; see history.py for what they mean."""
+def draw_histories(rng: random.Random, count: int) -> list[list[str]]:
+    """Draw histories; every endpoint has as many, give or take one."""
+    endpoints = cycle(rng.sample(ENDPOINT_NAMES, len(ENDPOINT_NAMES)))
+    return [_draw_history(rng, next(endpoints)) for _ in range(count)]
+
+
+def _draw_history(rng: random.Random, endpoint: str) -> list[str]:
+    """Draw one to four steps of an endpoint's shot; see history.py for what they mean."""
     steps = [_draw_step(rng) for _ in range(rng.randint(1, LONGEST))]
-    return [f"shot {rng.choice(ENDPOINT_NAMES)}", f"seed {rng.randint(0, 1)}", *steps]
+    shot = f"shot {endpoint}{rng.choice(['', ' whole'])}"
+    return [shot, f"seed {rng.randint(0, 1)}", *steps]
 
 
 def _draw_step(rng: random.Random) -> str:

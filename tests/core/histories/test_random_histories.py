@@ -21,7 +21,7 @@ from collections import Counter
 import pytest
 
 from ...support.history_pool import HistoryPool
-from ...support.random_history import ENDPOINT_NAMES, GROUPS, LEDGER_DAMAGE, draw_history
+from ...support.random_history import ENDPOINT_NAMES, GROUPS, LEDGER_DAMAGE, draw_histories
 from ...support.shots import STEPS
 
 pytestmark = pytest.mark.timeout(1800)  # all histories of the file are run at once
@@ -42,11 +42,10 @@ DRAWN = {
 """What random histories consist of."""
 
 
-def test_draw_history_draws_every_step_moment_endpoint_and_fault():
-    rng = random.Random(1)
+def test_draw_histories_draw_every_step_moment_endpoint_and_fault():
     drawn = Counter[str]()
-    for _ in range(20_000):
-        for step in draw_history(rng):
+    for history in draw_histories(random.Random(1), 20_000):
+        for step in history:
             parts = step.split(" & ")
             words = [part.split() for part in parts]
             drawn.update(["&"] * (len(parts) - 1))
@@ -56,10 +55,15 @@ def test_draw_history_draws_every_step_moment_endpoint_and_fault():
     assert drawn.keys() >= DRAWN, DRAWN - drawn.keys()
 
 
+def test_draw_histories_of_one_run_have_every_endpoint():
+    histories = draw_histories(random.Random(1), HISTORIES)
+    assert {history[0].split()[1] for history in histories} == set(ENDPOINT_NAMES)
+
+
 def test_random_histories_pay_once_and_save_the_clip(tally):
     seed = int(os.environ.get("HISTORIES_SEED") or random.SystemRandom().getrandbits(32))
     rng = random.Random(seed)
-    histories = [draw_history(rng) for _ in range(int(os.environ.get("HISTORIES", HISTORIES)))]
+    histories = draw_histories(rng, int(os.environ.get("HISTORIES", HISTORIES)))
     with HistoryPool(WORKERS) as pool:
         outcomes = pool.run(histories)
     failed = []
