@@ -1,6 +1,6 @@
 """From a finished download to a node's outputs, against the decode alone; and eight clips at once.
 
-Run `python -m benchmarks.outputs [--rounds N] [--only 720|1080]`. The work is what
+Run `python -m benchmarks.outputs [--rounds N] [--only 720|1080|eight]`. The work is what
 `vidu/steps/retrieve.py` does with a download: check, remux with the workflow inside, hash, and hand
 on what is connected. Beside it stand the loaders of ComfyUI and VideoHelperSuite, which get a saved
 file; see `benchmarks.decode` for how they are found.
@@ -18,14 +18,14 @@ import resource
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks._measure import ROUNDS, race, run
+from benchmarks._measure import ROUNDS, Figures, race, run
 from benchmarks._table import print_figure, print_ratio
 from benchmarks.decode import OTHERS, SIZES, command_of, make_clip
 
@@ -106,16 +106,19 @@ WORK: dict[str, Callable[[Path], object]] = {
 TOUCHED_BEFORE = {"decode alone": 1, "with frames": 1, "eight with frames": CLIPS}
 
 
+def measured(size: str, folder: Path, names: Sequence[str], rounds: int) -> dict[str, Figures]:
+    clip = folder / f"{size}.mp4"
+    make_clip(clip, *SIZES[size])
+    command = (sys.executable, "-m", "benchmarks.outputs", "--work")
+    commands = {name: [*command, name, str(clip)] for name in names if name in WORK}
+    commands |= {name: command_of(name, clip) for name in names if name not in WORK}
+    return race(commands, rounds)
+
+
 def compare(size: str, folder: Path, rounds: int) -> None:
     width, height, count = SIZES[size]
-    clip = folder / f"{size}.mp4"
-    make_clip(clip, width, height, count)
-    frames_mb = width * height * 3 * 4 * count / 1e6
-    names = [name for name in WORK if size == "720" or "eight" not in name]
-    command = (sys.executable, "-m", "benchmarks.outputs", "--work")
-    commands = {name: [*command, name, str(clip)] for name in names}
-    commands |= {name: command_of(name, clip) for name in OTHERS}
-    figures = race(commands, rounds)
+    names = [name for name in WORK if "eight" not in name]
+    figures = measured(size, folder, [*names, *OTHERS], rounds)
     seconds = {name: each["wall s"] for name, each in figures.items()}
     what = f"outputs: {width}x{height}, {count} frames"
     made, alone = seconds["with frames"], seconds["decode alone"]
@@ -127,19 +130,27 @@ def compare(size: str, folder: Path, rounds: int) -> None:
         for figure, unit in (("wall s", "s"), ("peak MB", "MB")):
             ours, theirs = new[figure], figures[name][figure]
             print_ratio(f"{what}, {figure[:4]}", ours, theirs, name, unit=unit, at_least=1)
-    if size != "720":
-        return
-    none = seconds["without frames"]
-    print_figure(f"{what}, none", none, "s", at_most=MOST_S_WITHOUT_FRAMES)
-    later = seconds["eight with frames"] - made
-    print_figure("outputs: eight connected, later than one", later, "s", at_most=MOST_S_OF_EIGHT)
-    both = figures["eight with frames, new memory"]
-    note = f"first touch alone {seconds['eight first touch'] * (1 - 1 / CLIPS):.1f} s"
-    later = both["wall s"] - new["wall s"]
-    print_figure("outputs: eight later than one, new memory", later, "s", note=note)
-    note, most_mb = f"frames are {CLIPS * frames_mb:.0f} MB", CLIPS * frames_mb + MOST_MB
-    peak = both["peak MB"]
-    print_figure("outputs: eight connected, peak", peak, "MB", at_most=round(most_mb), note=note)
+    most_s = MOST_S_WITHOUT_FRAMES if size == "720" else None
+    print_figure(f"{what}, none", seconds["without frames"], "s", at_most=most_s)
+
+
+def compare_eight(folder: Path, rounds: int) -> None:
+    width, height, count = SIZES["720"]
+    frames_mb = CLIPS * width * height * 3 * 4 * count / 1e6
+    names = ["with frames", *(name for name in WORK if "eight" in name)]
+    figures = measured("720", folder, names, rounds)
+    later = {
+        figure: figures["eight with frames"][figure] - figures["with frames"][figure]
+        for figure in ("wall s", "cpu s")
+    }
+    note = f"{later['cpu s']:.1f} s of CPU"
+    what = "outputs: eight connected, later than one"
+    print_figure(what, later["wall s"], "s", at_most=MOST_S_OF_EIGHT, note=note)
+    new = figures["eight with frames, new memory"]
+    note = f"first touch alone {figures['eight first touch']['wall s']:.1f} s"
+    print_figure("outputs: eight connected, new memory", new["wall s"], "s", note=note)
+    note, most_mb = f"frames are {frames_mb:.0f} MB", round(frames_mb + MOST_MB)
+    print_figure("outputs: eight connected, peak", new["peak MB"], "MB", at_most=most_mb, note=note)
     idle = figures["eight without frames"]
     each = idle["wall s"] / CLIPS
     print_figure("outputs: eight, none, each", each, "s", at_most=MOST_S_WITHOUT_FRAMES)
@@ -149,7 +160,7 @@ def compare(size: str, folder: Path, rounds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--only", choices=SIZES)
+    parser.add_argument("--only", choices=[*SIZES, "eight"])
     parser.add_argument("--work", nargs=2, metavar=("WORK", "CLIP"), help="one run, in a child")
     arguments = parser.parse_args()
     if arguments.work:
@@ -159,8 +170,11 @@ def main() -> None:
         run(lambda: WORK[name](clip))
         return
     with tempfile.TemporaryDirectory() as folder:
-        for size in [arguments.only] if arguments.only else SIZES:
-            compare(size, Path(folder), arguments.rounds)
+        for part in [arguments.only] if arguments.only else [*SIZES, "eight"]:
+            if part == "eight":
+                compare_eight(Path(folder), arguments.rounds)
+            else:
+                compare(part, Path(folder), arguments.rounds)
 
 
 if __name__ == "__main__":
