@@ -2,7 +2,8 @@
 
 Run `python -m benchmarks.routes [--rows N] [--seconds S] [--detail]`. The routes run over the
 small fake ComfyUI of the tests, in an event loop that does nothing else; each is asked by eight
-clients at once, once more while another process holds the ledger's write lock.
+clients at once, from a process of their own, as browsers do. It is asked once more while another
+connection holds the ledger's write lock, and once more with a disk that takes 20 ms for each look.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import multiprocessing
 import os
 import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FAKE_COMFYUI = ROOT / "tests" / "support" / "comfyui"
 AT_MOST_MS = 10
 CLIENTS = 8
+SLOW_S = 0.02
 PROMPT = {
     "1": {"class_type": "LoadImage", "inputs": {"image": "a.png"}},
     "2": {"class_type": "FalViduImageToVideo", "inputs": {"image": ["1", 0], "mode": "live"}},
@@ -43,8 +47,10 @@ ROUTES: dict[str, tuple[str, str, Any]] = {
     "thumbnail of no clip": ("GET", "clips/1/thumbnail", None),
 }
 ROW = """INSERT INTO entries (fingerprint, endpoint, state, prompt, search_text, seed, options,
-    price_micro_usd, revision, reserved_at)
-    VALUES (?, 'fal-ai/vidu/image-to-video', 'failed', ?, ?, ?, '{}', 200000, 1, ?)"""
+    price_micro_usd, revision, reserved_at, request_id, status_url, response_url, cancel_url, path,
+    relative_path, size, sha256, width, height, fps, frame_count, duration_s)
+    VALUES (?1, 'fal-ai/vidu/image-to-video', 'saved', ?2, ?2, ?3, '{}', 200000, 1, ?4, ?1, 'https://a',
+    'https://b', 'https://c', '/nowhere/clip.mp4', 'clip.mp4', 1, ?1, 1280, 720, 24.0, 96, 4.0)"""
 PROMPT_TEXT = "waves roll in, number {}, towards the horizon."
 
 
@@ -76,10 +82,7 @@ def fill(path: Path, rows: int) -> None:
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.executemany(
             ROW,
-            (
-                (f"{n:064x}", PROMPT_TEXT.format(n), PROMPT_TEXT.format(n), n, 1.7e9 + n)
-                for n in range(rows)
-            ),
+            ((f"{n:064x}", PROMPT_TEXT.format(n), n, 1.7e9 + n) for n in range(rows)),
         )
         db.commit()
 
@@ -106,7 +109,7 @@ async def ask(session: ClientSession, method: str, url: str, body: Any, end: flo
 
 
 def clients(base: str, name: str, seconds: float) -> int:
-    """Ask from a thread with a loop of its own, so that its lag is not measured."""
+    """Ask from a process of its own, so that its work is not measured."""
     method, path, body = ROUTES[name]
 
     async def run() -> int:
@@ -119,15 +122,39 @@ def clients(base: str, name: str, seconds: float) -> int:
 
 
 @contextlib.contextmanager
-def held_lock(path: Path, held: bool):
+def held_lock(path: Path) -> Iterator[None]:
     """Hold the ledger's write lock, as another process that writes."""
-    if not held:
-        yield
-        return
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         yield
         db.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def slow_disk(_: Path) -> Iterator[None]:
+    """Let each look at a file, and each query, take as long as on a sleeping network drive."""
+    database = import_module("pack_over_fake_comfyui.vidu.ledger.sqlite").SqliteDatabase
+    stat, rows = os.stat, database.rows
+
+    def slowly(work: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            time.sleep(SLOW_S)
+            return work(*args, **options)
+
+        return call
+
+    os.stat, database.rows = slowly(stat), slowly(rows)
+    try:
+        yield
+    finally:
+        os.stat, database.rows = stat, rows
+
+
+CONDITIONS: dict[str, Callable[[Path], contextlib.AbstractContextManager[None]]] = {
+    "": lambda _: contextlib.nullcontext(),
+    ", lock held": held_lock,
+    ", slow disk": slow_disk,
+}
 
 
 async def measure(rows: int, seconds: float, detail: bool) -> None:
@@ -140,16 +167,21 @@ async def measure(rows: int, seconds: float, detail: bool) -> None:
             fill(ledger, rows)
             quiet = await worst_lag_ms(seconds)
             print_figure("routes: loop lag, nothing asked", quiet, "ms", at_most=AT_MOST_MS)
-            for name in ROUTES:
-                for held in (False, True):
-                    with held_lock(ledger, held):
-                        answered, lag = await asyncio.gather(
-                            asyncio.to_thread(clients, base, name, seconds), worst_lag_ms(seconds)
-                        )
-                    label = f"routes: loop lag, {name}{', lock held' if held else ''}"
-                    print_figure(label, lag, "ms", at_most=AT_MOST_MS)
-                    if detail:
-                        print(f"    {answered / seconds:.0f} answers a second")
+            spawn = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, mp_context=spawn) as browser:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(browser, clients, base, "jobs", 0.1)  # it has started
+                for name in ROUTES:
+                    for condition, hold in CONDITIONS.items():
+                        with hold(ledger):
+                            answered, lag = await asyncio.gather(
+                                loop.run_in_executor(browser, clients, base, name, seconds),
+                                worst_lag_ms(seconds),
+                            )
+                        label = f"routes: loop lag, {name}{condition}"
+                        print_figure(label, lag, "ms", at_most=AT_MOST_MS)
+                        if detail:
+                            print(f"    {answered / seconds:.0f} answers a second")
 
 
 def main() -> None:

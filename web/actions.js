@@ -17,7 +17,7 @@ export function actionsFor(clip, context) {
     label,
     icon,
     danger,
-    run: () => run(() => work(clip, context)),
+    run: () => run(() => work(clip, context), t),
   });
   return [
     can.has("canvas") && action(t("putOnCanvas"), "plus", () => putOnCanvas(clip)),
@@ -33,11 +33,11 @@ export function actionsFor(clip, context) {
 }
 
 // Does what was asked for, and says why where it fails.
-export async function run(work) {
+export async function run(work, t) {
   try {
     await work();
   } catch (error) {
-    toast("error", error.message);
+    toast("error", t.line(error.message));
   }
 }
 

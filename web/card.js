@@ -26,7 +26,7 @@ function brokenCard(clip, context) {
   );
   const thumbnail = createElement("div", { class: "vidu-thumbnail" }, icon("exclamation-triangle"));
   const card = createElement("article", { class: "vidu-card", "aria-label": title }, thumbnail, text);
-  card.remove_ = () => canForget && run(() => forget(clip, context));
+  card.remove_ = () => canForget && run(() => forget(clip, context), t);
   return card;
 }
 
@@ -34,6 +34,7 @@ export function clipCard(clip, context) {
   const { t } = context;
   if (clip.state === "unreadable") return brokenCard(clip, context);
   const cost = costOf(clip, t);
+  const failure = clip.failure && t.line(clip.failure);
   const menu = () => openClipMenu(clip, more, context);
   const more = createElement("button", {
     type: "button",
@@ -51,7 +52,7 @@ export function clipCard(clip, context) {
     {
       class: "vidu-card",
       draggable: canCanvas && "true",
-      "aria-label": [clip.prompt, t(clip.state), clip.failure, cost, moment(clip.created_at)].filter(Boolean).join(". "),
+      "aria-label": [clip.prompt, t(clip.state), failure, cost, moment(clip.created_at)].filter(Boolean).join(". "),
       ondragstart: (event) => event.dataTransfer.setData(CLIP_TYPE, JSON.stringify(clip)),
       ondblclick: () => canCanvas && putOnCanvas(clip),
       oncontextmenu: (event) => {
@@ -64,19 +65,19 @@ export function clipCard(clip, context) {
       "div",
       { class: "vidu-text" },
       createElement("p", { class: "vidu-prompt", title: clip.prompt }, clip.prompt || t("noPrompt")),
-      createElement("p", { class: "vidu-facts" }, dotted(asked(clip, t, context.machines()))),
-      createElement("p", { class: "vidu-facts" }, dotted(made(clip, t))),
+      createElement("p", { class: "vidu-facts" }, dotted([...asked(clip, t, context.machines()), failure && moment(clip.created_at)])),
+      createElement("p", { class: "vidu-facts", title: failure }, failure ?? dotted(made(clip))),
       createElement(
         "p",
         { class: "vidu-foot" },
-        createElement("span", { class: "vidu-state", "data-state": clip.state, title: clip.failure ?? "" }, t(clip.state)),
+        createElement("span", { class: "vidu-state", "data-state": clip.state, title: failure ?? "" }, t(clip.state)),
         quickAction(clip, context),
         createElement("span", { class: "vidu-cost", title: clip.cost.certain ? "" : t("costUnknown") }, cost),
       ),
     ),
     more,
   );
-  card.remove_ = () => clip.actions.includes("forget") && run(() => forget(clip, context));
+  card.remove_ = () => clip.actions.includes("forget") && run(() => forget(clip, context), t);
   if (!clip.file?.exists) return card;
   let pointing;
   card.settle = thumbnail.settle;
@@ -98,7 +99,7 @@ const asked = ({ model, seed, options, machine }, t, machines) => [
   machines > 1 && machine,
 ];
 
-const made = ({ file, created_at: at }, t) => [file && `${file.width}\u00d7${file.height}`, moment(at)];
+const made = ({ file, created_at: at }) => [file && `${file.width}\u00d7${file.height}`, moment(at)];
 
 // "$0.20?" where nobody knows whether fal charges it.
 function costOf({ cost }, t) {

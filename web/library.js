@@ -4,7 +4,8 @@ import { refreshPrices } from "./badge.js";
 import { clipCard, emptyCard, openClipMenu } from "./card.js";
 import { ClipList } from "./list.js";
 import { moneyLine } from "./settings.js";
-import { createElement, keepKeys, loadTexts, stylesheet } from "./ui.js";
+import { loadTexts } from "./texts.js";
+import { createElement, keepKeys, stylesheet } from "./ui.js";
 
 const TYPING_PAUSE_MS = 200;
 // What the clips are filtered by, and the text for it.
@@ -46,7 +47,7 @@ function fill(root, jobs, t, signal) {
     },
     failed: (error) => {
       const retry = createElement("button", { type: "button", onclick: changed }, t("retry"));
-      note.replaceChildren(createElement("p", { role: "alert" }, error.message), retry);
+      note.replaceChildren(createElement("p", { role: "alert" }, t.line(error.message)), retry);
     },
   });
 

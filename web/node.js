@@ -17,16 +17,26 @@ import {
 } from "./host.js";
 import { Lines, Player } from "./player.js";
 import { askForKey } from "./settings.js";
-import { loadTexts, money } from "./ui.js";
+import { loadTexts } from "./texts.js";
+import { money } from "./ui.js";
 
 const LINE_END = "  \n"; // Nodes 2.0 shows a node's text as Markdown
 
-let t = Object.assign((name) => name, { line: (text) => text });
+let t = Object.assign((name) => name, { line: (text) => text, note: (text) => text });
 const players = new WeakMap();
 
 export async function followTexts() {
   t = await loadTexts();
   translateBadges(t);
+}
+
+// The notes of a template in the language, when it is opened.
+export function translateNotes(graph) {
+  for (const node of graph.nodes ?? []) {
+    if (node.title) node.title = t.note(node.title);
+    if (node.type !== "MarkdownNote") continue;
+    node.widgets_values = node.widgets_values?.map((text) => (typeof text === "string" ? t.note(text) : text));
+  }
 }
 
 // -- setting up -------------------------------------------------------------------------------
@@ -93,7 +103,7 @@ async function showError(id, message) {
   const node = nodeByExecutionId(id);
   if (widgetOf(node, "mode")?.value === "draft") return;
   const { key } = await request("state");
-  if (!key.configured) askForKey(key.problem);
+  if (!key.configured) askForKey(key.problem, () => showLines(id, [t("keyReady")]));
 }
 
 async function showOutcome(promptId) {
@@ -105,7 +115,7 @@ async function showOutcome(promptId) {
 }
 
 function showWarning({ text }) {
-  toast("warn", text, 30_000);
+  toast("warn", text.split("\n").map(t.line).join("\n"), 30_000);
 }
 
 // -- the player of the classic rendering ------------------------------------------------------

@@ -2,7 +2,8 @@
 // and never call the editor's setter, so that nothing of them enters comfy.settings.json.
 import { request } from "./api.js";
 import { confirm, openDialog } from "./host.js";
-import { amountText, createElement, keepKeys, loadTexts, money, parseAmount, stylesheet } from "./ui.js";
+import { loadTexts } from "./texts.js";
+import { amountText, createElement, keepKeys, money, parseAmount, stylesheet } from "./ui.js";
 
 const KEYS_PAGE = "https://fal.ai/dashboard/keys";
 const MOST_USD = 1_000_000;
@@ -37,14 +38,19 @@ function drawn(field) {
 let asking;
 
 // Opens a dialog with the key's field, once; `problem` says what is wrong with the key there is.
-export async function askForKey(problem) {
+export async function askForKey(problem, onSaved) {
   if (asking?.isConnected) return;
   const t = await loadTexts();
   const field = createElement("div", { class: "vidu-field" });
-  asking = createElement("div", { class: "vidu-key-dialog" }, stylesheet(), createElement("p", {}, problem ?? t("keyNeeded")), field);
+  asking = createElement("div", { class: "vidu-key-dialog" }, stylesheet(), createElement("p", {}, problem ? t.line(problem) : t("keyNeeded")), field);
   keepKeys(asking);
   const close = openDialog("extension-viduonfal-key", t("key"), asking);
-  keyField(field, t, { onSaved: () => setTimeout(close, 1500) });
+  keyField(field, t, {
+    onSaved: () => {
+      onSaved();
+      setTimeout(close, 1500);
+    },
+  });
 }
 
 function keyField(element, t, { onSaved = () => {} } = {}) {
@@ -70,7 +76,7 @@ function keyField(element, t, { onSaved = () => {} } = {}) {
   const refresh = ({ key }) => {
     source.textContent = key.configured
       ? t("keyFrom", { source: key.source === "the stored key" ? t("storedKey") : key.source })
-      : (key.problem ?? t("noKey"));
+      : (key.problem ? t.line(key.problem) : t("noKey"));
     source.dataset.kind = key.configured ? "good" : key.problem ? "bad" : "";
     checkButton.hidden = !key.configured;
     removeButton.hidden = !key.stored;
@@ -80,7 +86,7 @@ function keyField(element, t, { onSaved = () => {} } = {}) {
     try {
       await work();
     } catch (error) {
-      show(error.message, "bad");
+      show(t.line(error.message), "bad");
     }
   };
 
@@ -121,7 +127,7 @@ function spendingField(element, t) {
   const status = createElement("span", { class: "vidu-told", role: "status" });
   const budget = budgetField(t, () => (status.textContent = t("stored")));
   element.append(createElement("div", { class: "vidu-line" }, "$", budget.input), budget.problem, status);
-  request("state").then(budget.show, (error) => (budget.problem.textContent = error.message));
+  request("state").then(budget.show, (error) => (budget.problem.textContent = t.line(error.message)));
 }
 
 // `onStored` is given the state that a change led to.
@@ -151,7 +157,7 @@ function budgetField(t, onStored) {
       show(state, true);
       onStored(state);
     } catch (error) {
-      problem.textContent = error.message;
+      problem.textContent = t.line(error.message);
     }
   }
   function show(state, own = false) {
@@ -191,9 +197,9 @@ export function moneyLine(t) {
   }
   async function acceptLoss() {
     if (!(await confirm(t("acceptLoss"), t("acceptLossHint")))) return;
-    request("accept-loss", { method: "POST" }).then(show, (error) => (problem.textContent = error.message));
+    request("accept-loss", { method: "POST" }).then(show, (error) => (problem.textContent = t.line(error.message)));
   }
-  const refresh = () => request("state").then(show, (error) => (problem.textContent = error.message));
+  const refresh = () => request("state").then(show, (error) => (problem.textContent = t.line(error.message)));
 
   const cell = (label, value) => createElement("label", {}, createElement("span", {}, label), value);
   const element = createElement(

@@ -1,39 +1,7 @@
-// Elements, menus and dialogs, and the texts in the editor's language.
-import { api } from "../../scripts/api.js";
-import { request } from "./api.js";
+// Elements and menus, amounts and moments.
 import { locale } from "./host.js";
 
-// -- texts of locales/<language>/main.json under "vidu" ---------------------------------------
-
-let english;
-
-// Resolves to t(name, values). A text missing in the language is in English, which the pack's own
-// route has where /i18n fails because of some other pack.
-export async function loadTexts() {
-  const language = locale();
-  const all = await api.getCustomNodesI18n().catch(() => ({}));
-  english ??= all?.en?.vidu ?? (await request("texts").catch(() => ({})));
-  const texts = { ...english, ...all?.[language]?.vidu };
-  const t = (name, values = {}) =>
-    (texts[name] ?? name).replace(/\{(\w+)\}/g, (whole, key) => formatted(values[key]) ?? whole);
-  t.line = (line) => translateLine(line, t);
-  return t;
-}
-
-// A line of the server, which is in English: each text "line..." is a pattern for one.
-function translateLine(line, t) {
-  const [, number = "", rest] = /^(\d+: )?(.*)$/s.exec(line);
-  for (const [name, text] of Object.entries(english)) {
-    if (!name.startsWith("line")) continue;
-    const keys = [...text.matchAll(/\{(\w+)\}/g)].map(([, key]) => key);
-    const pattern = text.replace(/[.*+?^$()[\]|\\]/g, "\\$&").replace(/\{\w+\}/g, "(.+?)");
-    const found = new RegExp(`^${pattern}$`, "s").exec(rest);
-    if (found) return number + t(name, Object.fromEntries(keys.map((key, at) => [key, found[at + 1]])));
-  }
-  return line;
-}
-
-const formatted = (value) => (typeof value === "number" ? value.toLocaleString(locale()) : value);
+// -- amounts and moments ----------------------------------------------------------------------
 
 // US dollars with at least two decimals; a fraction of a tenth of a cent is rounded up.
 export function money(usd) {

@@ -4,7 +4,7 @@ import { followJobs } from "./api.js";
 import { CLIP_TYPE, putOnCanvas } from "./actions.js";
 import { lacksPicture, onCanvasDrop, onLocaleChange, uploadPicture } from "./host.js";
 import { openLibrary } from "./library.js";
-import { followRuns, followTexts, restoreOutputs, setUpNode } from "./node.js";
+import { followRuns, followTexts, restoreOutputs, setUpNode, translateNotes } from "./node.js";
 import { settings } from "./settings.js";
 
 const EXAMPLE = "lighthouse.png";
@@ -45,6 +45,7 @@ app.registerExtension({
   nodeCreated: setUpNode,
   // The templates name a picture that a ComfyUI need not have: it ships with them.
   async beforeConfigureGraph(graph) {
+    translateNotes(graph);
     if (lacksPicture(graph, EXAMPLE)) await uploadPicture(EXAMPLE, new URL(EXAMPLE, import.meta.url));
   },
   afterConfigureGraph: restoreOutputs,

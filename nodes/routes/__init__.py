@@ -14,7 +14,7 @@ from .prices import Prices
 from .runs import RunRoutes
 
 THREADS = 2
-AT_ONCE = 2
+AT_ONCE = 1
 
 
 def register_routes(table: web.RouteTableDef, data_dir: Path) -> None:

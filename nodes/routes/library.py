@@ -63,7 +63,7 @@ class ClipRoutes:
     def register(self, table: web.RouteTableDef, slots: asyncio.Semaphore) -> None:
         """Add every route to the table; `slots` are shared by those that read the ledger."""
         table.get("/vidu/clips")(api_handler(self.list_clips, slots))
-        table.delete(CLIP)(api_handler(self.forget, slots))
+        table.delete(CLIP)(api_handler(self.forget))  # it may wait for another process to write
         table.post(f"{CLIP}/resume")(api_handler(self.resume))
         table.get(f"{CLIP}/thumbnail")(api_handler(self.get_thumbnail, slots))
         table.get(f"{CLIP}/file")(api_handler(self.get_file, slots))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from vidu.errors import Charge, ViduError
 from vidu.models import State
 from vidu.progress import downloading, generating, queued
 
@@ -16,6 +19,7 @@ LOCALES = ROOT / "locales"
 LANGUAGES = ("zh", "zh-TW", "ja", "ko", "fr", "es", "ru")
 SCHEMAS = json.loads((Path(__file__).parent / "object_info.json").read_text(encoding="utf-8"))
 ENGLISH = json.loads((LOCALES / "en" / "main.json").read_text(encoding="utf-8"))["vidu"]
+SENTENCES = list(json.loads((LOCALES / "fr" / "main.json").read_text("utf-8"))["viduSentences"])
 OUTCOMES = ("unknown", "running", "finished", "saved")
 SCRIPTS = sorted((ROOT / "web").glob("**/*.*js"))
 
@@ -98,25 +102,78 @@ def test_locale_has_exactly_the_texts_of_the_scripts():
     assert ENGLISH.keys() <= asked | words | states | outcomes | lines
 
 
+def is_translated(text: str) -> bool:
+    """Whether a text of the server is a line or a sentence that the languages have."""
+    lines = [line for name, line in ENGLISH.items() if name.startswith("line")]
+    forms = [re.sub(r"\\{\w+\\}", "(.+?)", re.escape(each)) for each in (*lines, *SENTENCES)]
+    sentences = [text, *re.split(r"(?<=[.!?]) ", text)]
+    whole, *single = [any(re.fullmatch(form, each) for form in forms) for each in sentences]
+    return whole or all(single)
+
+
+def texts_of(argument: ast.expr) -> Iterator[str]:
+    """The texts that an argument may be, with 7 for what is filled in."""
+    match argument:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.JoinedStr(values=parts):
+            yield "".join(p.value if isinstance(p, ast.Constant) else "7" for p in parts)
+        case ast.IfExp(body=one, orelse=other):
+            yield from (*texts_of(one), *texts_of(other))
+
+
+def told_texts() -> Iterator[str]:
+    """What steps, drafts and nodes report while they work."""
+    for folder in ("vidu/steps", "vidu/draft", "nodes"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+                if name == "Progress" or name.endswith((".report", ".warn")):
+                    yield from (text for each in node.args for text in texts_of(each))
+
+
+def all_errors(kind: type[ViduError] = ViduError) -> Iterator[type[ViduError]]:
+    yield kind
+    for each in kind.__subclasses__():
+        yield from all_errors(each)
+
+
 @pytest.mark.parametrize(
-    "moment",
-    [
-        queued(None, 3),
-        queued(2, 3),
-        generating(12),
-        downloading(1_000_000, None),
-        downloading(1_000_000, 2_000_000),
-    ],
-    ids=lambda moment: moment.text,
+    "text",
+    sorted(
+        {queued(None, 3).text, queued(2, 3).text, generating(12).text}
+        | {downloading(1_000_000, None).text, downloading(1_000_000, 2_000_000).text}
+        | {charge.value for charge in Charge}
+        | {error.next_step for error in all_errors()}
+        | set(told_texts())
+    ),
 )
-def test_progress_line_has_a_translation(moment):
-    patterns = [text for name, text in ENGLISH.items() if name.startswith("line")]
-    found = [
-        text
-        for text in patterns
-        if re.fullmatch(re.sub(r"\\{\w+\\}", "(.+?)", re.escape(text)), moment.text)
-    ]
-    assert found, moment.text
+def test_text_on_a_node_has_a_translation(text):
+    assert is_translated(text)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_locale_translates_every_sentence(language):
+    sentences = read(language, "main")["viduSentences"]
+    assert list(sentences) == SENTENCES
+    for sentence, text in sentences.items():
+        assert text
+        assert slots(text) <= slots(sentence), sentence
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_locale_translates_every_note_of_the_templates(language):
+    notes = read(language, "main")["viduNotes"]
+    lines = {
+        line
+        for path in (ROOT / "example_workflows").glob("*.json")
+        for node in json.loads(path.read_text(encoding="utf-8"))["nodes"]
+        if node["type"] == "MarkdownNote"
+        for line in (node["title"], *node["widgets_values"][0].split("\n"))
+        if line
+    }
+    assert lines <= notes.keys()
+    assert all(notes.values())
 
 
 @pytest.mark.parametrize("language", ["", "zh"])

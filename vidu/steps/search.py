@@ -57,8 +57,13 @@ async def _search(context: Context, entry: Entry) -> Entry:
                 f"{context.regenerate_hint(entry)}",
             )
         if decision is Decision.PAY:
-            again = ": making a new one" if context.request else ""
-            context.warn(Phase.SEARCHING, f"The lost request never reached fal{again}", 0.0)
+            context.warn(
+                Phase.SEARCHING,
+                "The lost request never reached fal: making a new one"
+                if context.request
+                else "The lost request never reached fal",
+                0.0,
+            )
             failure = "the request never reached fal"
             return await context.ledger.mark_failed(entry, failure, billed=False)
         context.report(Phase.SEARCHING, _search_words(age_s, max_lifetime_s), 0.1)
