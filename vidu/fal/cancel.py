@@ -19,11 +19,11 @@ from ..errors import ConnectionFailedError
 from ..models import RequestHandle
 from ..provider import CancelReply
 from ..retry import retry_blocking
+from .certificates import create_tls_context
 from .http import to_connection_error
 from .proxies import find_proxy
 from .request_handles import require_fal_urls
 from .responses import error_from_response
-from .trust import create_tls_context
 
 CANCEL_TIMEOUT_S = 5.0
 SECOND_AFTER_S = 2.0

@@ -31,6 +31,7 @@ from ..provider import CancelReply, Completed, JobStatus, Length
 from ..retry import is_retryable, retry
 from ..settings import Settings
 from .cancel import cancel_request
+from .certificates import create_tls_context
 from .download import download
 from .history import RequestHistory
 from .http import FRESH, NoRetryClient, create_cdn_client
@@ -40,7 +41,6 @@ from .safe_url import check_url
 from .server_clock import ServerClock
 from .status import read_result, read_status
 from .submission import post_request
-from .trust import create_tls_context
 from .uploads import Uploads
 
 CDN = "https://v3b.fal.media"

@@ -23,10 +23,10 @@ from ..errors import (
     ResponseTooLargeError,
 )
 from .bodies import BodyTooLargeError, read_body
+from .certificates import find_certificate_problem
 from .proxies import ProxyTransport
 from .responses import error_from_response
 from .server_clock import ServerClock
-from .trust import find_certificate_problem
 
 CONNECT_TIMEOUT_S = 10.0
 FRESH = httpx.Limits(max_keepalive_connections=0)

@@ -13,11 +13,11 @@ from typing import Any
 
 from ..errors import InvalidSettingError, LedgerUnavailableError
 from ..models import Entry, State
-from .changes import IMPATIENCE_S, journaled
 from .database import Database
 from .rows import read_entry
 from .salvage import PAID_TWICE
 from .schema import VERSION
+from .writes import TIMEOUT_BEFORE_PAYING_S, journaled
 
 Row = dict[str, Any]
 
@@ -60,7 +60,7 @@ def import_rows(db: Database, path: Path) -> Counter[Outcome]:
             f"{path} cannot be read as a ledger ({error}).",
             "Run `vidu ledger` on it where it comes from, which repairs what is damaged.",
         ) from error
-    with db.transaction(timeout_s=IMPATIENCE_S):
+    with db.transaction(timeout_s=TIMEOUT_BEFORE_PAYING_S):
         changed: list[int] = []
         outcomes = Counter(_import_row(db, row, kept, changed) for row in rows)
         db.record(*(journaled(db, entry_id) for entry_id in changed))

@@ -36,7 +36,7 @@ from typing import Any
 
 from ..models import Entry, Output, RequestHandle, SavedFile, State
 from ..request import Request
-from . import changes, queries
+from . import queries, writes
 from .budget import Budget, start_of_day, start_of_month
 from .database import Database
 from .importing import Outcome, import_rows
@@ -216,7 +216,7 @@ class Ledger:
             entry: The row.
             metadata: Such as `workflow` and `prompt`; tens of kilobytes, and stored compressed.
         """
-        await self._worker.run(changes.save_metadata, self._db, entry.id, metadata)
+        await self._worker.run(writes.save_metadata, self._db, entry.id, metadata)
 
     async def load_metadata(self, entry: Entry) -> Mapping[str, str]:
         """Return the texts that the clip is to carry."""
@@ -317,7 +317,7 @@ class Ledger:
 
     async def delete(self, entry: Entry | UnreadableEntry) -> None:
         """Show the row no more, so that its shot may be paid for again; its amount still counts."""
-        await self._worker.run(changes.delete, self._db, entry.id)
+        await self._worker.run(writes.delete, self._db, entry.id)
 
     async def import_file(self, path: Path) -> Counter[Outcome]:
         """Add the rows of another ledger's file; see `importing.import_rows`."""
@@ -325,7 +325,7 @@ class Ledger:
 
     async def accept_loss(self) -> None:
         """Take the ledger for complete again: the user has looked for the lost rows."""
-        await self._worker.run(changes.accept_loss, self._db)
+        await self._worker.run(writes.accept_loss, self._db)
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -333,7 +333,7 @@ class Ledger:
         # In the ledger's thread, which runs one function after the other: of two shots side by
         # side the second sees what the first has reserved, even when a task was cancelled.
         spent_by_run = sum(self._reserved_usd.values(), Decimal(0))
-        entry = changes.reserve(self._db, request, budget, spent_by_run, server_time)
+        entry = writes.reserve(self._db, request, budget, spent_by_run, server_time)
         if entry.state is State.RESERVED:
             self._reserved_usd[entry.id] = entry.price_usd
         return entry
@@ -345,10 +345,10 @@ class Ledger:
         budget: Budget,
         server_time: float | None,
     ) -> Entry:
-        moved = changes.mark_submitting(self._db, entry, columns, budget, server_time)
+        moved = writes.mark_submitting(self._db, entry, columns, budget, server_time)
         # Known here even when the task is cancelled or the journal cannot be written.
         self._submitting[entry.id] = moved
-        changes.record(self._db, moved)
+        writes.record(self._db, moved)
         return moved
 
     async def _fail(
@@ -372,7 +372,7 @@ class Ledger:
         time_column: str | None,
     ) -> Entry:
         moved = await self._worker.run(
-            changes.update, self._db, entry, state, expected, columns, time_column
+            writes.update, self._db, entry, state, expected, columns, time_column
         )
         self._submitting.pop(entry.id, None)
         return moved

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from ..errors import InvalidSettingError
 from ..settings import default_data_dir, ledger_url
-from .changes import bring_in
 from .database import Database
-from .known import KnownLedgers
 from .ledger import Ledger
+from .registry import LedgerRegistry
 from .sqlite import SqliteDatabase
 from .worker import Worker
+from .writes import bring_in
 
 LEDGER_FILE = "ledger.sqlite"
 SPOOL = "spool"
@@ -65,7 +65,7 @@ def ignore_ledger(path: Path, environ: Mapping[str, str] = os.environ) -> None:
         InvalidSettingError: No such ledger is known.
         OSError: The note of it cannot be removed.
     """
-    KnownLedgers(default_data_dir(environ)).forget(path)
+    LedgerRegistry(default_data_dir(environ)).forget(path)
 
 
 def _shared_dir(environ: Mapping[str, str]) -> Path | None:

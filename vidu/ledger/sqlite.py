@@ -16,8 +16,8 @@ from typing import NoReturn
 from ..command_line import command_line
 from ..errors import LedgerUnavailableError
 from .database import OtherLedger, Row
-from .known import KnownLedgers
-from .lock import hold_lock, identity_of
+from .file_lock import hold_lock, identity_of
+from .registry import LedgerRegistry
 from .sqlite_file import (
     LOCK_LIMIT_S,
     is_damage,
@@ -51,7 +51,7 @@ class SqliteDatabase:
         self.now = now
         self._path = path
         self._shared_dir = shared_dir or (path.parent if path else Path())
-        self._known = KnownLedgers(self._shared_dir)
+        self._registry = LedgerRegistry(self._shared_dir)
         self._memory_locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._held: dict[str, Callable[[], bool]] = {}
         self._db: sqlite3.Connection | None = None
@@ -63,7 +63,7 @@ class SqliteDatabase:
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connected()
             if path:
-                self._known.add(path)
+                self._registry.add(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -103,7 +103,7 @@ class SqliteDatabase:
         if self._path:
             with unavailable_when_broken(self.place):
                 if not self._is_noted:
-                    self._known.add(self._path, has_paid=True)
+                    self._registry.add(self._path, has_paid=True)
                     self._is_noted = True
                 journal_of(self._path).append(*changes)
 
@@ -125,7 +125,7 @@ class SqliteDatabase:
         if self._path is None:
             return []
         with unavailable_when_broken(self.place):
-            return [self._known.opened(path) for path in self._known.others(self._path)]
+            return [self._registry.opened(path) for path in self._registry.others(self._path)]
 
     @contextlib.contextmanager
     def reserving(self) -> Iterator[None]:
@@ -200,7 +200,7 @@ class SqliteDatabase:
         db, self._db = self._db, None
         if db:
             db.close()
-        has_paid = self._path is not None and self._known.has_paid(self._path)
+        has_paid = self._path is not None and self._registry.has_paid(self._path)
         self._db = open_file(self._path, has_paid=has_paid)
         self._file = self._identity()
         return self._db

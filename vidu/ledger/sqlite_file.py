@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ..errors import LedgerUnavailableError
+from .file_lock import check_locks
 from .journal import Journal
-from .lock import check_locks
 from .salvage import replay, salvage
 from .schema import VERSION, create_statements
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import CorruptClipError, SaveError
 from .container import clip_suffix, container_format, is_fragmented, open_clip
 from .probe import probe
-from .written import Written
+from .write_result import WriteResult
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -28,7 +28,7 @@ MUXERS = {".mp4": "mp4", ".mov": "mov", ".webm": "webm", ".mkv": "matroska"}
 """libav's muxers, by the ending of their files, that write any text as metadata; AVI's does not."""
 
 
-def write_clip(source: Path, target: Path, metadata: Mapping[str, str]) -> Written:
+def write_clip(source: Path, target: Path, metadata: Mapping[str, str]) -> WriteResult:
     """Remux a clip: copy its packets, write the index first, embed the metadata and fsync.
 
     What no mp4 can hold, such as ProRes, is remuxed in the container that it came in. An AVI file
@@ -58,13 +58,13 @@ def write_clip(source: Path, target: Path, metadata: Mapping[str, str]) -> Writt
         ) from error
 
 
-def _write(source: Path, target: Path, metadata: Mapping[str, str]) -> Written:
+def _write(source: Path, target: Path, metadata: Mapping[str, str]) -> WriteResult:
     own = clip_suffix(source)
     for suffix in dict.fromkeys((".mp4", own)):
         if suffix in MUXERS and _is_remuxed(source, target, metadata, MUXERS[suffix]):
-            return Written(suffix, has_metadata=True)
+            return WriteResult(suffix, has_metadata=True)
     shutil.copyfile(source, target)
-    return Written(own, has_metadata=not metadata)
+    return WriteResult(own, has_metadata=not metadata)
 
 
 def _is_remuxed(source: Path, target: Path, metadata: Mapping[str, str], muxer: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import CorruptClipError, SaveError
 from .probe import Probe
-from .written import Written
+from .write_result import WriteResult
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8"
@@ -45,7 +45,7 @@ def check_still(path: Path, *, require_end: bool = False) -> Probe:
     return Probe(width=width, height=height, fps=0.0, frame_count=1, duration_s=0.0)
 
 
-def write_still(source: Path, target: Path, metadata: Mapping[str, str]) -> Written:
+def write_still(source: Path, target: Path, metadata: Mapping[str, str]) -> WriteResult:
     """Write a still again: the same compressed pixels, with metadata inside; it is on disk then.
 
     PNG carries the metadata as text, JPEG and WebP as EXIF, as ComfyUI does. What does not fit
@@ -73,7 +73,7 @@ def write_still(source: Path, target: Path, metadata: Mapping[str, str]) -> Writ
         raise SaveError(
             f"The image could not be written to {target.parent} ({error.strerror})."
         ) from error
-    return Written(still_suffix(data), has_metadata=not metadata or tagged is not data)
+    return WriteResult(still_suffix(data), has_metadata=not metadata or tagged is not data)
 
 
 def read_still_metadata(path: Path) -> dict[str, str]:

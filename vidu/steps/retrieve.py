@@ -17,7 +17,7 @@ from ..media.packets import hash_packets
 from ..media.probe import Probe
 from ..media.still_file import check_still, write_still
 from ..media.video import Check
-from ..media.written import Written
+from ..media.write_result import WriteResult
 from ..models import Entry, Output, SavedFile
 from ..progress import Phase
 from ..provider import Length
@@ -27,7 +27,7 @@ from .context import Context
 from .history import check_account, find_in_history
 from .verify import find_saved_file
 
-Write = Callable[[Path, Path, Mapping[str, str]], Written]
+Write = Callable[[Path, Path, Mapping[str, str]], WriteResult]
 """Writes a checked file with metadata inside."""
 
 MOST_DOWNLOADS = 3
@@ -183,7 +183,7 @@ def _prepare(part: Path) -> None:
 
 async def _save_and_record(
     context: Context, entry: Entry, part: Path, probe: Probe
-) -> tuple[Entry, Written]:
+) -> tuple[Entry, WriteResult]:
     write = write_still if _is_still(entry) else write_clip
     file, written = await asyncio.to_thread(_save, context, part, probe, write)
     saved = await context.ledger.mark_saved(entry, file)
@@ -191,7 +191,9 @@ async def _save_and_record(
     return saved, written
 
 
-def _save(context: Context, part: Path, probe: Probe, write: Write) -> tuple[SavedFile, Written]:
+def _save(
+    context: Context, part: Path, probe: Probe, write: Write
+) -> tuple[SavedFile, WriteResult]:
     destination = context.destination.for_size(probe.width, probe.height)
     whole = destination.temporary_path()
     with _wrap_os_errors():

@@ -15,9 +15,9 @@ import pytest
 
 from vidu.credentials import Secret
 from vidu.errors import InvalidProxyError, InvalidSettingError
+from vidu.fal.certificates import create_tls_context
 from vidu.fal.client import Fal
 from vidu.fal.proxies import SYSTEM, find_proxy
-from vidu.fal.trust import create_tls_context
 from vidu.models import RequestHandle
 from vidu.provider import CancelReply, Queued
 from vidu.settings import Settings

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from vidu.errors import CertificateError, ClipGoneError, DownloadError
+from vidu.fal.certificates import create_tls_context
 from vidu.fal.download import download
 from vidu.fal.http import create_cdn_client
-from vidu.fal.trust import create_tls_context
 from vidu.provider import Length
 from vidu.settings import Settings
 

@@ -84,7 +84,7 @@ def close(sockets: list[socket.socket]) -> None:
 
 def test_server_away_before_paying_is_a_sentence(shared_ledger, machines, monkeypatch):
     monkeypatch.setattr("vidu.ledger.postgres.CONNECT_LIMIT_S", 1.0)
-    monkeypatch.setattr("vidu.ledger.changes.IMPATIENCE_S", 1.0)
+    monkeypatch.setattr("vidu.ledger.writes.TIMEOUT_BEFORE_PAYING_S", 1.0)
     with proxy_to(shared_ledger.url) as (url, cut):
         monkeypatch.setenv("VIDU_LEDGER", url)
         with Ledger.open(machines[0]) as ledger:
@@ -97,7 +97,7 @@ def test_server_away_before_paying_is_a_sentence(shared_ledger, machines, monkey
 
 def test_answer_of_fal_waits_on_disk_while_the_server_is_away(shared_ledger, machines, monkeypatch):
     monkeypatch.setattr("vidu.ledger.postgres.CONNECT_LIMIT_S", 1.0)
-    monkeypatch.setattr("vidu.ledger.changes.TIMEOUT_S", 1.0)
+    monkeypatch.setattr("vidu.ledger.writes.TIMEOUT_AFTER_PAYING_S", 1.0)
     with proxy_to(shared_ledger.url) as (url, cut):
         monkeypatch.setenv("VIDU_LEDGER", url)
         with Ledger.open(machines[0]) as ledger:

@@ -12,7 +12,7 @@ import pytest
 
 from vidu.errors import Charge, LedgerUnavailableError
 from vidu.ledger import open_ledger
-from vidu.ledger.lock import hold_lock
+from vidu.ledger.file_lock import hold_lock
 
 ROOT = Path(__file__).resolve().parents[3]
 TIMEOUT_S = 30  # for what must come, however slow the machine; nothing here is measured
@@ -21,7 +21,7 @@ TIMEOUT_S = 30  # for what must come, however slow the machine; nothing here is 
 VISITOR = """
 import asyncio, os, sys
 from pathlib import Path
-from vidu.ledger.lock import hold_lock
+from vidu.ledger.file_lock import hold_lock
 
 folder, visits = Path(sys.argv[1]), int(sys.argv[2])
 door, count = folder / "door", folder / "count"
@@ -46,7 +46,7 @@ asyncio.run(main())
 HOLDER = """
 import asyncio, sys
 from pathlib import Path
-from vidu.ledger.lock import hold_lock
+from vidu.ledger.file_lock import hold_lock
 
 async def main():
     async with hold_lock(Path(sys.argv[1]), lambda: None):

@@ -238,7 +238,7 @@ def test_reserve_another_ledger_lost_but_for_its_journal_refuses_until_it_is_ope
 
 
 def test_reserve_while_another_ledger_is_repaired_is_refused(two, tmp_path, monkeypatch):
-    monkeypatch.setattr("vidu.ledger.known.LOCK_LIMIT_S", 0.1)
+    monkeypatch.setattr("vidu.ledger.registry.LOCK_LIMIT_S", 0.1)
     with (
         FileLock(tmp_path / "comfyui" / f"{LEDGER_FILE}.opening"),
         pytest.raises(LedgerUnavailableError, match="opening"),

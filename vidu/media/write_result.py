@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Written(NamedTuple):
+class WriteResult(NamedTuple):
     """How a file was saved.
 
     Args:

@@ -21,7 +21,7 @@ from ..command_line import command_line
 from ..errors import InvalidSettingError, LedgerUnavailableError
 from ..files import remove_file, replace_file
 from .journal import Journal
-from .other import LedgerFile
+from .other_ledger import LedgerFile
 from .schema import VERSION
 
 LOCK_LIMIT_S = 2.0
@@ -46,7 +46,7 @@ class Note:
     has_paid: bool
 
 
-class KnownLedgers:
+class LedgerRegistry:
     """The list of ledgers, one small file each.
 
     Args:

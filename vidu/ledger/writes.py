@@ -21,11 +21,11 @@ from .likenesses import find_alike, keep, to_text
 from .queries import SHOWN, entry_of, find_active, incomplete_since
 from .rows import MICRO, entry_columns, search_text
 
-PATIENCE_S = 30.0
+TIMEOUT_AFTER_PAYING_S = 30.0
 """How long a change waits for the database once money may have moved."""
 
-IMPATIENCE_S = 5.0
-"""How long it waits before."""
+TIMEOUT_BEFORE_PAYING_S = 5.0
+"""How long it waits before money moves."""
 
 
 def reserve(
@@ -36,7 +36,7 @@ def reserve(
     server_time: float | None = None,
 ) -> Entry:
     """Add a RESERVED row for a shot, or return its active one; see `Ledger.reserve`."""
-    with db.reserving(), db.transaction(timeout_s=IMPATIENCE_S):
+    with db.reserving(), db.transaction(timeout_s=TIMEOUT_BEFORE_PAYING_S):
         active = (
             find_active(db, request.fingerprint) or find_alike(db, request) or _adopt(db, request)
         )
@@ -81,7 +81,7 @@ def mark_submitting(
     It counts from then on the day of its sending, when it fits into the budget of that day.
     """
     holding_off = db.reserving() if budget.daily_usd else nullcontext()
-    with holding_off, db.transaction(timeout_s=IMPATIENCE_S):
+    with holding_off, db.transaction(timeout_s=TIMEOUT_BEFORE_PAYING_S):
         changes = {**columns, "state": State.SUBMITTING.value, "submitting_at": db.now()}
         day_time = db.day_time(server_time)
         if day_time is not None:
@@ -129,13 +129,13 @@ def update(
     changes: dict[str, Any] = {**columns, "state": state.value}
     if time_column:
         changes[time_column] = db.now()
-    with db.holding(_change_of(entry, changes)), db.transaction(timeout_s=PATIENCE_S):
+    with db.holding(_change_of(entry, changes)), db.transaction(timeout_s=TIMEOUT_AFTER_PAYING_S):
         return _apply(db, entry, expected, changes)
 
 
 def delete(db: Database, entry_id: int) -> None:
     """Leave a tombstone in a row's place: shown no more, its amount stays in the sums."""
-    with db.transaction(timeout_s=IMPATIENCE_S):
+    with db.transaction(timeout_s=TIMEOUT_BEFORE_PAYING_S):
         now = db.now()
         rows = db.rows(f"SELECT * FROM entries WHERE id = ? AND {SHOWN}", entry_id)
         if not rows:
@@ -152,7 +152,7 @@ def delete(db: Database, entry_id: int) -> None:
 def save_metadata(db: Database, entry_id: int, metadata: Mapping[str, str]) -> None:
     """Write down the texts that a clip is to carry."""
     packed = zlib.compress(json.dumps(dict(metadata)).encode())
-    with db.transaction(timeout_s=IMPATIENCE_S):
+    with db.transaction(timeout_s=TIMEOUT_BEFORE_PAYING_S):
         db.execute(
             "INSERT INTO metadata VALUES (?, ?) "
             "ON CONFLICT (entry_id) DO UPDATE SET packed = excluded.packed",
@@ -163,7 +163,7 @@ def save_metadata(db: Database, entry_id: int, metadata: Mapping[str, str]) -> N
 
 def accept_loss(db: Database) -> None:
     """Take the ledger for complete again, as the user has decided."""
-    with db.transaction(timeout_s=IMPATIENCE_S):
+    with db.transaction(timeout_s=TIMEOUT_BEFORE_PAYING_S):
         db.execute("DELETE FROM facts WHERE name = 'incomplete_since'")
         db.execute(
             "INSERT INTO facts VALUES ('loss_accepted', 'yes') ON CONFLICT (name) DO NOTHING"
@@ -173,7 +173,7 @@ def accept_loss(db: Database) -> None:
 def bring_in(db: Database) -> None:
     """Write down what waits on this machine's disk since the database was away."""
     for file, change in db.waiting():
-        with db.transaction(timeout_s=IMPATIENCE_S):
+        with db.transaction(timeout_s=TIMEOUT_BEFORE_PAYING_S):
             found = db.rows(
                 "SELECT id, revision FROM entries WHERE fingerprint = ? AND reserved_at = ?",
                 change["fingerprint"],
