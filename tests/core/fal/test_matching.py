@@ -130,6 +130,7 @@ def test_compare_other_uploads_than_sent_is_different(sent, changes):
         (REFERENCES, changed(REFERENCES, reference_image_urls=[A])),
         (REFERENCES, changed(REFERENCES, reference_image_urls=[A, "..."])),
         (REFERENCES, changed(REFERENCES, reference_image_urls=[A, f"{B[:-7]}..."])),
+        (REFERENCES, changed(REFERENCES, reference_image_urls=["...", B])),
         (REFERENCES, changed(REFERENCES, reference_image_urls=[A, COPY])),
         (REFERENCES, changed(REFERENCES, reference_image_urls=None, files=[A, B])),
         (REFERENCES, json.dumps(REFERENCES)[:-20]),
