@@ -30,6 +30,7 @@ damage_ledger HOW     the ledger's file is zeroed, emptied, cut, junked (its fir
 STEP & STEP           two of these at once
 
 In the end it is run until it succeeds, four times at most, and fal is well again before the last.
+Where the pack then asks whether a twin is the lost request, the user answers, who sees it at fal.
 One is run again with: echo '["run & run"]' | PYTHONPATH=. python -m tests.support.history
 """
 

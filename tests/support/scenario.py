@@ -71,7 +71,27 @@ class Scenario:
             clip = await self.run()
             if clip:
                 return clip
+        if any("twin" in step for step in history) and self._delete_what_never_arrived():
+            return await self.run()
         return None
+
+    def _delete_what_never_arrived(self) -> bool:
+        """Do as a user who is told that a twin may be the lost request, and sees at fal that it is.
+
+        Returns:
+            Whether the lost request never arrived, and its row is deleted.
+        """
+        with BlockingLedger.open(self.home) as ledger:
+            row = ledger.active(self.spec.request().fingerprint)
+            if row is None or row.state is not State.SUBMITTING:
+                return False
+            if any(not ledger.has_request(job["request_id"]) for job in self._jobs()):
+                return False
+            ledger.delete(row)
+        return True
+
+    def _jobs(self) -> list[dict[str, Any]]:
+        return jobs_of(self.fal, self.first)
 
     async def apply(self, step: str) -> None:
         one, at_once, other = step.partition(" & ")
@@ -176,7 +196,7 @@ class Scenario:
         return saved[0].file.path if saved else None
 
     def outcome(self, clip: Clip | None) -> dict[str, Any]:
-        jobs = jobs_of(self.fal, self.first)
+        jobs = self._jobs()
         with BlockingLedger.open(self.home) as ledger:
             spent_usd = ledger.spent_since(0)
         found = [*job_problems(jobs), "there is no clip"]
