@@ -187,3 +187,11 @@ def test_compare_cut_prompt_is_never_different(prompt):
     for end in range(len(prompt)):
         given = {"prompt": prompt[:end]}
         assert compare(item(given), {"prompt": prompt, "seed": 7}) is not Match.DIFFERENT
+
+
+@pytest.mark.parametrize(
+    ("listed", "match"),
+    [("true", Match.SAME), ("True", Match.SAME), (1, Match.SAME), ("false", Match.DIFFERENT)],
+)
+def test_compare_switch_listed_as_text_is_read(listed, match):
+    assert compare(item(changed(TEXT, audio=listed)), TEXT) is match
