@@ -42,7 +42,7 @@ class Budget:
                 f"This clip costs {dollars(price_usd)} and {dollars(spent_usd)} of today's "
                 f"{dollars(self.daily_usd)} is spent or reserved.",
                 "Raise the daily budget in the library or the settings (in a shell: "
-                f"VIDU_DAILY_BUDGET_USD), or wait until midnight UTC ({_time_words(now)}).",
+                f"VIDU_DAILY_BUDGET_USD), or wait until midnight UTC. {_time_words(now)}",
             )
 
     def check_run(self, price_usd: Decimal, spent_usd: Decimal) -> None:
@@ -62,9 +62,9 @@ def dollars(usd: Decimal) -> str:
 
 def _time_words(now: float | None) -> str:
     if now is None:
-        return "fal does not tell its time, and no new day begins before it does"
+        return "fal does not tell its time, and no new day begins before it does."
     moment = datetime.fromtimestamp(now, timezone.utc)
-    return f"it is {moment:%Y-%m-%d %H:%M} there, whatever this machine's clock says"
+    return f"It is {moment:%Y-%m-%d %H:%M} UTC now, whatever this machine's clock says."
 
 
 def start_of_day(moment: float) -> float:

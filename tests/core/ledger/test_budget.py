@@ -156,7 +156,7 @@ DAY_S = 86_400
 def test_reserve_after_midnight_by_fals_clock_has_a_fresh_budget(tmp_path):
     with Ledger.open(tmp_path) as ledger:
         ledger.reserve(shot(0), Budget(PRICE), BEFORE_MIDNIGHT)
-        with pytest.raises(BudgetExceededError, match="it is 2026-07-15 23:59 there"):
+        with pytest.raises(BudgetExceededError, match="It is 2026-07-15 23:59 UTC"):
             ledger.reserve(shot(1), Budget(PRICE), BEFORE_MIDNIGHT)
         ledger.reserve(shot(1), Budget(PRICE), AFTER_MIDNIGHT)
 
