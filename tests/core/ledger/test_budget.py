@@ -50,7 +50,7 @@ def test_reserve_beyond_the_budget_by_a_cent_is_refused(ledger):
 
 def test_reserve_with_a_budget_of_0_is_unlimited(ledger):
     for number in range(20):
-        ledger.reserve(shot(number), Budget(FREE))
+        ledger.reserve(shot(number), Budget())
     assert ledger.spent_today() == Decimal("4.00")
 
 
