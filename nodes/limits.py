@@ -18,6 +18,14 @@ NOT_SENT = (State.RESERVED, State.FAILED)
 MAYBE_UNPAID = (State.SUBMITTING, State.CANCELLED)
 """fal may say of these that it has made nothing, and then the shot is paid for."""
 
+LESS_OF_ONE = "Disconnect frames and use the video output, raise every_nth, or set max_frames."
+LESS_OF_SEVERAL = (
+    "Disconnect frames and use the video output, raise every_nth, set max_frames, or make fewer "
+    "shots at a time."
+)
+LESS_OF_LAST_FRAMES = "Disconnect last_frame, or make fewer shots at a time."
+"""What a run needs less memory with, by what is connected."""
+
 
 async def check_cost(requests: Sequence[Request], ledger: Ledger, max_cost: Decimal) -> None:
     """Refuse a run that would cost more than the node allows.
@@ -66,15 +74,14 @@ def check_memory(requests: Sequence[Request], wanted: Wanted) -> None:
         return
     several = len(requests) > 1
     clips = f"{len(requests)} clips" if several else "clip"
-    if wanted.frames:
-        what = f"The frames of the {clips}"
-        ways = ["Disconnect frames and use the video output", "raise every_nth", "set max_frames"]
+    what = "The frames" if wanted.frames else "last_frame"
+    if not wanted.frames:
+        way_out = LESS_OF_LAST_FRAMES
     else:
-        what = f"The last frames of the {clips}" if several else "The last frame of the clip"
-        ways = ["Disconnect last_frame"]
-    ways += ["make fewer shots at a time"] if several else []
+        way_out = LESS_OF_SEVERAL if several else LESS_OF_ONE
     raise ClipTooLargeError(
-        f"{what} will need {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free.",
-        ", ".join(ways[:-1]) + f", or {ways[-1]}." if len(ways) > 1 else f"{ways[0]}.",
+        f"{what} of the {clips} will need {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB "
+        "are free.",
+        way_out,
         charge=Charge.NOT_SPENT,
     )

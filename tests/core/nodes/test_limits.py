@@ -101,8 +101,8 @@ def test_check_memory_names_both_amounts_and_the_ways_out(endpoint_id, pack, mon
         ({"frames": False, "last_frame": False}, 50, None),
         ({"last_frame": False, "max_frames": 8}, 1, None),
         ({"last_frame": False, "every_nth": 20}, 1, None),
-        ({}, 2, "or make fewer shots at a time"),
-        ({"frames": False}, 50, "The last frames of the 50 clips will need 0.6 GB"),
+        ({}, 2, "set max_frames, or make fewer shots"),
+        ({"frames": False}, 50, "last_frame of the 50 clips will need 0.6 GB"),
     ],
 )
 def test_check_memory_counts_what_is_connected(asked, shots, words, pack, monkeypatch):
