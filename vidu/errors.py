@@ -112,10 +112,10 @@ class ViduError(Exception):
 
     def with_charge(self: E, charge: Charge, request_id: str | None = None) -> E:
         """Return a copy that says this of the money, and names the request if none is named."""
-        twin = copy.copy(self)
-        twin.charge = charge
-        twin.request_id = self.request_id or request_id
-        return twin
+        copied = copy.copy(self)
+        copied.charge = charge
+        copied.request_id = self.request_id or request_id
+        return copied
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).__new__, (type(self), *self.args), self.__dict__

@@ -23,7 +23,6 @@ from local_fal.faults import (
 from vidu.endpoints import ENDPOINTS
 from vidu.progress import Phase
 
-from .pending_faults import PENDING
 from .shots import STEPS
 
 LONGEST = 4
@@ -45,7 +44,7 @@ FAULT_GROUPS: list[Collection[str]] = [
     [*faults_at("download"), *DOWNLOAD],
     {*GENERATION, *ODD_DETAILS} - {"slow"},
 ]
-GROUPS = [sorted(set(group) - PENDING) for group in FAULT_GROUPS]
+GROUPS = [sorted(set(group)) for group in FAULT_GROUPS]
 """A group is drawn first and a fault from it then, so that a small group counts as much."""
 
 

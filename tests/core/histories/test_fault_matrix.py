@@ -20,14 +20,12 @@ from local_fal.faults import (
 )
 from local_fal.responses import INFRASTRUCTURE_ERRORS, MODEL_ERRORS
 
-from ...support.pending_faults import PENDING
-
 pytestmark = pytest.mark.timeout(1800)  # all histories of the file are run at once
 
 WORKERS = 20  # most of a cell is waiting
 
 # An image-to-video job without sound does not meet these.
-ELSEWHERE = {"without_audio", "clip_instead"} | PENDING
+ELSEWHERE = {"without_audio", "clip_instead"}
 # fal ends such a job unbilled, and the next run asks for another.
 ENDED = {"stuck_in_queue", *REFUSED_MEDIUM, *MODEL_ERRORS, *INFRASTRUCTURE_ERRORS, *ODD_DETAILS}
 # What fal keeps of such a clip never becomes better: it is paid for once, and never comes home.
@@ -42,7 +40,7 @@ def at(*places: str) -> set[str]:
     return {f"{place}_{kind}" for place in places for kind in DESCRIPTIONS} & FAULTS.keys()
 
 
-LISTED = {*at("listing"), *LISTING} - PENDING
+LISTED = {*at("listing"), *LISTING}
 CANCELLED = {*at("cancel"), "cancel_ignored", "slow_cancel"}
 MET = FAULTS.keys() - ELSEWHERE - LISTED - CANCELLED - {"no_range"}
 REPEATED = {name for name in MET - ENDED if name.endswith(("_reset", "_timeout", "_500"))}
@@ -52,17 +50,17 @@ WAYS: dict[str, tuple[set[str], list[str]]] = {
     "twice": (REPEATED, ["fal {}:2"]),
     "throughout the first run": (MET - JOB_FAULTS, ["fal {}", "teardown uploading 8", "fal well"]),
     "in the run that resumes": (
-        {*at("status", "result", "download"), *(RESULT.keys() - JOB_FAULTS), *DOWNLOAD} - PENDING,
+        {*at("status", "result", "download"), *(RESULT.keys() - JOB_FAULTS), *DOWNLOAD},
         ["teardown generating", "fal {}:1"],
     ),
     "in the search for a lost request": (LISTED, ["fal accepted_then_dropped:1,{}:1"]),
     "in the search for a lost result": (LISTED, ["fal result_expired:1,{}:1"]),
     "in a transfer that broke": (
-        {*at("download"), *DOWNLOAD} - PENDING,
+        {*at("download"), *DOWNLOAD},
         ["fal download_broken:1,{}:1"],
     ),
     "in fetching a lost file again": (
-        {*at("download"), *DOWNLOAD} - PENDING,
+        {*at("download"), *DOWNLOAD},
         ["run", "remove", "fal {}:1"],
     ),
     "of a fragmented clip without a size": (
