@@ -22,8 +22,8 @@ SEED = io.Int.Input(
     min=0,
     max=2**64 - 1,
     control_after_generate=io.ControlAfterGenerate.fixed,
-    tooltip="Same inputs, same result, free; change the seed for another take. 0 lets Vidu "
-    f"choose. Vidu's own seeds end at {SEED_MAX}: a larger one is folded into that range.",
+    tooltip="The same inputs give the same result, free. Another seed gives another result. 0 lets "
+    f"Vidu choose. Vidu's own seeds end at {SEED_MAX}: a larger one is folded into that range.",
 )
 
 MODE = io.Combo.Input(
@@ -60,7 +60,7 @@ FRAME_INPUTS = [
         max=1000,
         optional=True,
         advanced=True,
-        tooltip="frames holds every nth frame only; fps follows. Never pays again.",
+        tooltip="frames holds only every nth frame, and fps follows. A change never pays again.",
     ),
     io.Int.Input(
         "max_frames",
@@ -69,7 +69,7 @@ FRAME_INPUTS = [
         max=100_000,
         optional=True,
         advanced=True,
-        tooltip="frames holds at most this many; 0 is all. Never pays again.",
+        tooltip="frames holds at most this many; 0 is all. A change never pays again.",
     ),
 ]
 """Which frames a node that yields clips hands on."""
