@@ -142,7 +142,7 @@ async def test_cancel_that_comes_too_late_brings_the_clip_free(fal, vidu_home, c
     task.cancel()
     await asyncio.wait({task})
     assert task.cancelled()
-    assert cancels(fal) == 1
+    assert cancels(fal) >= 1  # a second one goes out where the answer to the first is slow
     assert state_of(vidu_home)[0] is State.SUBMITTED
     fal.set_faults("")
     clip = await run(shot(), vidu_home, clips)
