@@ -15,7 +15,7 @@ import httpx
 from fal_client.client import BackupDomainTransport
 
 from ..credentials import Secret
-from ..errors import ConnectionFailedError
+from ..errors import ApiStatusError, ConnectionFailedError, ServiceError, ViduError
 from ..models import RequestHandle
 from ..provider import CancelReply
 from ..retry import retry_blocking
@@ -55,8 +55,12 @@ def cancel_request(handle: RequestHandle, key: Secret) -> CancelReply:
         try:
             reply = retry_blocking(put, timeout_s=CANCEL_TIMEOUT_S, first_delay_s=FIRST_DELAY_S)
         except BaseException as error:
+            is_unknown = isinstance(error, ViduError) and error.status_code == 404
             with suppress(InvalidStateError):
-                answer.set_exception(error)
+                if is_unknown:
+                    answer.set_result(CancelReply.NOT_FOUND)
+                else:
+                    answer.set_exception(error)
         else:
             with suppress(InvalidStateError):
                 answer.set_result(reply)
@@ -109,12 +113,15 @@ def _reply_of(response: httpx.Response) -> CancelReply:
         body = json.loads(response.content)
     except ValueError:
         body = None
-    status = body.get("status") if isinstance(body, dict) else None
+    facts = body if isinstance(body, dict) else {}
+    status = facts.get("status")
+    if response.is_success and facts.get("success") is False:
+        raise ServiceError("fal did not take the cancel request.", retryable=True)
     if response.is_success:
         # "OK": fal removed it from the queue; no runner ever had it (fal's queue reference).
         return CancelReply.REMOVED if status == "OK" else CancelReply.REQUESTED
-    if response.status_code == 400:
+    if response.status_code == 400 and status == "ALREADY_COMPLETED":
         return CancelReply.COMPLETED
-    if response.status_code == 404:
-        return CancelReply.NOT_FOUND
+    if response.status_code == 404:  # not every server of fal's knows a young request
+        raise ApiStatusError("fal does not know the request.", retryable=True, status_code=404)
     raise error_from_response(response)

@@ -37,15 +37,23 @@ async def cancel_if_user_did(
         reply = None if asking.exception() else asking.result()
         noting = start_in_own_event_loop(lambda: _note(context, recording.result(), reply))
         await wait_uncancelled(noting)
-    problem = asking.exception()
-    if problem:
-        message = problem.message if isinstance(problem, ViduError) else f"{problem!r}."
+    why = _why_not(asking, handle)
+    if why:
         context.warn(
             Phase.DONE,
             f"Request {handle.request_id} could not be cancelled at fal, which may finish it and "
-            f"charge for it: {message} Run the same shot again to get its clip.",
+            f"charge for it: {why} Run the same shot again to get its clip.",
             1.0,
         )
+
+
+def _why_not(asking: asyncio.Future[CancelReply], handle: RequestHandle) -> str:
+    """Return why fal does not cancel the request, or "" when it does or the request is over."""
+    problem = asking.exception()
+    if problem:
+        return problem.message if isinstance(problem, ViduError) else f"{problem!r}."
+    is_unknown = asking.result() is CancelReply.NOT_FOUND
+    return f"fal does not know request {handle.request_id}." if is_unknown else ""
 
 
 def warn_of_lost_request(context: Context) -> None:

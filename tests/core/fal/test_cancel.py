@@ -44,9 +44,9 @@ async def test_cancel_tells_what_fal_answered(answer, reply, raw_fal):
     fal_server = raw_fal(always(answer))
     async with client() as fal:
         assert await asyncio.to_thread(fal.cancel, HANDLE) is reply
-    assert [(each.method, each.target) for each in fal_server.received] == [
+    assert {(each.method, each.target) for each in fal_server.received} == {
         ("PUT", "/fal-ai/vidu/requests/r-1/cancel")
-    ]
+    }
     assert fal_server.received[0].headers["authorization"] == f"Key {KEY}"
 
 
@@ -57,6 +57,8 @@ async def test_cancel_tells_what_fal_answered(answer, reply, raw_fal):
         response("nginx", 503),
         response("no", 500),
         response("Too many", 429),
+        response('{"status": "NOT_FOUND"}', 404),
+        response('{"success": false}', 200),
         b"",
         silent,
     ],
@@ -86,7 +88,16 @@ async def test_cancel_slow_answer_is_waited_for_beside_a_second_request(raw_fal,
 
 
 @pytest.mark.parametrize(
-    "trouble", [response("nginx", 502), silent, drip, endless(500)], ids=name_of
+    "trouble",
+    [
+        response("nginx", 502),
+        response("<html>400</html>", 400),
+        response('{"success": false}', 200),
+        silent,
+        drip,
+        endless(500),
+    ],
+    ids=name_of,
 )
 async def test_cancel_lasting_failure_raises_within_five_seconds(trouble, raw_fal):
     raw_fal(always(trouble) if isinstance(trouble, bytes) else trouble)

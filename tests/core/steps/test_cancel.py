@@ -134,6 +134,24 @@ async def test_cancel_that_fal_does_not_heed_brings_the_clip_free(
     assert len(jobs_of(fal, shot())) == 1
 
 
+async def test_cancel_that_fal_answers_with_not_found_is_told(open_fal, vidu_home, clips):
+    fal = open_fal(generation_seconds=8)
+    told = []
+    options = {"settings": PATIENT, "cancelled_by_user": lambda: True, "on_progress": told.append}
+    task = asyncio.create_task(run(shot(), vidu_home, clips, **options))
+    await until(lambda: any(each.phase is Phase.GENERATING for each in told))
+    fal.set_faults("request_removed")
+    task.cancel()
+    await asyncio.wait({task})
+    (warning,) = [each for each in told if each.warning]
+    assert "could not be cancelled at fal" in warning.text
+    assert state_of(vidu_home)[0] is State.SUBMITTED
+    fal.set_faults("")
+    clip = await run(shot(), vidu_home, clips, settings=PATIENT)
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 1
+
+
 async def test_cancel_that_comes_too_late_brings_the_clip_free(fal, vidu_home, clips):
     fal.set_faults("status_timeout")
     options = {"settings": PATIENT, "cancelled_by_user": lambda: True}
