@@ -74,6 +74,7 @@ class Uploads:
         self._slots = asyncio.Semaphore(SIDE_BY_SIDE)
         self._monotonic = monotonic
         self._uploads: dict[str, _Upload] = {}
+        self._contents: dict[str, str] = {}
 
     async def upload(self, medium: Medium) -> str:
         """Return the URL of a medium; a medium of the same content is uploaded once.
@@ -107,10 +108,12 @@ class Uploads:
             timeout_s = self._retry_timeout_s
             try:
                 if len(data) > LARGEST_IN_ONE:
-                    return await upload_in_parts(
+                    url = await upload_in_parts(
                         self._send, MULTIPART_URL, data, headers, retry_timeout_s=timeout_s
                     )
-                return await retry(lambda: self._upload_once(data, headers), timeout_s=timeout_s)
+                else:
+                    url = await retry(lambda: self._upload_once(data, headers), timeout_s=timeout_s)
+                return self._check_address(url, medium)
             except ServiceError as error:
                 raise UploadError(
                     f"The {_kind(medium)} could not be uploaded: {error.message}",
@@ -120,8 +123,14 @@ class Uploads:
     async def _upload_once(self, data: bytes, headers: Mapping[str, str]) -> str:
         response = await self._send("POST", UPLOAD_URL, headers=headers, content=data)
         url = json_body(response).get("access_url")
-        if not isinstance(url, str) or not url or not url.isprintable():
+        if not isinstance(url, str) or not _is_web_address(url):
             raise UnreadableResponseError("fal's storage returned no address.")
+        return url
+
+    def _check_address(self, url: str, medium: Medium) -> str:
+        """Return the address; one that another content has would be paid for in vain."""
+        if self._contents.setdefault(url, medium.content_sha256) != medium.content_sha256:
+            raise UnreadableResponseError("fal's storage returned the address of another upload.")
         return url
 
     async def _send(
@@ -160,6 +169,15 @@ def _checked(response: httpx.Response) -> Mapping[str, Any]:
     if not response.is_success:
         raise error_from_response(response)
     return json_body(response)
+
+
+def _is_web_address(url: str) -> bool:
+    """Return whether fal can fetch it, and whether it is found again in fal's history."""
+    try:
+        is_clean = url.isprintable() and " " not in url
+        return url.startswith("https://") and is_clean and bool(httpx.URL(url).host)
+    except httpx.InvalidURL:
+        return False
 
 
 def _kind(medium: Medium) -> str:

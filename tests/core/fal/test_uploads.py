@@ -16,7 +16,7 @@ from vidu.errors import (
 from vidu.media.image import EncodedImage
 
 from ...support.raw_fal import KEY, RawFal, Received, response
-from ...support.raw_responses import IMAGE, PATIENT, always, client, in_turn
+from ...support.raw_responses import IMAGE, IMPATIENT, PATIENT, always, client, in_turn
 
 OTHER = EncodedImage(b"others", "image/png", 2, 3, "cd" * 32)
 
@@ -94,6 +94,34 @@ async def test_upload_that_failed_is_sent_again_next_time(raw_fal):
             await fal.upload(IMAGE)
         assert caught.value.status_code == 400
         assert await fal.upload(IMAGE) == "https://v3b.fal.media/files/b/x.png"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://v3b.fal.media/x.png",
+        "//v3b.fal.media/x.png",
+        "/files/x.png",
+        "data:image/png;base64,AAAA",
+        "https://",
+        "https://v3b.fal.media/a b.png",
+    ],
+)
+async def test_upload_address_that_fal_cannot_fetch_is_refused(address, raw_fal):
+    token = response('{"token": "t", "token_type": "Bearer"}')
+    raw_fal(in_turn(token, response(json.dumps({"access_url": address}))))
+    async with client(IMPATIENT) as fal:
+        with pytest.raises(UploadError):
+            await fal.upload(IMAGE)
+
+
+async def test_upload_that_gets_the_address_of_another_is_refused(raw_fal):
+    token = response('{"token": "t", "token_type": "Bearer"}')
+    raw_fal(in_turn(token, response('{"access_url": "https://v3b.fal.media/files/b/x.png"}')))
+    async with client(IMPATIENT) as fal:
+        await fal.upload(IMAGE)
+        with pytest.raises(UploadError, match="address of another upload"):
+            await fal.upload(OTHER)
 
 
 async def test_upload_expired_token_is_replaced(raw_fal):
