@@ -170,10 +170,10 @@ async def _opened(
     for _ in range(MAX_REDIRECTS):
         is_tunnel = await check_url(url)
         try:
-            async with http.stream("GET", url, headers=headers) as response:
+            async with _responding(http, url, headers, timeout_s) as response:
                 check_peer(response, is_tunnel)
                 if not response.has_redirect_location:
-                    if response.is_success:
+                    if response.status_code in (200, 206):
                         yield response
                     else:
                         yield await asyncio.wait_for(read_body(response), timeout_s)
@@ -184,8 +184,21 @@ async def _opened(
         except httpx.RequestError as error:
             raise to_connection_error(httpx.URL(url).host, error) from error
         except (BodyTooLargeError, asyncio.TimeoutError) as error:
-            raise ConnectionFailedError("The error response has no end.") from error
+            raise ConnectionFailedError("The response has no end.") from error
     raise UnsafeUrlError("fal's address for the file redirects without end.")
+
+
+@asynccontextmanager
+async def _responding(
+    http: httpx.AsyncClient, url: str, headers: dict[str, str], timeout_s: float
+) -> AsyncIterator[httpx.Response]:
+    request = http.build_request("GET", url, headers=headers)
+    # Headers that come a byte at a time, or interim responses without end, meet no read timeout.
+    response = await asyncio.wait_for(http.send(request, stream=True), timeout_s)
+    try:
+        yield response
+    finally:
+        await response.aclose()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -178,6 +179,26 @@ async def test_download_error_page_without_end_is_not_read(status, fetch):
         await fetch(endless, settings=Settings(read_timeout_s=0.5, retry_timeout_s=0))
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("status", [201, 202, 204, 226])
+async def test_download_answer_that_is_no_file_raises_download_error(status, fetch):
+    with pytest.raises(DownloadError, match=str(status)):
+        await fetch(always(response(b"", status)))
+
+
+async def test_download_headers_without_end_are_not_read(fetch):
+    def drip(_: Received, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        while True:
+            connection.sendall(b"x")
+            time.sleep(0.1)
+
+    quick = replace(QUICK, retry_timeout_s=0)
+    started = time.monotonic()
+    with pytest.raises(DownloadError, match="no end"):
+        await fetch(drip, settings=quick)
+    assert time.monotonic() - started < 5
 
 
 async def test_download_packed_file_without_end_meets_the_limit(fetch, tmp_path):
