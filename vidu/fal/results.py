@@ -96,9 +96,9 @@ def error_from_listing(status_code: int, body: object, request_id: str) -> Gener
 def is_final(response: httpx.Response, *, failed: bool) -> bool:
     """Return whether a result that is not a success is the request's own error.
 
-    fal replays what the model answered: a 422, another 4xx that names its type, and, when the
-    status reported an error, any 4xx and a 5xx that names its type. All else comes from a server
-    on the way, and a 401, 403 or 404 from fal's gateway.
+    fal replays what the model answered: a 422 with its detail, another 4xx that names its type,
+    and, when the status reported an error, any 4xx and a 5xx that names its type. All else comes
+    from a server on the way, and a 401, 403 or 404 from fal's gateway.
 
     Args:
         response: The result.
@@ -109,7 +109,8 @@ def is_final(response: httpx.Response, *, failed: bool) -> bool:
         return False
     if failed:
         return response.is_client_error or any(_types(response))
-    return code == 422 or (response.is_client_error and any(_types(response)))
+    is_refusal = code == 422 and "detail" in json_body(response)
+    return is_refusal or (response.is_client_error and any(_types(response)))
 
 
 def parse_output(body: object, units: float | None = None) -> Output | None:

@@ -185,6 +185,8 @@ def test_is_final_after_a_status_without_an_error_needs_a_type():
     assert not is_final(reply(400, {"detail": "x"}), failed=False)
     assert not is_final(reply(500, {"detail": "x", "error_type": "x"}), failed=False)
     assert is_final(reply(422, {"detail": "x"}), failed=False)
+    assert not is_final(httpx.Response(422, html=NGINX), failed=False)
+    assert not is_final(reply(422, {"video": {"url": "https://v3b.fal.media/x"}}), failed=False)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 408, 409, 425, 429])
