@@ -108,6 +108,7 @@ class Provider(Protocol):
         endpoint_id: str,
         arguments: Mapping[str, Any],
         since: float | None,
+        earliest: float | None,
         *,
         is_known: Callable[[str], Awaitable[bool]],
     ) -> RequestHandle | None:

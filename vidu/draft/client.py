@@ -71,6 +71,7 @@ class Draft:
         endpoint_id: str,
         arguments: Mapping[str, Any],
         since: float | None,
+        earliest: float | None,
         *,
         is_known: Callable[[str], Awaitable[bool]],
     ) -> RequestHandle | None:

@@ -200,6 +200,7 @@ class Fal:
         endpoint_id: str,
         arguments: Mapping[str, Any],
         since: float | None,
+        earliest: float | None,
         *,
         is_known: Callable[[str], Awaitable[bool]],
     ) -> RequestHandle | None:
@@ -209,13 +210,14 @@ class Fal:
             endpoint_id: fal's id of the endpoint that was asked.
             arguments: The body of the paid POST.
             since: When it was made by fal's clock (`server_time`), in seconds since 1970.
+            earliest: The least of `since` and the same moment by the ledger's clock.
             is_known: Tells whether the ledger has a request id; such a request is not the lost one.
 
         Raises:
             ServiceError: The listing cannot be read, or something in it that may be the request.
         """
         request_id = await retry(
-            lambda: self._history.find(endpoint_id, arguments, since, is_known),
+            lambda: self._history.find(endpoint_id, arguments, since, earliest, is_known),
             timeout_s=self._retry_timeout_s,
         )
         return handle_by_id(endpoint_id, request_id) if request_id else None

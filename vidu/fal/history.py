@@ -54,6 +54,7 @@ class RequestHistory:
         endpoint_id: str,
         arguments: Mapping[str, Any],
         since: float | None,
+        earliest: float | None,
         is_known: Callable[[str], Awaitable[bool]],
     ) -> str | None:
         """Return the id of the request that had these arguments, or None when none had.
@@ -62,6 +63,8 @@ class RequestHistory:
             endpoint_id: fal's endpoint id.
             arguments: The body of the paid POST.
             since: When it was made by fal's clock, in seconds since 1970; None when unknown.
+            earliest: The least of `since` and the time by the ledger's clock: one of fal's servers
+                may have told a wrong time.
             is_known: Tells whether the ledger has a request id; such a request is not the lost one.
 
         Raises:
@@ -69,19 +72,27 @@ class RequestHistory:
                 lost request.
             ServiceError: The listing cannot be read.
         """
+        is_unique = has_upload(arguments)
+        same: dict[str, float] = {}
         likely: list[str] = []
         unclear = 0
-        async for item in self._items({"endpoint_id": endpoint_id, **self._start(since)}):
-            match = _in_time(compare(item, arguments), item, arguments, since)
+        async for item in self._items({"endpoint_id": endpoint_id, **self._start(earliest)}):
+            match = compare(item, arguments)
+            if not is_unique:
+                match = _in_time(match, item, since, earliest)
             request_id = _request_id(item)
             if match is Match.DIFFERENT or (request_id and await is_known(request_id)):
                 continue
             if match is Match.SAME and request_id:
-                return request_id
-            if match is Match.LIKELY and request_id:
+                if is_unique:
+                    return request_id
+                same[request_id] = abs((_time_of(item.get("sent_at")) or 0.0) - (since or 0.0))
+            elif match is Match.LIKELY and request_id:
                 likely.append(request_id)
             else:
                 unclear += 1
+        if same:  # of twins the one that was sent at the time of ours
+            return min(same, key=same.__getitem__)
         # One likely request beside an unclear one is not the only one that may be the lost one.
         if len(set(likely)) == 1 and not unclear:
             return likely[0]
@@ -115,10 +126,10 @@ class RequestHistory:
             )
         return None
 
-    def _start(self, since: float | None) -> dict[str, str]:
+    def _start(self, earliest: float | None) -> dict[str, str]:
         # No end: whatever the clocks say, a request is never later than now.
-        if since is not None:
-            return {"start": _iso(since - CLOCK_MARGIN_S)}
+        if earliest is not None:
+            return {"start": _iso(earliest - CLOCK_MARGIN_S)}
         now = self._now()
         return {} if now is None else {"start": _iso(now - LONGEST_LOOK_BACK_S)}
 
@@ -152,40 +163,43 @@ class RequestHistory:
 
 
 def _in_time(
-    match: Match, item: Mapping[str, Any], arguments: Mapping[str, Any], since: float | None
+    match: Match, item: Mapping[str, Any], since: float | None, earliest: float | None
 ) -> Match:
-    """Return the match, doubted where the item was sent before the request was made.
+    """Return the match of a request without an upload, doubted where it was sent before ours.
 
-    Without an upload nothing is unique but the seed, which the user may have fixed: a twin from
-    another machine may have the same words. An upload decides by itself.
+    Nothing in it is unique but the seed, which the user may have fixed: a twin from another
+    machine may have the same words.
     """
     sent_at = _time_of(item.get("sent_at"))
-    if match is not Match.SAME or since is None or sent_at is None or has_upload(arguments):
+    if since is None or earliest is None or sent_at is None:
         return match
-    if sent_at < since - CLOCKS_DISAGREE_S:
+    if sent_at < earliest - CLOCKS_DISAGREE_S:
         return Match.DIFFERENT
-    return Match.UNCLEAR if sent_at < since - DATE_RESOLUTION_S else match
+    is_before = sent_at < since - DATE_RESOLUTION_S
+    return Match.UNCLEAR if match is Match.SAME and is_before else match
 
 
 def _time_of(value: object) -> float | None:
-    """Return an ISO time in seconds since 1970, or None when it is not one."""
+    """Return an ISO time in seconds since 1970, or None when it is not one, or of any zone."""
     try:
         # Python 3.10 does not read the Z.
         moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
     except ValueError:
         return None
-    return moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp()
+    return moment.timestamp() if moment.tzinfo else None
 
 
 def _parse_page(response: httpx.Response) -> dict[str, Any]:
     if not response.is_success:
         raise error_from_response(response)
+    if response.status_code != httpx.codes.OK:
+        raise UnreadableResponseError("fal's listing of requests did not come whole.")
     try:
         page = response.json()
     except ValueError:
         page = None
     items = page.get("items") if isinstance(page, dict) else None
-    if not isinstance(page, dict) or not isinstance(items, list):
+    if not isinstance(page, dict) or not isinstance(items, list) or page.get("error"):
         raise UnreadableResponseError("fal's listing of requests cannot be read.")
     if not all(isinstance(item, dict) for item in items):
         raise UnreadableResponseError("fal's listing of requests has items that cannot be read.")

@@ -73,13 +73,21 @@ async def _search(context: Context, entry: Entry) -> Entry:
 async def _age_s(context: Context, entry: Entry, watch: Stopwatch) -> float:
     """Return how old the request is at least, in seconds.
 
-    The clock of this machine may be set and its wall time is never asked: fal's own clock tells,
-    or, where fal did not tell its time, how long this run has been looking.
+    Any clock may be wrong, the ledger's and that of one of fal's servers. What both say has passed
+    has passed, and so has the time in which this run has been looking.
     """
     now = await context.provider.server_time()
-    if now is None or entry.submitting_server_time is None:
+    if now is None or entry.submitting_server_time is None or entry.submitting_at is None:
         return watch.elapsed_s()
-    return now - entry.submitting_server_time - DATE_RESOLUTION_S
+    by_fal = now - entry.submitting_server_time - DATE_RESOLUTION_S
+    by_ledger = context.ledger.now() - entry.submitting_at
+    return max(watch.elapsed_s(), min(by_fal, by_ledger))
+
+
+def _earliest(entry: Entry) -> float | None:
+    """Return when it was sent at the earliest, or None when fal did not tell its time."""
+    times = (entry.submitting_server_time, entry.submitting_at)
+    return None if times[0] is None else min(time for time in times if time is not None)
 
 
 async def _look(context: Context, entry: Entry) -> RequestHandle | UnreadableResponseError | None:
@@ -93,6 +101,7 @@ async def _look(context: Context, entry: Entry) -> RequestHandle | UnreadableRes
             entry.endpoint,
             entry.arguments or {},
             entry.submitting_server_time,
+            _earliest(entry),
             is_known=is_known,
         )
     except UnreadableResponseError as problem:

@@ -54,7 +54,9 @@ CALLS = {
     "status": lambda fal: fal.status(HANDLE),
     "result": lambda fal: fal.result(HANDLE, Completed(failed=False), may_have_run=True),
     "find_output": lambda fal: fal.find_output("fal-ai/vidu", HANDLE),
-    "find_lost_request": lambda fal: fal.find_lost_request("fal-ai/vidu", {}, None, is_known=never),
+    "find_lost_request": lambda fal: fal.find_lost_request(
+        "fal-ai/vidu", {}, None, None, is_known=never
+    ),
     "upload": lambda fal: fal.upload(IMAGE),
     "check_key": lambda fal: fal.check_key(),
 }

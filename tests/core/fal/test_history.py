@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -61,11 +62,13 @@ class Listing:
         sent: Mapping[str, Any] = IMAGE,
         since: float | None = NOW,
         known: frozenset[str] = frozenset(),
+        by_ledger: float = math.inf,
     ) -> str | None:
         async def is_known(request_id: str) -> bool:
             return request_id in known
 
-        return await self.history().find(ENDPOINT, sent, since, is_known)
+        earliest = None if since is None else min(since, by_ledger)
+        return await self.history().find(ENDPOINT, sent, since, earliest, is_known)
 
 
 def page(*items: Any, **more: Any) -> dict[str, Any]:
@@ -84,6 +87,20 @@ async def test_find_whole_listing_without_it_returns_none():
     assert await Listing(page()).find() is None
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(206, json=page()),
+        httpx.Response(204),
+        httpx.Response(200, json={**page(), "error": {"type": "internal_error"}}),
+    ],
+    ids=["partial", "no content", "an error"],
+)
+async def test_find_listing_that_did_not_come_whole_is_no_absence(answer):
+    with pytest.raises(UnreadableResponseError):
+        await Listing(answer).find()
+
+
 async def test_find_asks_from_fals_time_and_to_no_end():
     listing = Listing(page())
     await listing.find(since=NOW)
@@ -98,7 +115,7 @@ async def test_find_without_the_time_of_the_request_looks_back_for_long():
     await listing.find(since=None)
     assert listing.queries[0]["start"] == "2026-12-16T08:00:00+00:00"
     assert LONGEST_LOOK_BACK_S == 30 * 86_400
-    assert await listing.history(now=None).find(ENDPOINT, IMAGE, None, never_known) is None
+    assert await listing.history(now=None).find(ENDPOINT, IMAGE, None, None, never_known) is None
     assert "start" not in listing.queries[1]
 
 
@@ -251,6 +268,28 @@ async def test_find_twin_that_was_sent_just_before_is_unclear():
     with pytest.raises(UnreadableResponseError):
         await Listing(page(twin)).find(TEXT)
     assert await Listing(page(twin, item(TEXT, sent_at=iso(NOW + 1)))).find(TEXT) == "r-1"
+
+
+async def test_find_of_two_twins_takes_the_one_that_was_sent_at_the_time():
+    later = item(TEXT, "r-twin", sent_at=iso(NOW + 40))
+    assert await Listing(page(later, item(TEXT, sent_at=iso(NOW + 1)))).find(TEXT) == "r-1"
+
+
+async def test_find_twin_without_a_seed_that_was_sent_long_before_is_not_the_lost_one():
+    twin = item({"prompt": TEXT["prompt"]}, "r-twin", sent_at=iso(NOW - 61))
+    assert await Listing(page(twin)).find(TEXT) is None
+
+
+async def test_find_when_fal_told_a_time_too_late_still_sees_the_request():
+    listing = Listing(page(item(TEXT, sent_at=iso(NOW - 7200))))
+    with pytest.raises(UnreadableResponseError):
+        await listing.find(TEXT, since=NOW, by_ledger=NOW - 7200)
+    assert listing.queries[0]["start"] == iso(NOW - 7200 - 3600)
+
+
+async def test_find_time_of_an_unknown_zone_is_not_taken_for_another_request():
+    ours = item(TEXT, sent_at=iso(NOW - 7 * 3600).removesuffix("+00:00"))
+    assert await Listing(page(ours)).find(TEXT) == "r-1"
 
 
 async def test_find_upload_is_the_lost_one_whatever_its_time():
