@@ -70,6 +70,8 @@ SUBMIT = {
     "accepted_then_504": "the job is accepted, and the reply is nginx's page for 504",
     "accepted_unreadable": "the job is accepted, and the reply is 200 with half its JSON",
     "accepted_strange_urls": "the job is accepted, and its URLs name a host that is not fal's",
+    "accepted_as_first": "the job is accepted, and the reply is that of the first job",
+    "accepted_urls_of_first": "the job is accepted, and its URLs are those of the first job",
     "accepted_drip": "the job is accepted, and the reply comes one byte every 0.3 s",
     "slow_accept": "the job is accepted, and the reply takes 3 seconds",
     "submit_307": "the paid POST is redirected to queue.falrun.com (not accepted)",

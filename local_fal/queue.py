@@ -121,6 +121,11 @@ class Queue:
             await asyncio.sleep(SLOW_S)
         host = "queue.example.com" if take("accepted_strange_urls") else QUEUE_HOST
         body = submit_reply(job, ahead, host)
+        first = submit_reply(next(iter(self._jobs.jobs.values())), ahead, host)
+        if take("accepted_as_first"):
+            body = first
+        if take("accepted_urls_of_first"):
+            body = first | {"request_id": job.request_id}
         if take("accepted_unreadable"):
             text = json.dumps(body)
             return web.Response(text=text[: len(text) // 2], content_type="application/json")

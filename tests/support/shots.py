@@ -67,6 +67,7 @@ STEPS = (
         "mark_failed",
         "mark_unsent",
         "has_request",
+        "has_other_of_request",
     ),
     *(
         "upload",

@@ -52,14 +52,15 @@ def require_fal_urls(handle: RequestHandle) -> RequestHandle:
 
 
 def has_fal_urls(handle: RequestHandle) -> bool:
-    """Return whether all three addresses are of fal's own queue."""
+    """Return whether all three addresses are of fal's own queue, and of this request."""
     urls = (handle.status_url, handle.response_url, handle.cancel_url)
-    return all(_is_queue(url) for url in urls)
+    return all(_is_queue(url, handle.request_id) for url in urls)
 
 
-def _is_queue(url: str) -> bool:
+def _is_queue(url: str, request_id: str) -> bool:
     try:
         parsed = httpx.URL(url)
-        return parsed.scheme == "https" and parsed.host in QUEUE_HOSTS and not parsed.userinfo
+        is_fal = parsed.scheme == "https" and parsed.host in QUEUE_HOSTS and not parsed.userinfo
+        return is_fal and request_id in parsed.path.split("/")
     except (httpx.InvalidURL, TypeError, ValueError):
         return False

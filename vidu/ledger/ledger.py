@@ -146,6 +146,10 @@ class Ledger:
         condition = f"{queries.OWED} ORDER BY id"
         return await self._worker.run(queries.select, self._db, condition)
 
+    async def has_other_of_request(self, entry: Entry, request_id: str) -> bool:
+        """Return whether any row but this one is of the request with this id."""
+        return await self._worker.run(queries.has_other_of_request, self._db, entry, request_id)
+
     async def has_request(self, request_id: str) -> bool:
         """Return whether any row, a deleted one included, is of this request of fal's."""
         return await self._worker.run(queries.has_request, self._db, request_id)

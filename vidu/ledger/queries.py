@@ -114,6 +114,19 @@ def has_request(db: Database, request_id: str) -> bool:
     return bool(db.rows("SELECT 1 AS found FROM entries WHERE request_id = ?", request_id))
 
 
+def has_other_of_request(db: Readable, entry: Entry, request_id: str) -> bool:
+    """Return whether a row of another reservation, a deleted one included, is of this request."""
+    return bool(
+        db.rows(
+            "SELECT 1 AS found FROM entries WHERE request_id = ? "
+            "AND (fingerprint <> ? OR reserved_at <> ?)",
+            request_id,
+            entry.fingerprint,
+            entry.reserved_at,
+        )
+    )
+
+
 def spent_since(db: Database, moment: float) -> Decimal:
     """Return US dollars spent or reserved since `moment`, deleted rows included.
 

@@ -69,6 +69,8 @@ def replay(history: History, db: sqlite3.Connection) -> int:
         elif found["revision"] < row["revision"]:
             behind += 1
             changed = {name: value for name, value in row.items() if name != "id"}
+            if _is_request_taken(db, row, found["id"]):  # so the database had refused the change
+                changed = {"revision": row["revision"]}
             names = ", ".join(f"{name} = ?" for name in changed)
             db.execute(f"UPDATE entries SET {names} WHERE id = ?", (*changed.values(), found["id"]))
         found = _find(db, row)
@@ -130,6 +132,15 @@ def _find(db: sqlite3.Connection, row: Mapping[str, Any]) -> Any:
     return db.execute(
         "SELECT id, revision FROM entries WHERE fingerprint = ? AND reserved_at = ?", _key(row)
     ).fetchone()
+
+
+def _is_request_taken(db: sqlite3.Connection, row: Mapping[str, Any], row_id: int) -> bool:
+    return bool(
+        db.execute(
+            "SELECT 1 FROM entries WHERE request_id = ? AND id <> ?",
+            (row.get("request_id"), row_id),
+        ).fetchone()
+    )
 
 
 def _bring_up(row: Mapping[str, Any], record: Mapping[str, Any] | None) -> Mapping[str, Any]:

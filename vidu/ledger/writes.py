@@ -179,7 +179,7 @@ def bring_in(db: Database) -> None:
                 change["fingerprint"],
                 change["reserved_at"],
             )
-            if found and found[0]["revision"] < change["revision"]:
+            if found and found[0]["revision"] < change["revision"] and not _is_taken(db, change):
                 _set(db, found[0]["id"], {name: change[name] for name in change if name != "id"})
         with suppress(OSError):  # brought in once more, it changes nothing
             remove_file(file)
@@ -189,6 +189,19 @@ def _date_rows(db: Database, day_time: float | None) -> None:
     """Let the rows whose time was not known count on this day alone."""
     if day_time is not None:
         db.execute("UPDATE entries SET counted_at = ? WHERE counted_at IS NULL", day_time)
+
+
+def _is_taken(db: Database, change: Row) -> bool:
+    """Return whether the request of a change is another row's, so that no database takes it."""
+    return bool(
+        db.rows(
+            "SELECT 1 AS found FROM entries WHERE request_id = ? "
+            "AND (fingerprint <> ? OR reserved_at <> ?)",
+            change.get("request_id"),
+            change["fingerprint"],
+            change["reserved_at"],
+        )
+    )
 
 
 def _adopt(db: Database, request: Request) -> Entry | None:

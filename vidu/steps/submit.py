@@ -62,6 +62,9 @@ async def submit(context: Context, entry: Entry) -> Entry:
     recording = start_in_own_event_loop(lambda: _record_submission(context, gate.entry, handle))
     try:
         return await asyncio.shield(recording)
+    except SubmissionUnknownError as unknown:
+        context.warn(Phase.SEARCHING, unknown.message, 0.08)
+        return gate.entry
     except asyncio.CancelledError:
         await cancel_if_user_did(context, handle, recording)
         raise
@@ -107,6 +110,12 @@ async def _follow_and_cancel(
 
 async def _record_submission(context: Context, entry: Entry, handle: RequestHandle) -> Entry:
     async def record() -> Entry:
+        if await _is_of_other(context, entry, handle):
+            # Written down, it would hide the request that was really made.
+            raise SubmissionUnknownError(
+                "The paid request got no clear response: it names the id of another one, "
+                f"{handle.request_id}."
+            )
         return await context.ledger.mark_submitted(entry, handle)
 
     try:
@@ -124,6 +133,13 @@ async def _record_submission(context: Context, entry: Entry, handle: RequestHand
         raise LedgerUnavailableError(
             message, problem.next_step, charge=Charge.PENDING, request_id=handle.request_id
         ) from problem
+
+
+async def _is_of_other(context: Context, entry: Entry, handle: RequestHandle) -> bool:
+    try:
+        return await context.ledger.has_other_of_request(entry, handle.request_id)
+    except LedgerUnavailableError:
+        return False  # the id is written beside the ledger, whatever ails that
 
 
 async def _mark_unsent(context: Context, entry: Entry, error: BaseException) -> None:

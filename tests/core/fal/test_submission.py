@@ -79,6 +79,14 @@ async def test_submit_unclear_response_is_unknown_and_sent_once(answer, raw_fal,
     assert [each.method for each in fal_server.received] == ["POST"]
 
 
+@pytest.mark.parametrize("name", ["status_url", "response_url", "cancel_url"])
+async def test_submit_addresses_of_another_request_are_not_followed(name, raw_fal):
+    other = "https://queue.fal.run/fal-ai/vidu/requests/r-0"
+    raw_fal(always(response(json.dumps(json.loads(ACCEPTED) | {name: other}))))
+    async with client() as fal:
+        assert await fal.submit(ENDPOINT, {"prompt": "x"}) == HANDLE
+
+
 @pytest.mark.parametrize("code", [307, 308, 400, 404, 422, 425])
 async def test_submit_refused_is_not_accepted_and_sent_once(code, raw_fal):
     fal_server = raw_fal(always(response("", code, "Location: /elsewhere")))

@@ -254,3 +254,19 @@ def test_stale_copy_of_a_failed_row_does_not_fail_the_saved_row_of_its_shot(home
     with Ledger.open(home) as ledger:
         assert ledger.get(failed.id).state is State.FAILED
         assert ledger.reserve(shot(ROWS), Budget()) == saved
+
+
+def test_open_journal_with_a_refused_change_still_opens(tmp_path):
+    """fal answered a paid POST with another row's id: the file refused it, the journal did not."""
+    with Ledger.open(tmp_path) as ledger:
+        save(ledger, 1)
+        row = ledger.mark_submitting(ledger.reserve(shot(2), Budget()), {})
+        with pytest.raises(LedgerUnavailableError):
+            ledger.mark_submitted(row, handle(1))
+    with Ledger.open(tmp_path) as ledger:
+        again = ledger.active(shot(2).fingerprint)
+        assert again is not None
+        assert (again.state, again.request_id) == (State.SUBMITTING, "")
+        assert ledger.mark_submitted(again, handle(2)).state is State.SUBMITTED
+    with Ledger.open(tmp_path) as ledger:
+        assert [row.request_id for row in ledger.entries()] == ["r-2", "r-1"]

@@ -135,7 +135,7 @@ async def test_cancel_that_fal_does_not_heed_brings_the_clip_free(
 
 
 async def test_cancel_that_fal_answers_with_not_found_is_told(open_fal, vidu_home, clips):
-    fal = open_fal(generation_seconds=8)
+    fal = open_fal(generation_seconds=5)
     told = []
     options = {"settings": PATIENT, "cancelled_by_user": lambda: True, "on_progress": told.append}
     task = asyncio.create_task(run(shot(), vidu_home, clips, **options))

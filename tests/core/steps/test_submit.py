@@ -234,3 +234,17 @@ async def test_search_with_this_machines_clock_set_between_the_runs_waits_all_th
         clip = await generate(shot(), provider, ledger, Destination(clips, "clip"), settings=SHORT)
     assert clip.path.is_file()
     assert len(jobs_of(fal, shot())) == 1
+
+
+@pytest.mark.parametrize("fault", ["accepted_as_first", "accepted_urls_of_first"])
+async def test_submit_reply_of_another_request_ends_with_the_own_clip(
+    fault, fal, vidu_home, clips, tmp_path
+):
+    told = []
+    await run(shot(9), vidu_home, tmp_path / "others")
+    fal.set_faults(f"{fault}:1")
+    clip = await run(shot(), vidu_home, clips, on_progress=told.append)
+    (job,) = jobs_of(fal, shot())
+    assert clip.request_id == job["request_id"]
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert any("id of another one" in each.text for each in told) == (fault == "accepted_as_first")

@@ -19,6 +19,8 @@ SINGLE = {
     "accepted_then_504",
     "accepted_unreadable",
     "accepted_strange_urls",
+    "accepted_as_first",
+    "accepted_urls_of_first",
     "accepted_drip",
     "slow_accept",
     "submit_307",

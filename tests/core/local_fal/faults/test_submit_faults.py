@@ -94,6 +94,21 @@ def test_accepted_strange_urls_name_a_foreign_host(fal, post):
     assert fal.ledger()["counts"]["jobs"] == 1
 
 
+def test_accepted_as_first_repeats_the_first_reply(fal, post):
+    first = post().json()
+    fal.set_faults("accepted_as_first:1")
+    assert post().json()["request_id"] == first["request_id"]
+    assert fal.ledger()["counts"]["jobs"] == 2
+
+
+def test_accepted_urls_of_first_has_an_id_of_its_own(fal, post):
+    first = post().json()
+    fal.set_faults("accepted_urls_of_first:1")
+    second = post().json()
+    assert second["request_id"] != first["request_id"]
+    assert second["status_url"] == first["status_url"]
+
+
 def test_slow_accept_leaves_a_job_when_the_client_gives_up(fal, client):
     fal.set_faults("slow_accept:1")
     with pytest.raises(httpx.ReadTimeout):
