@@ -153,6 +153,48 @@ export function addPlayerWidget(node, element, height) {
   return widget;
 }
 
+// Keeps the values of the widgets inside a choice that another choice has as well: the editor makes
+// them anew with their defaults. Replaced by: a DynamicCombo that keeps them.
+export function keepInnerValues(node, name) {
+  const choice = widgetOf(node, name);
+  if (!choice) return;
+  const kept = new Map(); // what was set last, also while a choice without it is shown
+  const inside = () => node.widgets.filter((widget) => widget.name.startsWith(`${name}.`));
+  const watch = () => {
+    for (const widget of inside()) {
+      const shown = widget.value;
+      const onRemove = widget.onRemove;
+      widget.onRemove = function () {
+        if (widget.value !== shown || !kept.has(widget.name)) kept.set(widget.name, widget.value);
+        onRemove?.call(this);
+      };
+    }
+  };
+  const callback = choice.callback;
+  choice.callback = function (...details) {
+    for (const widget of inside()) {
+      const value = kept.get(widget.name);
+      if (kept.has(widget.name) && takesValue(widget, value)) widget.value = value;
+    }
+    watch();
+    return callback?.apply(this, details);
+  };
+  const onConfigure = node.onConfigure;
+  node.onConfigure = function (...details) {
+    kept.clear();
+    watch();
+    return onConfigure?.apply(this, details);
+  };
+  watch();
+}
+
+function takesValue(widget, value) {
+  const { values, min, max } = widget.options ?? {};
+  if (Array.isArray(values)) return values.includes(value);
+  if (typeof value === "number") return value >= (min ?? value) && value <= (max ?? value);
+  return typeof value === typeof widget.value;
+}
+
 // Makes a node as tall as its widgets need; it never shrinks.
 export function growToFit(node) {
   const [, needed] = node.computeSize();

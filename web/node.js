@@ -6,6 +6,7 @@ import { followPrices, setUpBadge, translateBadges } from "./badge.js";
 import {
   allNodes,
   isOurs,
+  keepInnerValues,
   nodeByExecutionId,
   onProgressText,
   onRefusedRun,
@@ -44,6 +45,7 @@ export function translateNotes(graph) {
 export function setUpNode(node) {
   if (!isOurs(node)) return;
   fillInPrefix(node);
+  keepInnerValues(node, "model");
   const definition = node.constructor.nodeData;
   if (definition?.output_node) new Lines(node, read);
   if (definition?.output?.includes("VIDEO")) addPlayer(node);

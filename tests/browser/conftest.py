@@ -80,7 +80,7 @@ def emptied(base: Path, comfy: Comfy) -> Path:
     forget_runs(comfy)
     folder = base / "user" / "__fal_vidu"
     for path in folder.glob("*"):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     # Else the pack asks whether the ledger that has paid is away for good.
     shutil.rmtree(base / HOME / "ledgers", ignore_errors=True)
