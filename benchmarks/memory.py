@@ -1,8 +1,8 @@
 """The memory of a real ComfyUI server after a run, by shots and by what is connected.
 
 Run `python -m benchmarks.memory [--shots N ...] [--only NAME ...]`. Each row is a server of its
-own, with local_fal behind it: its resident memory once it is up and has made one small draft, which
-loads what any run needs; then the same after the shots, and the most in between. Beside it stand
+own, with local_fal behind it: its resident memory once it is up and has made one shot, which loads
+what any run needs; then the same after the shots, and the most in between. Beside it stand
 ComfyUI's Load Video with Get Video Components, and VideoHelperSuite's Load Video (Path), which get
 as many saved clips of that size. VHS_PATH says where the latter's repository is.
 """
@@ -26,12 +26,20 @@ from benchmarks._server import serving
 from benchmarks.decode import make_clip
 
 CLIP = (1280, 720, 96)
-SMALL = {"model": "Q3", "model.duration": 1, "model.resolution": "360p", "model.audio": False}
 SHOTS = (1, 4, 12)
 SETTLES_S = 1.0
 """The host collects garbage after a prompt; what is measured is what it keeps."""
 
 Prompt = dict[str, Any]
+
+
+def shots(picture: Path, count: int) -> Prompt:
+    """Return a prompt of so many shots of one picture: pictures would be memory of their own."""
+    prompt = clips_of([[picture]])
+    lines = "\n".join(f"The beam sweeps over the sea {index} times." for index in range(count))
+    prompt["list"] = node("FalViduShots", shots=lines, base_seed=1, duration=4)
+    prompt["clips 0"]["inputs"]["prompt"] = ["list", 1]
+    return prompt
 
 
 def save_video(source: list[Any]) -> Prompt:
@@ -78,16 +86,15 @@ def measured(name: str, count: int) -> dict[str, float]:
     """In a child: the memory of a server, before and after."""
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
         inputs = Path(folder, "input")
-        pictures = export_frames(inputs, count + 1)
-        warm_up = clips_of([pictures[-1:]], mode="draft", **SMALL)
-        server.run(shown(warm_up | CONNECTED.get(name, dict)()))
+        (picture,) = export_frames(inputs, 1)
+        server.run(clips_of([[picture]]))
         if name in LOADERS:
             clips = [inputs / f"clip{index}.mp4" for index in range(count)]
             for clip in clips:
                 make_clip(clip, *CLIP) if clip is clips[0] else clip.hardlink_to(clips[0])
             prompt = LOADERS[name](clips)
         else:
-            prompt = clips_of([pictures[:-1]]) | CONNECTED[name]()
+            prompt = shots(picture, count) | CONNECTED[name]()
         time.sleep(SETTLES_S)
         server.forget_peak()
         before = server.memory_mb("VmRSS")
