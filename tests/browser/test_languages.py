@@ -61,6 +61,16 @@ def texts_of(language: str) -> dict[str, str]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def open_live(editor: Editor, language: str, **values: object) -> None:
+    """Open the example in live mode, once the editor has switched to the language."""
+    editor.load(EXAMPLE)
+    editor.wait_for_badge(NODE, texts_of(language)["vidu"]["badgeDraft"])
+    editor.change(NODE, mode="live", prompt=CALM, **values)
+    price = f"""() => app.graph.nodes.find((node) => node.type === "{NODE}").badges
+        .some((badge) => /0[.,]20/.test((typeof badge === "function" ? badge() : badge).text))"""
+    editor.page.wait_for_function(price)
+
+
 def on_the_node(editor: Editor) -> str:
     editor.command("Comfy.Canvas.FitView")
     return editor.page.locator(".vidu-lines:visible").first.inner_text()
@@ -72,8 +82,7 @@ def wait_for_line(editor: Editor, text: str) -> None:
 
 def test_node_without_key_asks_for_it_in_every_language(editor_in, private, language):
     editor = editor_in
-    editor.load(EXAMPLE)
-    editor.change(NODE, mode="live", prompt=CALM)
+    open_live(editor, language)
     editor.page.get_by_test_id("queue-button").click()
     dialog = editor.page.locator(".vidu-key-dialog")
     dialog.get_by_text(texts_of(language)["vidu"]["keyNeeded"]).wait_for()
@@ -88,8 +97,7 @@ def test_node_without_key_asks_for_it_in_every_language(editor_in, private, lang
 
 def test_run_refused_by_fal_is_told_in_every_language(editor_in, key, fal, language):
     editor = editor_in
-    editor.load(EXAMPLE)
-    editor.change(NODE, mode="live", prompt=CALM, seed=91)
+    open_live(editor, language, seed=91)
     for fault in ("content_policy_violation:1", "detail_text:1"):
         fal.set_faults(fault)
         editor.start()
@@ -110,8 +118,7 @@ def test_run_refused_by_fal_is_told_in_every_language(editor_in, key, fal, langu
 
 def test_run_is_told_in_every_language(editor_in, key, fal, language):
     editor = editor_in
-    editor.load(EXAMPLE)
-    editor.change(NODE, mode="live", prompt=CALM, seed=92)
+    open_live(editor, language, seed=92)
     editor.run()
     editor.page.locator("video:visible").first.wait_for()
     assert not english_in(on_the_node(editor))
