@@ -20,7 +20,7 @@ from comfy_api.latest import io, ui
 
 from ...vidu.destination import Destination
 from ...vidu.files import remove_file, replace_file
-from .prefix import fill_in_prefix
+from .filename_prefix import fill_in_prefix
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ PROMPT = {
 
 @pytest.fixture
 def fill(pack):
-    from pack_without_comfyui.nodes.host.prefix import fill_in_prefix
+    from pack_without_comfyui.nodes.host.filename_prefix import fill_in_prefix
 
     return lambda prefix, prompt=PROMPT: fill_in_prefix(prefix, prompt, NOW)
 
