@@ -60,6 +60,9 @@ def draw_histories(rng: random.Random, count: int) -> list[list[str]]:
 def _draw_history(rng: random.Random, endpoint: str) -> list[str]:
     """Draw one to four steps of an endpoint's shot; see history.py for what they mean."""
     steps = [_draw_step(rng) for _ in range(rng.randint(1, LONGEST))]
+    if "twin" in steps and any("accepted_as_first" in step for step in steps):
+        # No ledger can tell that the id in fal's reply is that of a twin on another machine.
+        return _draw_history(rng, endpoint)
     shot = f"shot {endpoint}{rng.choice(['', ' whole'])}"
     return [shot, f"seed {rng.randint(0, 1)}", *steps]
 
