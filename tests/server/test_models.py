@@ -130,3 +130,58 @@ def test_image_to_video_end_image_of_a_model_without_one_names_those_that_do(com
     history = comfy.run(node("FalViduImageToVideo", "Q4", IMAGE_TO_VIDEO["Q4"], **given))
     assert "Vidu, Q1, Q2 Turbo, Q2 Pro, Q3 Turbo, Q3" in error_of(history)
     assert jobs_of(fal) == []
+
+
+SHOTS = {"class_type": "FalViduShots"}
+LIST_OF_TWO = {"class_type": "RebatchImages", "inputs": {"images": ["5", 0], "batch_size": 1}}
+LISTS = {
+    "FalViduImageToVideo": ("Q2 Turbo", {"resolution": "720p", "bgm": False}, {"image": ["6", 0]}),
+    "FalViduTextToVideo": ("Q3 Turbo", {"resolution": "360p", "aspect_ratio": "1:1"}, {}),
+    "FalViduReferenceToVideo": (
+        "Q3 Mix",
+        {"resolution": "360p", "aspect_ratio": "1:1", "images.image_1": ["6", 0]},
+        {},
+    ),
+    "FalViduExtendVideo": ("Q2 Pro", {"resolution": "720p"}, {"video": ["8", 0]}),
+    "FalViduImage": ("Q2", {"aspect_ratio": "1:1", "images.image_1": ["6", 0]}, {}),
+    "FalViduTemplate": ("", {}, {"images.image_1": ["6", 0], "template": "hug"}),
+}
+"""Model, options and inputs of each generating node that is given lists of two."""
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_node_with_lists_makes_a_shot_of_each_element(comfy, fal, kind):
+    model, options, given = LISTS[kind]
+    if kind == "FalViduTemplate":
+        given |= {"aspect_ratio": "9:16", "seed": ["3", 2]}
+    else:
+        given |= {"prompt": ["3", 1], "seed": ["3", 2]}
+    if kind not in ("FalViduTemplate", "FalViduImage"):
+        options |= {"duration": ["3", 4]}
+    if "audio" in comfy_options(comfy, kind, model):
+        options |= {"audio": False}
+    if "movement_amplitude" in comfy_options(comfy, kind, model):
+        options |= {"movement_amplitude": ["3", 3]}
+    prompt = node(kind, model, options, **given)
+    lines = "One wave. | 1 | small | 2\nTwo waves. | 2 | large | 3"
+    prompt["3"] = SHOTS | {"inputs": {"shots": lines, "base_seed": 1, "duration": 2}}
+    prompt |= {"5": picture(99, count=2), "6": LIST_OF_TWO}
+    prompt |= {"7": picture(9, count=96)}
+    prompt["8"] = {"class_type": "CreateVideo", "inputs": {"images": ["7", 0], "fps": 24.0}}
+    history = comfy.run(prompt)
+    assert_succeeded(history)
+    jobs = sorted(jobs_of(fal), key=lambda job: job["input"]["seed"])
+    assert [job["input"]["seed"] for job in jobs] == [1, 2]
+    for name, values in (("duration", [2, 3]), ("movement_amplitude", ["small", "large"])):
+        if name in options:
+            assert [job["input"][name] for job in jobs] == values
+    assert len(history["outputs"]["path"]["text"]) == 2
+
+
+def comfy_options(comfy, kind: str, model: str) -> set[str]:
+    """The names of a model's own inputs, as ComfyUI lists them."""
+    declared = comfy.object_info()[kind]["input"]["required"].get("model")
+    if declared is None:
+        return set()
+    (inputs,) = [one["inputs"] for one in declared[1]["options"] if one["key"] == model]
+    return {name for group in inputs.values() for name in group}
