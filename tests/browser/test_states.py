@@ -65,7 +65,7 @@ def test_card_of_unknown_cost_shows_a_question_mark(editor, private):
     expect(library.locator(".vidu-money b").first).to_have_text("$0.20?")
 
 
-def test_a_row_that_cannot_be_read_is_a_card_and_can_be_forgotten(editor, many_clips, private):
+def test_card_of_an_unreadable_row_can_be_forgotten(editor, many_clips, private):
     with closing(open_file(private / "ledger.sqlite")) as db:
         db.execute("UPDATE entries SET options = 'no JSON' WHERE id = 9999")
     library = editor.library()
