@@ -12,6 +12,7 @@ import pytest
 from .editor import Editor
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
 EXAMPLE = ROOT / "example_workflows" / "image_to_video.json"
 NODE = "FalViduImageToVideo"
 LANGUAGES = {
@@ -34,25 +35,28 @@ ENGLISH_WORDS = {
 """Words that none of the other languages has, and nearly every English sentence of ours does."""
 
 
-@pytest.fixture(params=LANGUAGES)
-def language(request) -> str:
-    return request.param
+@pytest.fixture(scope="module", params=LANGUAGES)
+def language(request, page) -> Iterator[str]:
+    """The editor's language, from its start on: a switch loads the open workflow once more."""
+    page.set("Comfy.Locale", request.param)
+    page.open()
+    yield request.param
+    page.set("Comfy.Locale", "en")
+    page.open()
 
 
 @pytest.fixture
-def editor_in(page, private, language) -> Iterator[Editor]:
+def editor_in(page, private, language) -> Editor:
     """The editor in that language, with nothing on the canvas."""
     page.tidy(nodes_2=LANGUAGES[language])
-    page.set("Comfy.Locale", language)
-    page.page.wait_for_timeout(500)
-    yield page
-    page.set("Comfy.Locale", "en")
+    return page
 
 
 def english_in(text: str, *given: str) -> set[str]:
-    """The English words in a text, those in the quoted words of others aside."""
+    """The English words in a text; fal's own, which are not ours to translate, are in quotes."""
     for each in (CALM, *given):
         text = text.replace(each, "")
+    text = re.sub("[\u00ab\u201c\u300c\u2018].*?[\u00bb\u201d\u300d\u2019]", "", text)
     return set(re.findall(r"[a-z_]+", text.lower())) & ENGLISH_WORDS
 
 
@@ -103,11 +107,7 @@ def test_run_refused_by_fal_is_told_in_every_language(editor_in, key, fal, langu
         editor.start()
         assert editor.end()[0] == "execution_error"
         editor.page.wait_for_timeout(1000)
-        # fal's own words, which are not ours to translate, stand in quotes.
-        told = re.sub(
-            r"[\u00ab\u201c\u300c\u2018].*?[\u00bb\u201d\u300d\u2019]", "", on_the_node(editor)
-        )
-        assert not english_in(told)
+        assert not english_in(on_the_node(editor))
         badge = editor.badges(NODE)
         assert not english_in(" ".join(badge), "vidu-on-fal")
     fal.set_faults("")
@@ -135,22 +135,15 @@ def test_run_is_told_in_every_language(editor_in, key, fal, language):
     assert not english_in(library.inner_text())
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "example_workflows").glob("*.json")), ids=lambda path: path.stem
-)
-def test_note_of_a_template_is_in_the_language(page, private, path):
-    page.tidy(nodes_2=False)
-    page.set("Comfy.Locale", "fr")
-    page.page.wait_for_timeout(500)
-    try:
-        page.load(path)
-        notes = page.page.evaluate(
-            """() => app.graph.nodes.filter((node) => node.type === "MarkdownNote")
-                .flatMap((node) => [node.title, ...node.widgets[0].value.split("\\n")])"""
-        )
-        assert notes
-        english = set(texts_of("fr")["viduNotes"])
-        assert not english & set(notes)
-        assert set(filter(None, notes)) <= set(texts_of("fr")["viduNotes"].values())
-    finally:
-        page.set("Comfy.Locale", "en")
+@pytest.mark.parametrize("language", ["fr"], indirect=True)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_note_of_a_template_is_in_the_language(editor_in, language, path):
+    editor_in.load(path)
+    notes = editor_in.page.evaluate(
+        """() => app.graph.nodes.filter((node) => node.type === "MarkdownNote")
+            .flatMap((node) => [node.title, ...node.widgets[0].value.split("\\n")])"""
+    )
+    assert notes
+    translations = texts_of(language)["viduNotes"]
+    assert not set(translations) & set(notes)
+    assert set(filter(None, notes)) <= set(translations.values())
