@@ -7,8 +7,14 @@ import sys
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec, spec_from_file_location
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from postgres_server import PostgresServer
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("vidu", "local_fal", "tasks")
@@ -65,3 +71,20 @@ def vidu_home(tmp_path, monkeypatch) -> Path:
     home = tmp_path / "vidu_home"
     monkeypatch.setenv("VIDU_HOME", str(home))
     return home
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the tests' own."""
+    from postgres_server import running_postgres  # most tests need neither it nor its driver
+
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def shared_ledger(postgres, monkeypatch) -> PostgresServer:
+    """An empty server, to which VIDU_LEDGER leads this process and its children."""
+    postgres.clear()
+    monkeypatch.setenv("VIDU_LEDGER", postgres.url)
+    return postgres

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,16 @@ class BlockingLedger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextmanager
+    def locked(self, fingerprint: str) -> Iterator[None]:
+        """Hold the lock of a shot."""
+        holding = self._ledger.lock_shot(fingerprint, lambda _: None)
+        self._wait(holding.__aenter__())
+        try:
+            yield
+        finally:
+            self._wait(holding.__aexit__(None, None, None))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return partial(self._call, getattr(self._ledger, name))

@@ -10,7 +10,7 @@ not known counts on every day, until fal tells its time to the next run that res
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from decimal import Decimal
 
@@ -28,6 +28,12 @@ class Budget:
 
     daily_usd: Decimal = Decimal(0)
     run_usd: Decimal | None = None
+
+    def lowered_to(self, daily_usd: Decimal) -> Budget:
+        """Return the budget with the lower of two daily limits; 0 is no limit."""
+        if not daily_usd or 0 < self.daily_usd <= daily_usd:
+            return self
+        return replace(self, daily_usd=daily_usd)
 
     def check_day(self, price_usd: Decimal, spent_usd: Decimal, now: float | None) -> None:
         """Raise `BudgetExceededError` unless the price fits beside what the day has cost.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from ..errors import DatabaseUnreachableError
 from ..models import Entry
 from ..request import Request
 
+T = TypeVar("T")
+TRY_AGAIN_AFTER_S = 0.3
 Row = Mapping[str, Any]
 RowKey = tuple[str, float]
 """Fingerprint and time of reservation: the same for a row in each ledger that has a copy of it."""
@@ -54,10 +58,12 @@ class Database(Protocol):
     Attributes:
         place: Where it is, in words a user may read: no password.
         host: This machine's name.
+        is_shared: Whether other machines use it as well.
     """
 
     place: str
     host: str
+    is_shared: bool
 
     def rows(self, query: str, *values: object) -> list[Row]:
         """Return the rows of a query, alone or inside a transaction.
@@ -137,3 +143,23 @@ class Database(Protocol):
 
     def check_lock(self, fingerprint: str) -> None:
         """Raise `LedgerUnavailableError` when the lock of a shot was taken and has been lost."""
+
+
+def until_answered(timeout_s: float, change: Callable[[], T]) -> T:
+    """Make a change, and make it again when a server's answer to it was lost.
+
+    Args:
+        timeout_s: How long the server may be out of reach.
+        change: One transaction, which finds out whether it was made before.
+
+    Raises:
+        LedgerUnavailableError: It cannot be made, or nobody knows whether it was.
+    """
+    give_up_at = time.monotonic() + timeout_s
+    while True:
+        try:
+            return change()
+        except DatabaseUnreachableError:
+            if time.monotonic() > give_up_at:
+                raise
+        time.sleep(TRY_AGAIN_AFTER_S)

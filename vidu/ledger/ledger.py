@@ -62,6 +62,7 @@ class Ledger:
         self._worker = worker
         self._reserved_usd: dict[int, Decimal] = {}  # by this object: one run
         self._submitting: dict[int, Entry] = {}  # rows that this object moved there
+        self._asked_at: dict[int, float] = {}  # when it last asked for such a move
 
     @property
     def place(self) -> str:
@@ -72,6 +73,11 @@ class Ledger:
     def host(self) -> str:
         """This machine's name in the ledger."""
         return self._db.host
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other machines use it as well."""
+        return self._db.is_shared
 
     def now(self) -> float:
         """Return the ledger's time, in seconds since 1970."""
@@ -181,6 +187,10 @@ class Ledger:
         """Return what was spent since the first of the month, UTC, as `spending_today` does."""
         moment = start_of_month(self.now())
         return await self._worker.run(read_spending, self._db, moment)
+
+    async def daily_budget(self) -> Decimal:
+        """Return the daily limit in US dollars that all machines share; 0 is none."""
+        return await self._worker.run(queries.shared_daily_budget, self._db)
 
     async def is_incomplete(self) -> bool:
         """Return whether rows were lost that may have been paid for.
@@ -305,14 +315,15 @@ class Ledger:
         """RESERVED or SUBMITTING to FAILED: the paid POST was not made, and never will be.
 
         Args:
-            entry: The row, which a cancelled `mark_submitting` of this object may have moved since.
+            entry: The row, which a `mark_submitting` of this object that was cancelled, or whose
+                answer was lost, may have moved since.
             failure: The reason, in words.
 
         Raises:
             LedgerUnavailableError: It cannot be written down, or another process moved the row and
                 may be paying for it.
         """
-        newest = self._submitting.get(entry.id, entry)
+        newest = await self._worker.run(self._newest, entry)
         return await self._fail(newest, (newest.state,), failure, billed=False)
 
     def delete_command(self, entry: Entry) -> str:
@@ -326,6 +337,10 @@ class Ledger:
     async def import_file(self, path: Path) -> Counter[Outcome]:
         """Add the rows of another ledger's file; see `importing.import_rows`."""
         return await self._worker.run(import_rows, self._db, path)
+
+    async def store_daily_budget(self, usd: Decimal) -> None:
+        """Set the daily limit that all machines share, beside what each sets for itself."""
+        await self._worker.run(writes.store_daily_budget, self._db, usd)
 
     async def accept_loss(self) -> None:
         """Take the ledger for complete again: the user has looked for the lost rows."""
@@ -349,11 +364,20 @@ class Ledger:
         budget: Budget,
         server_time: float | None,
     ) -> Entry:
+        columns = {**columns, "submitting_at": self._db.now()}
+        self._asked_at[entry.id] = columns["submitting_at"]
         moved = writes.mark_submitting(self._db, entry, columns, budget, server_time)
         # Known here even when the task is cancelled or the journal cannot be written.
         self._submitting[entry.id] = moved
         writes.record(self._db, moved)
         return moved
+
+    def _newest(self, entry: Entry) -> Entry:
+        moment = self._asked_at.get(entry.id)
+        if entry.id in self._submitting or moment is None:
+            return self._submitting.get(entry.id, entry)
+        own = "id = ? AND state = 'submitting' AND submitting_at = ?"
+        return next(iter(queries.select(self._db, own, entry.id, moment)), entry)
 
     async def _fail(
         self, entry: Entry, expected: Sequence[State], failure: str, billed: bool | None

@@ -15,7 +15,12 @@ def to_ledger_error(place: str, error: psycopg.Error) -> LedgerUnavailableError:
     import psycopg
 
     words = str(error).strip().replace("\n", " ") or type(error).__name__
-    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+    gone = (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.IdleInTransactionSessionTimeout,
+    )
+    if isinstance(error, gone):
         return DatabaseUnreachableError(
             f"The ledger of paid clips at {place} cannot be reached ({words}).",
             "Check that the PostgreSQL server runs and this machine may use it, then run again.",

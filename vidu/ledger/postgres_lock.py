@@ -10,21 +10,24 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from ..errors import LedgerUnavailableError
+from .database import until_answered
 from .postgres_errors import to_ledger_error
 from .worker import Worker
 
 if TYPE_CHECKING:
-    import psycopg
-
-    Connection = psycopg.Connection[dict[str, Any]]
+    from .postgres_connection import Connection
 
 POLL_EVERY_S = 1.0
+LOCK_LIMIT_S = 5.0
+"""How long the server may be out of reach for one who waits for a shot."""
+
 HOLDER = """
     SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND granted AND objsubid = 1
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND (classid::bigint << 32 | objid::bigint) = %s
+        AND (classid::bigint << 32 | objid::bigint) = %(key)s
 """
+TRY = f"SELECT pg_try_advisory_lock(%(key)s) AS held, ({HOLDER} LIMIT 1) AS holder"
 
 
 class PostgresLocks:
@@ -69,17 +72,17 @@ class PostgresLocks:
         while not await _acquire(local):
             on_waiting("")
         try:
-            while not await self._worker.run(self._try_lock, key):
-                on_waiting(await self._worker.run(self._holder, key))
+            while (holder := await self._worker.run(self._try_lock, key)) is not None:
+                on_waiting(holder)
                 await asyncio.sleep(POLL_EVERY_S)
             self._held.add(fingerprint)
-            try:
-                yield
-            finally:
-                self._held.discard(fingerprint)
-                await self._worker.run(self._unlock, key)
+            yield
         finally:
-            local.release()
+            self._held.discard(fingerprint)
+            try:  # also when a cancelled task took the lock and never heard of it
+                await self._worker.run(self._unlock, key)
+            finally:
+                local.release()
 
     def check(self, fingerprint: str) -> None:
         """Raise `LedgerUnavailableError` when the lock of a shot was taken and has been lost."""
@@ -93,17 +96,14 @@ class PostgresLocks:
                 "Run the same shot again.",
             )
 
-    def _try_lock(self, key: int) -> bool:
-        rows = self._ask("SELECT pg_try_advisory_lock(%s) AS held", key, reconnect=True)
-        return bool(rows and rows[0]["held"])
-
-    def _holder(self, key: int) -> str:
-        rows = self._ask(HOLDER, key, reconnect=True)
-        return str(rows[0]["application_name"]).removeprefix("vidu ") if rows else ""
+    def _try_lock(self, key: int) -> str | None:
+        """Take the lock and return None, or return the host that holds it."""
+        rows = until_answered(LOCK_LIMIT_S, lambda: self._ask(TRY, key, reconnect=True))
+        return None if rows[0]["held"] else (rows[0]["holder"] or "").removeprefix("vidu ")
 
     def _unlock(self, key: int) -> None:
         with contextlib.suppress(LedgerUnavailableError):  # a lost connection holds no lock
-            self._ask("SELECT pg_advisory_unlock(%s)", key, reconnect=False)
+            self._ask("SELECT pg_advisory_unlock(%(key)s)", key, reconnect=False)
 
     def _ask(self, query: str, key: int, *, reconnect: bool) -> list[dict[str, Any]]:
         import psycopg
@@ -114,7 +114,7 @@ class PostgresLocks:
                     self._db = self._connect()
                 if self._db is None:
                     return []
-                return self._db.execute(query, (key,)).fetchall()
+                return self._db.execute(query, {"key": key}).fetchall()
             except psycopg.Error as error:
                 if self._db:
                     self._db.close()

@@ -20,6 +20,10 @@ COUNTED = (
     "(counted_at >= ? OR counted_at IS NULL) "
     "AND (state <> 'failed' OR billed IS NULL OR billed <> 0)"
 )
+MOST_COUNTED = 100_000
+"""How far the rows found are counted: a server counts a million of them for as long as a tenth of
+a second, and no page is scrolled as far."""
+
 OWED = f"state IN ('submitting', 'submitted', 'cancelled', 'finished') AND {SHOWN}"
 """Conditions, word for word those of the indexes, or SQLite does not use them."""
 
@@ -45,10 +49,17 @@ class Search:
 
 @dataclass(frozen=True)
 class Page:
-    """A stretch of what was found, newest first, and how many rows were found in all."""
+    """A stretch of what was found, newest first.
+
+    Attributes:
+        entries: The stretch.
+        total: How many rows were found, counted up to `MOST_COUNTED`.
+        is_more: Whether there are more than were counted.
+    """
 
     entries: list[Entry | UnreadableEntry]
     total: int
+    is_more: bool = False
 
 
 def select(db: Readable, condition: str, *values: object) -> list[Entry]:
@@ -164,22 +175,39 @@ def search(db: Database, wanted: Search, offset: int, limit: int | None) -> Page
         condition, given = find_by_text(wanted.text, wanted.text_endpoints)
         require(condition, *given)
     where = " AND ".join(conditions)
-    total = db.rows(f"SELECT count(*) AS total FROM entries WHERE {where}", *values)[0]["total"]
+    some = f"SELECT 1 FROM entries WHERE {where} LIMIT {MOST_COUNTED + 1}"
+    total = int(db.rows(f"SELECT count(*) AS total FROM ({some}) AS found", *values)[0]["total"])
     stretch = f"LIMIT {limit} OFFSET {offset}" if limit is not None else ""
     rows = db.rows(f"SELECT * FROM entries WHERE {where} ORDER BY id DESC {stretch}", *values)
-    return Page([read_row(row) for row in rows], int(total))
+    entries = [read_row(row) for row in rows]
+    return Page(entries, min(total, MOST_COUNTED), total > MOST_COUNTED)
 
 
 def find_endpoints(db: Database) -> list[str]:
     """Return the endpoints of what is shown, in alphabetical order."""
-    query = f"SELECT DISTINCT endpoint FROM entries WHERE {SHOWN} ORDER BY endpoint"
-    return [str(row["endpoint"]) for row in db.rows(query)]
+    return _distinct(db, "endpoint")
 
 
 def find_hosts(db: Database) -> list[str]:
     """Return the machines that made what is shown, in alphabetical order."""
-    query = f"SELECT DISTINCT host FROM entries WHERE {SHOWN} AND host <> '' ORDER BY host"
-    return [str(row["host"]) for row in db.rows(query)]
+    return [host for host in _distinct(db, "host") if host]
+
+
+def shared_daily_budget(db: Database) -> Decimal:
+    """Return the daily limit in US dollars that all machines share; 0 is none."""
+    rows = db.rows("SELECT value FROM facts WHERE name = 'daily_budget_usd'")
+    return Decimal(rows[0]["value"]) if rows else Decimal(0)
+
+
+def _distinct(db: Database, column: str) -> list[str]:
+    # From one value to the next along its index: SELECT DISTINCT reads every row.
+    least = f"SELECT min({column}) FROM entries WHERE {SHOWN}"
+    rows = db.rows(
+        f"WITH RECURSIVE found(value) AS ({least} UNION ALL "
+        f"SELECT ({least} AND {column} > found.value) FROM found WHERE found.value IS NOT NULL) "
+        "SELECT value FROM found WHERE value IS NOT NULL"
+    )
+    return [str(row["value"]) for row in rows]
 
 
 def load_metadata(db: Database, entry_id: int) -> Mapping[str, str]:

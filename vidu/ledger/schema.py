@@ -64,6 +64,8 @@ CREATE INDEX entries_by_day ON entries (counted_at);
 CREATE INDEX unfinished_entries ON entries (id)
     WHERE state IN ('submitting', 'submitted', 'cancelled', 'finished') AND deleted_at IS NULL;
 CREATE INDEX shown_entries ON entries (state, id) WHERE deleted_at IS NULL;
+CREATE INDEX shown_entries_by_endpoint ON entries (endpoint, id) WHERE deleted_at IS NULL;
+CREATE INDEX shown_entries_by_host ON entries (host, id) WHERE deleted_at IS NULL;
 CREATE TABLE metadata (
     entry_id BIGINT PRIMARY KEY,
     packed BYTEA NOT NULL

@@ -48,6 +48,7 @@ class SqliteDatabase:
     ) -> None:
         self.place = str(path or "memory")
         self.host = socket.gethostname()
+        self.is_shared = False
         self.now = now
         self._path = path
         self._shared_dir = shared_dir or (path.parent if path else Path())

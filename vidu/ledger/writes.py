@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import zlib
 from collections.abc import Mapping, Sequence
@@ -15,10 +16,10 @@ from ..models import Entry, State
 from ..request import Request
 from .budget import Budget, start_of_day
 from .daily_budget import check_day, counts_before
-from .database import Database, Row
+from .database import Database, Row, until_answered
 from .journal import LIKENESSES
 from .likenesses import find_alike, keep, to_text
-from .queries import SHOWN, entry_of, find_active, incomplete_since
+from .queries import SHOWN, entry_of, find_active, incomplete_since, shared_daily_budget
 from .rows import MICRO, entry_columns, search_text
 
 TIMEOUT_AFTER_PAYING_S = 30.0
@@ -36,6 +37,18 @@ def reserve(
     server_time: float | None = None,
 ) -> Entry:
     """Add a RESERVED row for a shot, or return its active one; see `Ledger.reserve`."""
+    return until_answered(
+        TIMEOUT_BEFORE_PAYING_S, lambda: _reserve(db, request, budget, spent_by_run, server_time)
+    )
+
+
+def _reserve(
+    db: Database,
+    request: Request,
+    budget: Budget,
+    spent_by_run: Decimal,
+    server_time: float | None,
+) -> Entry:
     with db.reserving(), db.transaction(timeout_s=TIMEOUT_BEFORE_PAYING_S):
         active = (
             find_active(db, request.fingerprint) or find_alike(db, request) or _adopt(db, request)
@@ -43,6 +56,7 @@ def reserve(
         if active:
             return active
         _check_completeness(db)
+        budget = budget.lowered_to(shared_daily_budget(db))
         budget.check_run(request.price, spent_by_run)
         day_time = db.day_time(server_time)
         _date_rows(db, day_time)
@@ -80,16 +94,25 @@ def mark_submitting(
 
     It counts from then on the day of its sending, when it fits into the budget of that day.
     """
-    holding_off = db.reserving() if budget.daily_usd else nullcontext()
-    with holding_off, db.transaction(timeout_s=TIMEOUT_BEFORE_PAYING_S):
-        changes = {**columns, "state": State.SUBMITTING.value, "submitting_at": db.now()}
-        day_time = db.day_time(server_time)
-        if day_time is not None:
-            changes["counted_at"] = day_time
-            if counts_before(db, entry, start_of_day(day_time)):
-                check_day(db, budget, entry.price_usd, day_time)
-            _date_rows(db, day_time)
-        return _apply(db, entry, (State.RESERVED,), changes)
+    attempts = itertools.count()
+
+    def move() -> Entry:
+        is_repeated = next(attempts) > 0
+        changes = {**columns, "state": State.SUBMITTING.value}
+        with (
+            db.reserving() if budget.daily_usd else nullcontext(),
+            db.transaction(timeout_s=TIMEOUT_BEFORE_PAYING_S),
+        ):
+            day_time = db.day_time(server_time)
+            if day_time is not None:
+                changes["counted_at"] = day_time
+                if counts_before(db, entry, start_of_day(day_time)):
+                    limits = budget.lowered_to(shared_daily_budget(db))
+                    check_day(db, limits, entry.price_usd, day_time)
+                _date_rows(db, day_time)
+            return _apply(db, entry, (State.RESERVED,), changes, is_repeated=is_repeated)
+
+    return until_answered(TIMEOUT_BEFORE_PAYING_S, move)
 
 
 def record(db: Database, entry: Entry) -> None:
@@ -129,8 +152,13 @@ def update(
     changes: dict[str, Any] = {**columns, "state": state.value}
     if time_column:
         changes[time_column] = db.now()
-    with db.holding(_change_of(entry, changes)), db.transaction(timeout_s=TIMEOUT_AFTER_PAYING_S):
-        return _apply(db, entry, expected, changes)
+
+    def move() -> Entry:
+        with db.transaction(timeout_s=TIMEOUT_AFTER_PAYING_S):
+            return _apply(db, entry, expected, changes, is_repeated=True)
+
+    with db.holding(_change_of(entry, changes)):
+        return until_answered(TIMEOUT_AFTER_PAYING_S, move)
 
 
 def delete(db: Database, entry_id: int) -> None:
@@ -167,6 +195,16 @@ def accept_loss(db: Database) -> None:
         db.execute("DELETE FROM facts WHERE name = 'incomplete_since'")
         db.execute(
             "INSERT INTO facts VALUES ('loss_accepted', 'yes') ON CONFLICT (name) DO NOTHING"
+        )
+
+
+def store_daily_budget(db: Database, usd: Decimal) -> None:
+    """Set the daily limit that all machines share; 0 lifts it."""
+    with db.transaction(timeout_s=TIMEOUT_BEFORE_PAYING_S):
+        db.execute(
+            "INSERT INTO facts VALUES ('daily_budget_usd', ?) "
+            "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            str(usd),
         )
 
 
@@ -263,6 +301,8 @@ def _apply(
     entry: Entry,
     expected: Sequence[State],
     changes: Mapping[str, Any],
+    *,
+    is_repeated: bool,
 ) -> Entry:
     """Move a row on, inside a transaction."""
     names = ", ".join(f"{name} = ?" for name in changes)
@@ -275,10 +315,10 @@ def _apply(
         entry.fingerprint,
         *(each.value for each in expected),
     )
-    return entry_of(db, rows[0]) if rows else _restore(db, entry, changes)
+    return entry_of(db, rows[0]) if rows else _restore(db, entry, changes, is_repeated=is_repeated)
 
 
-def _restore(db: Database, entry: Entry, changes: Mapping[str, Any]) -> Entry:
+def _restore(db: Database, entry: Entry, changes: Mapping[str, Any], *, is_repeated: bool) -> Entry:
     """Put a row back that is missing or behind: the file was replaced by an older one."""
     rows = db.rows(
         "SELECT * FROM entries WHERE fingerprint = ? AND reserved_at = ?",
@@ -290,7 +330,7 @@ def _restore(db: Database, entry: Entry, changes: Mapping[str, Any]) -> Entry:
         return _insert(db, newest | _free_id(db, entry.id))
     if rows[0]["revision"] < entry.revision:
         _set(db, rows[0]["id"], newest)
-    elif not _is_done(rows[0], changes):
+    elif not _is_done(rows[0], changes, is_repeated=is_repeated):
         db.record(rows[0])  # the refused change is in the journal, and this one is newer
         raise LedgerUnavailableError(
             f"Another process changed row {entry.id} of the ledger at the same moment.",
@@ -299,13 +339,15 @@ def _restore(db: Database, entry: Entry, changes: Mapping[str, Any]) -> Entry:
     return entry_of(db, db.rows("SELECT * FROM entries WHERE id = ?", rows[0]["id"])[0])
 
 
-def _is_done(row: Row, changes: Mapping[str, Any]) -> bool:
+def _is_done(row: Row, changes: Mapping[str, Any], *, is_repeated: bool) -> bool:
     """Return whether a change was made already, by a try whose answer was lost.
 
-    Never so for the paid POST: of two who want to make it, one may.
+    Of two who want to make the paid POST, one may: there it counts only if this very call has
+    tried before, and the row has the time of that try.
     """
     if changes["state"] == State.SUBMITTING.value:
-        return False
+        told_apart = ("state", "submitting_at", "arguments")
+        return is_repeated and all(row[name] == changes[name] for name in told_apart)
     return all(row[name] == changes[name] for name in changes if not name.endswith("_at"))
 
 

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from blocking_ledger import BlockingLedger as Ledger
-from postgres_server import PostgresServer, running_postgres
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    with running_postgres() as server:
-        yield server
-
-
-@pytest.fixture
-def shared_ledger(postgres, monkeypatch) -> PostgresServer:
-    """An empty server, to which VIDU_LEDGER leads this process and its children."""
-    postgres.clear()
-    monkeypatch.setenv("VIDU_LEDGER", postgres.url)
-    return postgres
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -132,3 +132,17 @@ def shared_url() -> str:
     import os
 
     return os.environ["VIDU_LEDGER"]
+
+
+def test_daily_budget_set_on_one_machine_holds_on_all(machines):
+    with Ledger.open(machines[0]) as one, Ledger.open(machines[1]) as two:
+        one.store_daily_budget(Decimal("0.30"))
+        assert two.daily_budget() == Decimal("0.30")
+        one.reserve(shot(1), Budget())
+        for own_usd in ("0", "9.00"):
+            with pytest.raises(BudgetExceededError, match=r"of today's \$0.30"):
+                two.reserve(shot(2), Budget(Decimal(own_usd)))
+        with pytest.raises(BudgetExceededError, match=r"of today's \$0.10"):
+            two.reserve(shot(2), Budget(Decimal("0.10")))
+        one.store_daily_budget(Decimal(0))
+        assert two.reserve(shot(2), Budget()).state is State.RESERVED

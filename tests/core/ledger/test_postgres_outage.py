@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from vidu.ledger.schema import VERSION
 from vidu.models import Output, State
 
 from ...support.file_holder import FileHolder
+from ...support.ledger_writers import start
 from ...support.shared_rows import handle, shot
 
 
@@ -83,7 +85,7 @@ def close(sockets: list[socket.socket]) -> None:
 
 
 def test_server_away_before_paying_is_a_sentence(shared_ledger, machines, monkeypatch):
-    monkeypatch.setattr("vidu.ledger.postgres.CONNECT_LIMIT_S", 1.0)
+    monkeypatch.setattr("vidu.ledger.postgres_connection.CONNECT_LIMIT_S", 1.0)
     monkeypatch.setattr("vidu.ledger.writes.TIMEOUT_BEFORE_PAYING_S", 1.0)
     with proxy_to(shared_ledger.url) as (url, cut):
         monkeypatch.setenv("VIDU_LEDGER", url)
@@ -96,7 +98,7 @@ def test_server_away_before_paying_is_a_sentence(shared_ledger, machines, monkey
 
 
 def test_answer_of_fal_waits_on_disk_while_the_server_is_away(shared_ledger, machines, monkeypatch):
-    monkeypatch.setattr("vidu.ledger.postgres.CONNECT_LIMIT_S", 1.0)
+    monkeypatch.setattr("vidu.ledger.postgres_connection.CONNECT_LIMIT_S", 1.0)
     monkeypatch.setattr("vidu.ledger.writes.TIMEOUT_AFTER_PAYING_S", 1.0)
     with proxy_to(shared_ledger.url) as (url, cut):
         monkeypatch.setenv("VIDU_LEDGER", url)
@@ -114,6 +116,36 @@ def test_answer_of_fal_waits_on_disk_while_the_server_is_away(shared_ledger, mac
         assert ledger.get(row.id).request_id == "r-1"
         assert ledger.get(row.id).state is State.SUBMITTED
     assert list((machines[0] / "spool").glob("*.json")) == []
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_answer_of_fal_outlives_a_kill_beside_the_servers_commit(moment, shared_ledger, machines):
+    script = """
+import os, signal
+from vidu.ledger.postgres import PostgresDatabase
+
+def run_or_die(self, statement, values=(), real=PostgresDatabase._run):
+    if statement != "COMMIT":
+        return real(self, statement, values)
+    if sys.argv[2] == "after":
+        real(self, statement, values)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+with Ledger.open(home) as book:
+    row = book.mark_submitting(book.reserve(shot(0), Budget(Decimal(0))), {})
+    PostgresDatabase._run = run_or_die
+    book.mark_submitted(row, RequestHandle("r-1", "https://q/s", "https://q/r", "https://q/c"))
+"""
+    with start(script, machines[0], moment) as child:
+        assert child.wait(60) == -signal.SIGKILL, child.stderr.read()
+    assert len(list((machines[0] / "spool").glob("*.json"))) == 1
+    with Ledger.open(machines[1]) as ledger:
+        expected = State.SUBMITTED if moment == "after" else State.SUBMITTING
+        assert [row.state for row in ledger.entries()] == [expected]
+    with Ledger.open(machines[0]) as ledger:
+        (row,) = ledger.entries()
+    assert (row.state, row.request_id) == (State.SUBMITTED, "r-1")
+    assert not list((machines[0] / "spool").glob("*"))
 
 
 def test_spooled_change_held_by_another_program_ends_no_run(shared_ledger, machines, monkeypatch):
@@ -182,7 +214,7 @@ def test_role_without_a_schema_is_told_what_its_owner_has_to_run(shared_ledger, 
 )
 def test_password_is_never_shown(url, machines, monkeypatch):
     assert describe(url) == "postgresql://artist@db.studio:5433/ledger"
-    monkeypatch.setattr("vidu.ledger.postgres.CONNECT_LIMIT_S", 0.0)
+    monkeypatch.setattr("vidu.ledger.postgres_connection.CONNECT_LIMIT_S", 0.0)
     monkeypatch.setenv("VIDU_LEDGER", url.replace("db.studio", "127.0.0.1").replace("5433", "1"))
     with pytest.raises(LedgerUnavailableError) as told:
         Ledger.open(machines[0])
