@@ -12,7 +12,7 @@ from aiohttp import web
 
 from ...vidu.credentials import Secret, find_key, forget_key, key_path, parse_key, store_key
 from ...vidu.errors import MissingKeyError, RateLimitedError, ServiceError, ViduError
-from ...vidu.ledger import Spending, open_ledger
+from ...vidu.ledger import Budget, Spending, open_ledger
 from ...vidu.settings import Settings, store_daily_budget
 from .http import MAX_TEXT_LENGTH, Threads, api_handler, bad_request, json_response, read_json
 
@@ -83,7 +83,12 @@ class AccountRoutes:
             usd = -1
         if not 0 <= usd <= MAX_BUDGET_USD:
             raise bad_request("The daily budget must be an amount from $0 to $1,000,000.")
-        await self._threads.run(store_daily_budget, self._data_dir, Decimal(str(usd)))
+        async with open_ledger(self._data_dir) as ledger:
+            own_usd = Decimal(str(usd))
+            if ledger.is_shared:
+                await ledger.store_daily_budget(own_usd)
+                own_usd = Decimal(0)  # of two limits the lower one counts
+        await self._threads.run(store_daily_budget, self._data_dir, own_usd)
         return json_response(await self._state())
 
     async def accept_loss(self, request: web.Request) -> web.Response:
@@ -103,14 +108,15 @@ class AccountRoutes:
     async def _state(self, *, checked: bool = False, warning: str | None = None) -> dict[str, Any]:
         async with open_ledger(self._data_dir) as ledger:
             today, month = await ledger.spending_today(), await ledger.spending_this_month()
-            incomplete = await ledger.is_incomplete()
+            incomplete, shared_usd = await ledger.is_incomplete(), await ledger.daily_budget()
         settings = await self._threads.run(Settings.load, self._data_dir)
+        budget = Budget(settings.daily_budget_usd).lowered_to(shared_usd)
         key = await self._threads.run(self._key_state)
         return {
             "key": {**key, "checked": checked, "warning": warning},
             "today": _sums_to_json(today),
             "month": _sums_to_json(month),
-            "daily_budget_usd": float(settings.daily_budget_usd),
+            "daily_budget_usd": float(budget.daily_usd),
             "ledger_is_incomplete": incomplete,
             "budget_is_fixed": bool(os.environ.get("VIDU_DAILY_BUDGET_USD", "").strip()),
         }

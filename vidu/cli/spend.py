@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..ledger import Spending, open_ledger
+from ..ledger import Budget, Spending, open_ledger
 from ..pricing import format_usd
 from ..settings import Settings
 from ._arguments import add_json, read_options
@@ -39,8 +40,9 @@ def add_to(commands: Commands, shared: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     """Print the sums; days begin at midnight UTC."""
-    budget = Settings.load(options.home).daily_budget_usd
-    today, month = asyncio.run(_read_sums(options.home))
+    own = Budget(Settings.load(options.home).daily_budget_usd)
+    today, month, shared_usd = asyncio.run(_read_sums(options.home))
+    budget = own.lowered_to(shared_usd).daily_usd
     if options.json:
         sums = {"today_usd": float(today.most_usd), "month_usd": float(month.most_usd)}
         known = {"today_known_usd": float(today.usd), "month_known_usd": float(month.usd)}
@@ -52,9 +54,10 @@ def run(options: Options) -> int:
     return 0
 
 
-async def _read_sums(data_dir: Path) -> tuple[Spending, Spending]:
+async def _read_sums(data_dir: Path) -> tuple[Spending, Spending, Decimal]:
     async with open_ledger(data_dir) as ledger:
-        return await ledger.spending_today(), await ledger.spending_this_month()
+        spent = await ledger.spending_today(), await ledger.spending_this_month()
+        return *spent, await ledger.daily_budget()
 
 
 def _in_words(spending: Spending) -> str:
