@@ -11,7 +11,7 @@ from ..errors import (
     QueueTimeoutError,
 )
 from ..models import Entry, RequestHandle
-from ..progress import generating, queued
+from ..progress import Phase, generating, queued
 from ..provider import Completed, Queued, Running
 from ..stopwatch import Stopwatch
 from .cancel import cancel_if_user_did
@@ -44,10 +44,24 @@ async def poll(context: Context, entry: Entry) -> Entry:
             raise
         return await recover_from_history(context, entry, has_ended=completed is not None)
     except asyncio.CancelledError:
+        if entry.host not in ("", context.ledger.host):
+            _leave_running(context, entry)
+            raise
         recorded = asyncio.get_running_loop().create_future()
         recorded.set_result(entry)
         await cancel_if_user_did(context, entry.handle, recorded)
         raise
+
+
+def _leave_running(context: Context, entry: Entry) -> None:
+    """Report that a request goes on, for only the machine that made it cancels it at fal."""
+    if context.is_cancelled_by_user():
+        context.warn(
+            Phase.DONE,
+            f"Request {entry.request_id} was made on {entry.host}, so this run does not cancel it: "
+            "fal finishes it and charges for it. Run the same shot again to get its clip.",
+            1.0,
+        )
 
 
 async def _poll_until_completed(
