@@ -40,7 +40,7 @@ function fill(root, jobs, t, signal) {
       if (!filters.known()) query.set("choices", "1");
       const page = await request(`clips?${query}`, { signal: abort });
       filters.offer(page);
-      const text = t("found", { count: page.total });
+      const text = t("found", { count: page.is_more ? `${page.total}+` : page.total });
       if (found.textContent !== text) found.textContent = text;
       note.replaceChildren(...(page.total ? [] : [createElement("p", {}, t(filters.nothing()))]));
       return page;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .editor import jobs, notify, recent_requests, route_table
-from .files import data_dir, destination, metadata, preview, preview_stills
+from .files import data_dir, destination, locate, metadata, preview, preview_stills
 from .links import blocked, connected_slots, running_prompt, wiring
 from .media import (
     as_image,
@@ -38,6 +38,7 @@ __all__ = [
     "jobs",
     "listen_for_interrupts",
     "load_picture",
+    "locate",
     "may_change",
     "metadata",
     "notify",

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from comfy_api.latest import io, ui
 
 from ...vidu.destination import Destination
 from ...vidu.files import remove_file, replace_file
+from ...vidu.models import SavedFile
 from .filename_prefix import fill_in_prefix
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,25 @@ def destination(prefix: str, prompt: Mapping[str, Any] | None = None) -> Destina
     """
     filled_in = fill_in_prefix(prefix, prompt or {}, time.localtime())
     return Destination.inside(Path(folder_paths.get_output_directory()), filled_in)
+
+
+def locate(file: SavedFile) -> SavedFile:
+    """Return a saved file as this machine has it, where that can be told without reading it.
+
+    Another machine's path leads nowhere here; the file is at the same place below this server's
+    own output folder when both folders are one.
+    """
+    output = Path(folder_paths.get_output_directory())
+    path = output / file.relative_path
+    try:
+        is_away = file.relative_path and not file.path.is_file()
+        # A row may come from another machine or a damaged file.
+        is_inside = path.resolve().is_relative_to(output.resolve())
+        if is_away and is_inside and path.stat().st_size == file.size:
+            return replace(file, path=path)
+    except OSError:
+        pass
+    return file
 
 
 def metadata(hidden: Any) -> Mapping[str, str]:

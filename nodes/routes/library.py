@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ class ClipRoutes:
         )
         running = self._running()
         cards = await self._threads.run(lambda: [_card(entry, running) for entry in page.entries])
-        answer = {"total": page.total, "clips": cards}
+        answer = {"total": page.total, "is_more": page.is_more, "clips": cards}
         if query.get("choices"):
             answer["models"] = await known_models(self._data_dir)
             async with open_ledger(self._data_dir) as ledger:
@@ -165,7 +166,7 @@ class ClipRoutes:
         found = await self._find(request)
         if not isinstance(found, Entry):  # it has neither file nor request that can be told
             raise web.HTTPNotFound
-        return found
+        return await self._threads.run(_with_file_here, found)
 
     async def _file(self, request: web.Request) -> SavedFile:
         entry = await self._entry(request)
@@ -192,6 +193,7 @@ class ClipRoutes:
 def _card(entry: Entry | UnreadableEntry, running: frozenset[str]) -> dict[str, Any]:
     if isinstance(entry, UnreadableEntry):
         return unreadable_to_json(entry.id)
+    entry = _with_file_here(entry)
     try:
         card = entry_to_json(
             entry, is_running=entry.fingerprint in running, has_workflow=entry.file is not None
@@ -201,6 +203,10 @@ def _card(entry: Entry | UnreadableEntry, running: frozenset[str]) -> dict[str, 
     if card["file"] and entry.file:
         card["file"]["view"] = host.view_of(entry.file.path)
     return card
+
+
+def _with_file_here(entry: Entry) -> Entry:
+    return replace(entry, file=host.locate(entry.file)) if entry.file else entry
 
 
 def _refuse_in_progress(_: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -166,3 +168,30 @@ def test_rerun_is_not_offered_where_the_node_cannot_be_told(comfy, home, fal, sh
 def test_rerun_of_a_clip_without_a_workflow_is_not_offered(comfy, saved):
     answer = comfy.http.get(f"/vidu/clips/{saved}/rerun").json()
     assert answer == {"has_workflow": False, "rerun": None}
+
+
+def test_clip_of_another_machine_is_served_from_the_same_place_below_this_output_folder(
+    comfy, home, saved
+):
+    with BlockingLedger.open(home) as ledger:
+        content = ledger.get(saved).file.path.read_bytes()
+    place = comfy.output / "shots" / "from_the_mac.mp4"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    row = ("/Volumes/film/shots/from_the_mac.mp4", "shots/from_the_mac.mp4", "mac-7")
+    change(home, saved, "path = ?, relative_path = ?, host = ?", *row)
+    served = comfy.http.get(f"/vidu/clips/{saved}/file").raise_for_status()
+    assert served.content == content
+    comfy.http.get(f"/vidu/clips/{saved}/thumbnail").raise_for_status()
+    (card,) = comfy.http.get("/vidu/clips", params={"machine": "mac-7"}).json()["clips"]
+    assert (card["file"]["exists"], card["state"], card["machine"]) == (True, "saved", "mac-7")
+    for elsewhere in ("../input/from_the_mac.mp4", "shots/../../input/from_the_mac.mp4"):
+        (comfy.base / "input" / "from_the_mac.mp4").write_bytes(content)
+        change(home, saved, "relative_path = ?", elsewhere)
+        assert comfy.http.get(f"/vidu/clips/{saved}/file").status_code == 404
+
+
+def change(home, entry_id: int, columns: str, *values: str) -> None:
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as db:
+        db.execute(f"UPDATE entries SET {columns} WHERE id = ?", (*values, entry_id))
+        db.commit()
