@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+
+RELOAD_S = 0.5
+"""How long the server takes at most to read its rules again."""
 
 
 class PostgresServer:
@@ -32,6 +36,26 @@ class PostgresServer:
         with psycopg.connect(self.url, autocommit=True) as db:
             found = db.execute(statement)
             return found.fetchall() if found.description else []
+
+    @property
+    def folder(self) -> str:
+        """The folder of its socket."""
+        return psycopg.conninfo.conninfo_to_dict(self.url)["host"]
+
+    @contextmanager
+    def asking_for_passwords_of(self, *roles: str) -> Iterator[None]:
+        """Ask these roles for their password; all others may come in as they are."""
+        rules = Path(self._server.pgdata, "pg_hba.conf")
+        before = rules.read_bytes()
+        asking = "".join(f"local all {role} scram-sha-256\n" for role in roles)
+        try:
+            rules.write_bytes(asking.encode() + before)
+            self.run_sql("SELECT pg_reload_conf()")
+            time.sleep(RELOAD_S)
+            yield
+        finally:
+            rules.write_bytes(before)
+            self.run_sql("SELECT pg_reload_conf()")
 
     def restart(self, mode: str = "immediate") -> None:
         """Restart it as a crash would, without a word to those who are connected."""

@@ -13,7 +13,13 @@ from pathlib import Path
 from blocking_ledger import BlockingLedger as Ledger
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from postgres_server import PostgresServer
 
 from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from vidu.errors import BudgetExceededError, InvalidSettingError, LedgerUnavailableError
@@ -41,6 +47,13 @@ MOVES = {
     "mark_saved": {State.FINISHED: State.SAVED},
     "mark_failed": dict.fromkeys(State, State.FAILED),
 }
+
+
+SIZE = settings(max_examples=20, stateful_step_count=20, deadline=None)
+TIMES = (
+    *("reserved_at", "counted_at", "submitting_at", "submitted_at", "cancelled_at"),
+    *("finished_at", "saved_at", "failed_at"),
+)
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -123,7 +136,7 @@ class LedgerMachine(RuleBasedStateMachine):
             "mark_submitting": ({"seed": 7},),
             "mark_submitted": (RequestHandle(f"r-{row.id}", "s", "r", "c"),),
             "mark_finished": (Output("https://x/1.mp4", 7),),
-            "mark_saved": (SavedFile(Path("1.mp4"), 7, "cd", 64, 64, 24.0, 96, 4.0),),
+            "mark_saved": (SavedFile(Path("1.mp4"), 7, "cd" * 32, 64, 64, 24.0, 96, 4.0),),
             "mark_failed": ("no",),
         }
         more: dict[str, object] = {"billed": billed} if name == "mark_failed" else {}
@@ -182,5 +195,40 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.ledger.spent_this_month() == self.spent(start_of_month(now))
 
 
+class SharedLedgerMachine(LedgerMachine):
+    """The same on a server, whose clock cannot be set: there the rows grow older instead."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.server = server
+        server.clear()
+        super().__init__()
+
+    @property
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.ledger.now(), timezone.utc)
+
+    @now.setter
+    def now(self, later: datetime) -> None:
+        if not hasattr(self, "ledger"):  # the start of the other clock
+            return
+        seconds = (later - self.now).total_seconds()
+        older = ", ".join(f"{name} = {name} - {seconds}" for name in TIMES)
+        self.server.run_sql(f"UPDATE vidu.entries SET {older}")
+        self.rows = {entry_id: self.ledger.get(entry_id) for entry_id in self.rows}
+        self.deleted = [replace(row, counted_at=row.counted_at - seconds) for row in self.deleted]
+
+    clock_s = property(lambda self: 0, lambda self, ahead_s: None)  # of no account here
+
+    def is_over(self, budget: str, server_time: float | None) -> bool:
+        return super().is_over(budget, self.now.timestamp())
+
+    def opened(self) -> Ledger:
+        return Ledger(self.home, environ={"VIDU_LEDGER": self.server.url})
+
+
 TestLedgerMachine = LedgerMachine.TestCase
-TestLedgerMachine.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+TestLedgerMachine.settings = SIZE
+
+
+def test_shared_ledger_agrees_with_its_model_after_any_sequence(postgres):
+    run_state_machine_as_test(lambda: SharedLedgerMachine(postgres), settings=SIZE)

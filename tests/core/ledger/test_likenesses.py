@@ -25,8 +25,8 @@ def shot(change: int = 0, *, seed: int = 1, prompt: str = "The tide comes in.") 
 
 
 @pytest.fixture
-def ledger(tmp_path: Path):
-    with Ledger.open(tmp_path) as ledger:
+def ledger(home: Path):
+    with Ledger.open(home) as ledger:
         yield ledger
 
 
