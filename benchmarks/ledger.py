@@ -36,12 +36,16 @@ IMAGE = EncodedImage(b"", "image/png", 1280, 720, "ab" * 32)
 PROMPT = "slow waves roll in over wet sand while the camera follows a gull to the horizon"
 
 # Each with a fingerprint and a request of its own, four minutes apart, the last one now.
+TIMES = ("reserved_at", "counted_at", "submitting_at", "submitted_at", "finished_at", "saved_at")
 COPIES = """
-    WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})
-    INSERT INTO entries ({columns}, fingerprint, request_id, reserved_at, counted_at)
-    SELECT {columns}, {fingerprint}, 'copy-' || n, reserved_at - 240 * n, reserved_at - 240 * n
-    FROM entries, numbers
+    WITH RECURSIVE numbers(n) AS (
+        SELECT CAST(? AS BIGINT) UNION ALL SELECT n + 1 FROM numbers WHERE n < ?
+    )
+    INSERT INTO entries ({columns}, {times}, fingerprint, request_id)
+    SELECT {columns}, {earlier}, {fingerprint}, 'copy-' || n
+    FROM (SELECT * FROM entries WHERE id = 1) AS original, numbers
 """
+AT_ONCE = 20_000
 FINGERPRINT = {
     "sqlite": "lower(hex(randomblob(32)))",
     "postgres": "md5(n::text) || md5((-n)::text)",
@@ -81,14 +85,30 @@ async def fill(folder: Path, rows: int) -> None:
         await finish(ledger, await post(ledger, await claim(ledger)), folder)
         kind = "postgres" if os.environ.get("VIDU_LEDGER") else "sqlite"
         await ledger._worker.run(copy_row, ledger._db, rows - 1, FINGERPRINT[kind])
+    if kind == "postgres":
+        vacuum()
+
+
+def vacuum() -> None:
+    """Do what the server does by itself while a ledger grows: it learns how large it is."""
+    import psycopg
+
+    with psycopg.connect(os.environ["VIDU_LEDGER"], autocommit=True) as db:
+        db.execute("VACUUM ANALYZE vidu.entries")
 
 
 def copy_row(db: object, copies: int, fingerprint: str) -> None:
     (row,) = db.rows("SELECT * FROM entries")
-    own = ("id", "fingerprint", "request_id", "reserved_at", "counted_at")
-    columns = ", ".join(name for name in row if name not in own)
-    with db.transaction():
-        db.execute(COPIES.format(columns=columns, count=copies, fingerprint=fingerprint))
+    own = ("id", "fingerprint", "request_id", *TIMES)
+    statement = COPIES.format(
+        columns=", ".join(name for name in row if name not in own),
+        times=", ".join(TIMES),
+        earlier=", ".join(f"{name} - 240 * n" for name in TIMES),
+        fingerprint=fingerprint,
+    )
+    for first in range(1, copies + 1, AT_ONCE):
+        with db.transaction(timeout_s=60):
+            db.execute(statement, first, min(first + AT_ONCE - 1, copies))
 
 
 async def measure(folder: Path, rounds: int) -> dict[str, float]:
