@@ -80,7 +80,10 @@ async def post_request(
 
 
 def _was_refused(response: httpx.Response) -> bool:
-    """Return whether the status says that the POST was not accepted."""
+    """Return whether the response says that the POST was not accepted, by status and body."""
+    handle = parse_request_handle(response)
+    if handle and has_fal_urls(handle):
+        return False  # something on the way changed the status of an accepted request
     code = response.status_code
     return code in NOT_FOLLOWED or (400 <= code < 500 and code != CLIENT_CLOSED)
 

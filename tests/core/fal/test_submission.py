@@ -67,6 +67,7 @@ async def test_submit_after_other_calls_uses_a_connection_of_its_own(raw_fal):
         response("Client Closed Request", 499),
         *(response("", code, "Location: /elsewhere") for code in (300, 301, 302, 303)),
         response("", 304),
+        *(response(ACCEPTED, code, "Location: /elsewhere") for code in (307, 400, 404, 422)),
     ],
     ids=name_of,
 )
