@@ -130,8 +130,13 @@ class _Connection:
             if kind not in ENDS_OF_A_STATEMENT:
                 self._send(pending)
             elif not self._pass_on(pending):
-                return
+                break
             pending = b""
+        # Nothing is passed on any more. Where a client that is gone cannot tell the server, the
+        # server's keepalives do.
+        with suppress(OSError):
+            while self._client.recv(1 << 16):
+                pass
         self._shut(self._server)
 
     def pump_answers(self) -> None:
