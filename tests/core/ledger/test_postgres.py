@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import socket
 import time
 from decimal import Decimal
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -17,10 +15,24 @@ from vidu.errors import BudgetExceededError, LedgerUnavailableError
 from vidu.ledger import Budget, open_ledger
 from vidu.models import State
 
+from ...support.ledger_writers import start
 from ...support.shared_rows import handle, shot
 
 TIMEOUT_S = 60
 MACHINES = 20
+RESERVER = """
+with Ledger.open(Path(sys.argv[1])) as ledger:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    taken = 0
+    for number in range(4):
+        try:
+            ledger.reserve(shot(f"{sys.argv[1]} {number}"), Budget(Decimal("2.00")))
+        except BudgetExceededError:
+            continue
+        taken += 1
+print(taken)
+"""
 
 
 async def test_lock_shot_two_machines_take_turns_and_the_second_is_told_who_works(machines):
@@ -88,32 +100,20 @@ def test_row_of_one_machine_is_continued_by_another(machines):
         assert two.mark_cancelled(row).state is State.CANCELLED
 
 
-def reserve_many(machine: int, folder: Path, start: object, taken: object) -> None:
-    with Ledger.open(folder / str(machine)) as ledger:
-        start.wait()
-        for number in range(4):
-            try:
-                ledger.reserve(shot(f"{machine} {number}"), Budget(Decimal("2.00")))
-            except BudgetExceededError:
-                continue
-            with taken.get_lock():
-                taken.value += 1
-
-
 def test_reserve_from_20_machines_at_once_never_exceeds_the_budget(shared_ledger, tmp_path):
-    context = multiprocessing.get_context("fork")
-    start, taken = context.Barrier(MACHINES), context.Value("i", 0)
-    children = [
-        context.Process(target=reserve_many, args=(machine, tmp_path, start, taken))
-        for machine in range(MACHINES)
-    ]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join(TIMEOUT_S)
-        assert child.exitcode == 0
+    machines = [start(RESERVER, tmp_path / str(machine)) for machine in range(MACHINES)]
+    try:
+        for machine in machines:
+            assert machine.stdout.readline() == "ready\n"
+        for machine in machines:
+            machine.stdin.write("go\n")
+            machine.stdin.flush()
+        taken = sum(int(machine.communicate(timeout=TIMEOUT_S)[0]) for machine in machines)
+    finally:
+        for machine in machines:
+            machine.kill()
     with Ledger.open(tmp_path / "0") as ledger:
-        assert (taken.value, ledger.spent_today()) == (10, Decimal("2.00"))
+        assert (taken, ledger.spent_today()) == (10, Decimal("2.00"))
 
 
 def test_times_are_the_servers_whatever_this_machines_clock_says(machines, monkeypatch):
