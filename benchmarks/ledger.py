@@ -57,14 +57,16 @@ numbers = count(1)
 async def claim(ledger: Ledger) -> Entry:
     prompt = f"{PROMPT} {next(numbers)}"
     request = Request(VIDU_IMAGE_TO_VIDEO, prompt, media={"image": (IMAGE,)})
-    return await ledger.reserve(request, BUDGET)
+    return await ledger.reserve(request, BUDGET, time.time())
 
 
 async def post(ledger: Ledger, row: Entry) -> Entry:
     name = f"{row.id:08}-04bd-463a-a98c-895502cfdce9"
     address = f"https://queue.fal.run/fal-ai/vidu/requests/{name}"
     row = await ledger.mark_submitting(
-        row, {"prompt": row.prompt, "image_url": f"https://v3b.fal.media/{name}"}
+        row,
+        {"prompt": row.prompt, "image_url": f"https://v3b.fal.media/{name}"},
+        server_time=time.time(),
     )
     return await ledger.mark_submitted(
         row, RequestHandle(name, f"{address}/status", address, f"{address}/cancel")

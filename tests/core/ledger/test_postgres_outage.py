@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -226,3 +227,11 @@ def test_address_that_is_none_is_refused_without_repeating_it(machines, monkeypa
     with pytest.raises(InvalidSettingError) as told:
         Ledger.open(machines[0])
     assert "geheim" not in str(told.value)
+
+
+def test_missing_driver_is_a_sentence_that_says_how_to_install_it(machines, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(InvalidSettingError) as told:
+        Ledger.open(machines[0])
+    assert "the driver for it cannot be imported" in str(told.value)
+    assert "psycopg[binary]" in str(told.value)
