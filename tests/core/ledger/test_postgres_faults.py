@@ -65,6 +65,7 @@ def impatient(monkeypatch) -> None:
     monkeypatch.setattr("vidu.ledger.postgres_connection.IDLE_LIMIT_S", 0.6)
 
 
+@pytest.mark.timeout(1200)  # some thirty shots, each with a connection that has to be given up
 @pytest.mark.parametrize("fault", Fault)
 def test_fault_at_each_statement_of_a_shot_pays_once_and_ends_saved(
     fault, shared_ledger, tmp_path, monkeypatch, impatient
