@@ -136,7 +136,7 @@ def _check_failure_meanwhile(seen: Entry | None, newest: Entry | None) -> None:
         return
     if seen is None or (seen.id, seen.state) != (newest.id, newest.state):
         raise GenerationError(
-            f"Another run of this shot has failed just now: {newest.failure}.",
+            f"Another run of this shot has failed just now: {newest.failure}",
             "Run the shot again to pay for a new clip.",
             charge=charge_of_entry(newest),
             request_id=newest.request_id or None,

@@ -154,7 +154,7 @@ export function addPlayerWidget(node, element, height) {
 }
 
 // Keeps the values of the widgets inside a choice that another choice has as well: the editor makes
-// them anew with their defaults. Replaced by: a DynamicCombo that keeps them.
+// them again, with their defaults. Replaced by: a DynamicCombo that keeps them.
 export function keepInnerValues(node, name) {
   const choice = widgetOf(node, name);
   if (!choice) return;

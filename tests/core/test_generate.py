@@ -98,6 +98,7 @@ async def test_generate_beside_a_run_that_fails_and_is_billed_pays_nothing(
         failed = await asyncio.gather(*runs, return_exceptions=True)
     assert all(isinstance(error, errors.GenerationError) for error in failed), failed
     assert {error.charge for error in failed} == {Charge.CHARGED}
+    assert not [error.message for error in failed if ".." in error.message]
     assert fal.ledger()["counts"]["jobs"] == 1
     assert (await run(requests[0], vidu_home, clips)).cost_usd == Decimal("0.20")
 
