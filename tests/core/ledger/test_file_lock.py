@@ -1,11 +1,11 @@
+"""The lock file of a shot, held by one process at a time."""
+
 from __future__ import annotations
 
 import asyncio
 import errno
 import fcntl
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,8 @@ from vidu.errors import Charge, LedgerUnavailableError
 from vidu.ledger import open_ledger
 from vidu.ledger.file_lock import hold_lock
 
-ROOT = Path(__file__).resolve().parents[3]
+from ...support.scripts import start_script
+
 TIMEOUT_S = 30  # for what must come, however slow the machine; nothing here is measured
 
 # Enters again and again. Two inside at once trip over the door, or lose a count.
@@ -57,17 +58,6 @@ asyncio.run(main())
 """
 
 
-def start(script: str, *arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def nobody() -> None:
     raise AssertionError("nobody was to be waited for")
 
@@ -79,7 +69,7 @@ async def enter(path: Path) -> None:
 
 def test_hold_lock_from_eight_processes_admits_one(tmp_path):
     (tmp_path / "count").write_text("0")
-    visitors = [start(VISITOR, tmp_path, 8) for _ in range(8)]
+    visitors = [start_script(VISITOR, tmp_path, 8) for _ in range(8)]
     for visitor in visitors:
         assert visitor.stdout.readline() == "ready\n"
     for visitor in visitors:
@@ -94,7 +84,7 @@ def test_hold_lock_from_eight_processes_admits_one(tmp_path):
 
 async def test_hold_lock_of_a_killed_holder_is_free(tmp_path):
     path = tmp_path / "lock"
-    with start(HOLDER, path) as holder:
+    with start_script(HOLDER, path) as holder:
         assert holder.stdout.readline() == "inside\n"
         told = asyncio.Event()
         waiter = asyncio.create_task(_enter_telling(path, told))

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 from vidu.ledger import open_ledger
 
-ROOT = Path(__file__).resolve().parents[3]
+from ...support.scripts import start_script
+
 SHOT = "ab" * 32
 PROCESSES = 8
 VISITS = 4
-PATIENCE_S = 60
+TIMEOUT_S = 60
 
 # Enters again and again. Two inside at once trip over the door, or lose a count.
 VISITOR = """
@@ -55,33 +52,22 @@ asyncio.run(main())
 """
 
 
-def start(script: str, *arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def test_lock_shot_of_eight_processes_never_two_are_inside(home, tmp_path):
     (tmp_path / "count").write_text("0")
-    visitors = [start(VISITOR, home, tmp_path, VISITS) for _ in range(PROCESSES)]
+    visitors = [start_script(VISITOR, home, tmp_path, VISITS) for _ in range(PROCESSES)]
     for visitor in visitors:
         assert visitor.stdout.readline() == "ready\n", visitor.stderr.read()
     for visitor in visitors:
         visitor.stdin.write("go\n")
         visitor.stdin.flush()
     for visitor in visitors:
-        _, complaint = visitor.communicate(timeout=2 * PATIENCE_S)
+        _, complaint = visitor.communicate(timeout=2 * TIMEOUT_S)
         assert visitor.returncode == 0, complaint
     assert (tmp_path / "count").read_text() == str(PROCESSES * VISITS)
 
 
 async def test_lock_shot_killed_holder_lets_go(home):
-    with start(HOLDER, home) as holder:
+    with start_script(HOLDER, home) as holder:
         assert holder.stdout.readline() == "inside\n"
         told = asyncio.Event()
         async with open_ledger(home) as ledger:
@@ -91,10 +77,10 @@ async def test_lock_shot_killed_holder_lets_go(home):
                     pass
 
             waiting = asyncio.create_task(wait())
-            await asyncio.wait_for(told.wait(), PATIENCE_S)
+            await asyncio.wait_for(told.wait(), TIMEOUT_S)
             assert not waiting.done()
             holder.kill()
-            await asyncio.wait_for(waiting, PATIENCE_S)
+            await asyncio.wait_for(waiting, TIMEOUT_S)
 
 
 async def test_lock_shot_cancelled_holder_and_waiter_let_go(home):
@@ -107,14 +93,14 @@ async def test_lock_shot_cancelled_holder_and_waiter_let_go(home):
 
         inside, waits = asyncio.Event(), asyncio.Event()
         holder = asyncio.create_task(hold(one, inside))
-        await asyncio.wait_for(inside.wait(), PATIENCE_S)
+        await asyncio.wait_for(inside.wait(), TIMEOUT_S)
         waiter = asyncio.create_task(hold(two, waits))
-        await asyncio.wait_for(waits.wait(), PATIENCE_S)
+        await asyncio.wait_for(waits.wait(), TIMEOUT_S)
         for task in (waiter, holder):
             task.cancel()
             await asyncio.wait({task})
         for ledger in (one, two):
-            await asyncio.wait_for(enter(ledger), PATIENCE_S)
+            await asyncio.wait_for(enter(ledger), TIMEOUT_S)
 
 
 async def test_lock_shot_cancelled_while_it_takes_the_lock_lets_go(home):
@@ -131,7 +117,7 @@ async def test_lock_shot_cancelled_while_it_takes_the_lock_lets_go(home):
                 await asyncio.sleep(0.0005)
             taking.cancel()
             await asyncio.wait({taking})
-        await asyncio.wait_for(enter(two), PATIENCE_S)
+        await asyncio.wait_for(enter(two), TIMEOUT_S)
 
 
 async def enter(ledger) -> None:
