@@ -56,12 +56,13 @@ def pytest_report_header() -> list[str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def bare_environment():
-    """No key, no setting, no proxy of whoever runs the tests reaches one of them."""
+def bare_environment(tmp_path_factory):
+    """No key, setting, proxy or ledger of whoever runs the tests reaches one of them."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.upper().startswith(SCRUBBED):
                 patch.delenv(name)
+        patch.setenv("VIDU_HOME", str(tmp_path_factory.mktemp("vidu_home")))
         yield
 
 

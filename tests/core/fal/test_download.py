@@ -55,7 +55,8 @@ def made(tmp_path_factory, bare_environment) -> Iterator[tuple[local_fal.LocalFa
         ) as fal,
         pytest.MonkeyPatch.context() as patch,
     ):
-        for name, value in fal.environment.items():
+        # The fixture that gives each test a home of its own comes later.
+        for name, value in (fal.environment | {"VIDU_HOME": str(home)}).items():
             patch.setenv(name, value)
         asyncio.run(run(shot(), home / "home", home / "clips")).path.unlink()
         yield fal, home / "home"
