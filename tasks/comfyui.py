@@ -32,7 +32,7 @@ class ComfyUI:
 
     Args:
         path: The folder of main.py.
-        python: An interpreter that has ComfyUI's packages, the pack's and pytest.
+        python: An interpreter that has ComfyUI's packages, the pack's and what the tests need.
     """
 
     path: Path
@@ -81,12 +81,15 @@ def _find_interpreter(comfyui: Path) -> Path:
 def _overlay(interpreter: Path) -> Path:
     """Return a virtual environment over ComfyUI's own, with only what is missing there."""
     name = hashlib.sha256(str(interpreter).encode(errors="surrogateescape")).hexdigest()[:8]
-    pytest = [
-        name for name in read_requirements("requirements-dev.txt") if name.startswith("pytest")
+    # The tests of two servers on one ledger need the driver of the `studio` extra as well.
+    for_tests = [
+        name
+        for name in read_requirements("requirements-dev.txt")
+        if name.startswith(("pytest", "psycopg"))
     ]
     return make_environment(
         ROOT / f".venv-comfyui-{name}",
-        [*pack_requirements(), *pytest],
+        [*pack_requirements(), *for_tests],
         python_like(interpreter),
         over=interpreter,
     )
