@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
 
 import local_fal
@@ -79,11 +80,17 @@ def emptied(base: Path, comfy: Comfy) -> Path:
     """The pack's private folder, with neither key, clip nor setting in it."""
     forget_runs(comfy)
     folder = base / "user" / "__fal_vidu"
-    for path in folder.glob("*"):
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    # Else the pack asks whether the ledger that has paid is away for good.
-    shutil.rmtree(base / HOME / "ledgers", ignore_errors=True)
+    opening = folder / "ledger.sqlite.opening"
+    # The open page asks for the library at any moment. Without the lock, the server could find the
+    # file gone while its journal, or the note that it has paid, is still there.
+    with FileLock(opening):
+        for path in folder.glob("*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path != opening:
+                path.unlink(missing_ok=True)
+        shutil.rmtree(base / HOME / "ledgers", ignore_errors=True)
     return folder
 
 

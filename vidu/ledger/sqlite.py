@@ -201,10 +201,12 @@ class SqliteDatabase:
         db, self._db = self._db, None
         if db:
             db.close()
-        has_paid = self._path is not None and self._registry.has_paid(self._path)
-        self._db = open_file(self._path, has_paid=has_paid)
+        self._db = open_file(self._path, self._has_paid)
         self._file = self._identity()
         return self._db
+
+    def _has_paid(self) -> bool:
+        return self._path is not None and self._registry.has_paid(self._path)
 
     def _identity(self) -> tuple[int, int] | None:
         return identity_of(self._path) if self._path else None

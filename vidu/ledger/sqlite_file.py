@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -22,12 +22,15 @@ LOCK_LIMIT_S = 10.0
 """How long another process may hold the file before this one gives up."""
 
 
-def open_file(path: Path | None, *, has_paid: bool = False) -> sqlite3.Connection:
+def open_file(
+    path: Path | None, has_paid: Callable[[], bool] = lambda: False
+) -> sqlite3.Connection:
     """Open the file, made if missing, rebuilt if damaged, brought up to its journal if behind.
 
     Args:
         path: The file; None is a database in memory.
         has_paid: Whether it is known to have paid for something: if it is missing, so are rows.
+            It is asked while no other process opens, repairs or removes the file.
 
     Raises:
         sqlite3.Error: It cannot be opened: locked, read-only, or made by a newer version.
@@ -84,7 +87,7 @@ def _exclusive(path: Path) -> Iterator[None]:
         yield
 
 
-def _connect_and_catch_up(path: Path, has_paid: bool) -> sqlite3.Connection:
+def _connect_and_catch_up(path: Path, has_paid: Callable[[], bool]) -> sqlite3.Connection:
     db = _connect(path)
     try:
         _catch_up(path, db, has_paid)
@@ -171,13 +174,13 @@ def _set_aside(path: Path) -> Path:
     return aside
 
 
-def _catch_up(path: Path, db: sqlite3.Connection, has_paid: bool) -> None:
+def _catch_up(path: Path, db: sqlite3.Connection, has_paid: Callable[[], bool]) -> None:
     """Bring a file up to its journal: one restored from a backup, emptied or deleted is behind."""
     journal = journal_of(path)
     newest = journal.last()
     if newest is None:
         (last_id,) = db.execute("SELECT coalesce(max(id), 0) FROM entries").fetchone()
-        if has_paid and not last_id and not _is_loss_accepted(db):
+        if not last_id and has_paid() and not _is_loss_accepted(db):
             # Its drive is not mounted, or was not when it paid, or somebody has deleted its folder.
             db.execute("BEGIN IMMEDIATE")
             mark_incomplete(db)
