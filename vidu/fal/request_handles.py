@@ -31,9 +31,7 @@ def parse_request_handle(response: httpx.Response) -> RequestHandle | None:
 
 def handle_by_id(endpoint_id: str, request_id: str) -> RequestHandle:
     """Return the handle of a request of which only the id is known."""
-    # Only owner and app: with the rest of the endpoint's path fal answers 405.
-    app = "/".join(endpoint_id.split("/")[:2])
-    base = f"{QUEUE}/{app}/requests/{request_id}"
+    base = f"{QUEUE}/{_app(endpoint_id)}/requests/{request_id}"
     return RequestHandle(request_id, f"{base}/status", base, f"{base}/cancel")
 
 
@@ -55,6 +53,18 @@ def has_fal_urls(handle: RequestHandle) -> bool:
     """Return whether all three addresses are of fal's own queue, and of this request."""
     urls = (handle.status_url, handle.response_url, handle.cancel_url)
     return all(_is_queue(url, handle.request_id) for url in urls)
+
+
+def has_sub_path(handle: RequestHandle, endpoint_id: str) -> bool:
+    """Return whether an address has all of the endpoint's path, where fal answers 405."""
+    urls = (handle.status_url, handle.response_url, handle.cancel_url)
+    is_app = endpoint_id == _app(endpoint_id)
+    return not is_app and any(f"/{endpoint_id}/requests/" in url for url in urls)
+
+
+def _app(endpoint_id: str) -> str:
+    # With the rest of the endpoint's path fal answers 405 (reference: fal.md 1.1).
+    return "/".join(endpoint_id.split("/")[:2])
 
 
 def _is_queue(url: str, request_id: str) -> bool:

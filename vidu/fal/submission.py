@@ -15,7 +15,13 @@ from ..errors import (
 )
 from ..models import RequestHandle
 from .http import NoRetryClient, SendTrace
-from .request_handles import QUEUE, handle_by_id, has_fal_urls, parse_request_handle
+from .request_handles import (
+    QUEUE,
+    handle_by_id,
+    has_fal_urls,
+    has_sub_path,
+    parse_request_handle,
+)
 from .responses import error_from_response
 
 if TYPE_CHECKING:
@@ -76,7 +82,9 @@ async def post_request(
     handle = parse_request_handle(response)
     if handle is None:
         raise SubmissionUnknownError("fal's response to the paid request cannot be read.")
-    return handle if has_fal_urls(handle) else handle_by_id(endpoint_id, handle.request_id)
+    if has_fal_urls(handle) and not has_sub_path(handle, endpoint_id):
+        return handle
+    return handle_by_id(endpoint_id, handle.request_id)
 
 
 def _was_refused(response: httpx.Response) -> bool:

@@ -88,6 +88,14 @@ async def test_submit_addresses_of_another_request_are_not_followed(name, raw_fa
         assert await fal.submit(ENDPOINT, {"prompt": "x"}) == HANDLE
 
 
+@pytest.mark.parametrize("name", ["status_url", "response_url", "cancel_url"])
+async def test_submit_addresses_with_the_sub_path_are_not_followed(name, raw_fal):
+    sub_path = getattr(HANDLE, name).replace("fal-ai/vidu", ENDPOINT.id)
+    raw_fal(always(response(json.dumps(json.loads(ACCEPTED) | {name: sub_path}))))
+    async with client() as fal:
+        assert await fal.submit(ENDPOINT, {"prompt": "x"}) == HANDLE
+
+
 @pytest.mark.parametrize("code", [307, 308, 400, 404, 422, 425])
 async def test_submit_refused_is_not_accepted_and_sent_once(code, raw_fal):
     fal_server = raw_fal(always(response("", code, "Location: /elsewhere")))
