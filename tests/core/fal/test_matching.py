@@ -153,9 +153,13 @@ def test_compare_same_words_with_a_copied_image_is_unclear():
     assert compare(item(given), IMAGE) is Match.UNCLEAR
 
 
-@pytest.mark.parametrize("changes", [{"seed": 8}, {"prompt": "A cat"}, {"duration": 8}])
+@pytest.mark.parametrize("changes", [{"seed": 8}, {"duration": 8}, {"prompt": "A cat", "seed": 8}])
 def test_compare_text_request_with_another_input_is_different(changes):
     assert compare(item(changed(TEXT, **changes)), TEXT) is Match.DIFFERENT
+
+
+def test_compare_text_request_with_our_seed_and_another_prompt_is_unclear():
+    assert compare(item(changed(TEXT, prompt="A cat")), TEXT) is Match.UNCLEAR
 
 
 @pytest.mark.parametrize("names", [("seed",), ("prompt",), ("prompt", "seed")])
