@@ -38,6 +38,12 @@ def counts_before(db: Database, entry: Entry, moment: float) -> bool:
     return counted_at is not None and counted_at < moment
 
 
+def date_rows(db: Database, day_time: float | None) -> None:
+    """Let the rows whose time was not known count on this day alone."""
+    if day_time is not None:
+        db.execute("UPDATE entries SET counted_at = ? WHERE counted_at IS NULL", day_time)
+
+
 def _spent_on_day(db: Database, day_time: float | None) -> Decimal:
     """Return what a day has cost in all ledgers of this user; by default the last one known."""
     known = [day_time] if day_time is not None else [latest_day(db), *_read_others(db, latest_day)]

@@ -41,6 +41,7 @@ from .budget import Budget, start_of_day, start_of_month
 from .database import Database
 from .importing import Outcome, import_rows
 from .queries import Page, Search
+from .reservation import reserve
 from .rows import UnreadableEntry, file_columns, handle_columns, output_columns
 from .sums import Spending, read_spending
 from .worker import Worker
@@ -352,7 +353,7 @@ class Ledger:
         # In the ledger's thread, which runs one function after the other: of two shots side by
         # side the second sees what the first has reserved, even when a task was cancelled.
         spent_by_run = sum(self._reserved_usd.values(), Decimal(0))
-        entry = writes.reserve(self._db, request, budget, spent_by_run, server_time)
+        entry = reserve(self._db, request, budget, spent_by_run, server_time)
         if entry.state is State.RESERVED:
             self._reserved_usd[entry.id] = entry.price_usd
         return entry

@@ -1,4 +1,4 @@
-"""The writes of the ledger; every function here blocks, and is one transaction."""
+"""The changes of rows; every public function here blocks, and most are one transaction."""
 
 from __future__ import annotations
 
@@ -10,77 +10,22 @@ from contextlib import nullcontext, suppress
 from decimal import Decimal
 from typing import Any
 
-from ..errors import LedgerIncompleteError, LedgerUnavailableError
+from ..errors import LedgerUnavailableError
 from ..files import remove_file
 from ..models import Entry, State
-from ..request import Request
 from .budget import Budget, start_of_day
-from .daily_budget import check_day, counts_before
+from .daily_budget import check_day, counts_before, date_rows
 from .database import Database, Row, until_answered
 from .journal import LIKENESSES
-from .likenesses import find_alike, keep, to_text
-from .queries import SHOWN, entry_of, find_active, incomplete_since, shared_daily_budget
-from .rows import MICRO, entry_columns, search_text
+from .likenesses import to_text
+from .queries import SHOWN, entry_of, shared_daily_budget
+from .rows import entry_columns
 
 TIMEOUT_AFTER_PAYING_S = 30.0
 """How long a change waits for the database once money may have moved."""
 
 TIMEOUT_BEFORE_PAYING_S = 5.0
 """How long it waits before money moves."""
-
-
-def reserve(
-    db: Database,
-    request: Request,
-    budget: Budget,
-    spent_by_run: Decimal,
-    server_time: float | None = None,
-) -> Entry:
-    """Add a RESERVED row for a shot, or return its active one; see `Ledger.reserve`."""
-    return until_answered(
-        TIMEOUT_BEFORE_PAYING_S, lambda: _reserve(db, request, budget, spent_by_run, server_time)
-    )
-
-
-def _reserve(
-    db: Database,
-    request: Request,
-    budget: Budget,
-    spent_by_run: Decimal,
-    server_time: float | None,
-) -> Entry:
-    with db.reserving(), db.transaction(timeout_s=TIMEOUT_BEFORE_PAYING_S):
-        active = (
-            find_active(db, request.fingerprint) or find_alike(db, request) or _adopt(db, request)
-        )
-        if active:
-            return active
-        _check_completeness(db)
-        budget = budget.lowered_to(shared_daily_budget(db))
-        budget.check_run(request.price, spent_by_run)
-        day_time = db.day_time(server_time)
-        _date_rows(db, day_time)
-        check_day(db, budget, request.price, day_time)
-        entry = _insert(
-            db,
-            {
-                "fingerprint": request.fingerprint,
-                "endpoint": request.endpoint.id,
-                "state": State.RESERVED.value,
-                "prompt": request.prompt,
-                "search_text": search_text(request.prompt),
-                "seed": request.seed,
-                "options": json.dumps(dict(request.options)),
-                "likeness_key": request.likeness_key,
-                "price_micro_usd": int(request.price * MICRO),
-                "host": db.host,
-                "revision": 0,
-                "reserved_at": db.now(),
-                "counted_at": day_time,
-            },
-        )
-        keep(db, entry.id, request.likenesses)
-        return entry
 
 
 def mark_submitting(
@@ -109,7 +54,7 @@ def mark_submitting(
                 if counts_before(db, entry, start_of_day(day_time)):
                     limits = budget.lowered_to(shared_daily_budget(db))
                     check_day(db, limits, entry.price_usd, day_time)
-                _date_rows(db, day_time)
+                date_rows(db, day_time)
             return _apply(db, entry, (State.RESERVED,), changes, is_repeated=is_repeated)
 
     return until_answered(TIMEOUT_BEFORE_PAYING_S, move)
@@ -223,12 +168,6 @@ def bring_in(db: Database) -> None:
             remove_file(file)
 
 
-def _date_rows(db: Database, day_time: float | None) -> None:
-    """Let the rows whose time was not known count on this day alone."""
-    if day_time is not None:
-        db.execute("UPDATE entries SET counted_at = ? WHERE counted_at IS NULL", day_time)
-
-
 def _is_taken(db: Database, change: Row) -> bool:
     """Return whether the request of a change is another row's, so that no database takes it."""
     return bool(
@@ -240,60 +179,6 @@ def _is_taken(db: Database, change: Row) -> bool:
             change["reserved_at"],
         )
     )
-
-
-def _adopt(db: Database, request: Request) -> Entry | None:
-    """Take over the row that another ledger of this user has of a shot, if there is one."""
-    for opening in db.others():
-        with opening as other:
-            found = other.find(request)
-            if found is None or _was_here(db, found):
-                continue
-            if found.state is State.RESERVED:
-                # A run of the very same shot would have its lock, which this run has.
-                if found.fingerprint != request.fingerprint and other.is_at_work(found.fingerprint):
-                    raise LedgerUnavailableError(
-                        "The same picture, read by another decoder, is being made into this clip "
-                        f"by another run, with the ledger {other.place}.",
-                        "Run this shot again when that run has ended: its clip is free then.",
-                    )
-                continue
-            row = dict(other.rows("SELECT * FROM entries WHERE id = ?", found.id)[0])
-            texts = other.rows("SELECT packed FROM metadata WHERE entry_id = ?", found.id)
-            pictures = other.rows("SELECT packed FROM likenesses WHERE entry_id = ?", found.id)
-        del row["id"]
-        entry = _insert(db, row)
-        for table, rows in (("metadata", texts), ("likenesses", pictures)):
-            for each in rows:
-                db.execute(f"INSERT INTO {table} VALUES (?, ?)", entry.id, each["packed"])
-        db.record(journaled(db, entry.id))
-        return entry
-    return None
-
-
-def _was_here(db: Database, entry: Entry) -> bool:
-    """Return whether a row was taken over before, and has failed or was deleted since."""
-    return bool(
-        db.rows(
-            "SELECT 1 AS found FROM entries WHERE request_id = ? "
-            "OR fingerprint = ? AND reserved_at = ?",
-            entry.request_id or None,
-            entry.fingerprint,
-            entry.reserved_at,
-        )
-    )
-
-
-def _check_completeness(db: Database) -> None:
-    since = incomplete_since(db)
-    if since:
-        raise LedgerIncompleteError(
-            f"The ledger at {db.place} was found damaged or gone ({since}) and may have lost rows, "
-            "so this shot may have been paid for already.",
-            "If its drive was not connected, connect it and run again. Else look for the shot at "
-            "fal.ai/dashboard/requests. To go on without the lost rows, run "
-            f"{db.command('ledger', 'accept-loss')}.",
-        )
 
 
 def _apply(
@@ -327,7 +212,7 @@ def _restore(db: Database, entry: Entry, changes: Mapping[str, Any], *, is_repea
     )
     newest = {**entry_columns(entry), **changes, "revision": entry.revision + 1}
     if not rows:
-        return _insert(db, newest | _free_id(db, entry.id))
+        return insert(db, newest | _free_id(db, entry.id))
     if rows[0]["revision"] < entry.revision:
         _set(db, rows[0]["id"], newest)
     elif not _is_done(rows[0], changes, is_repeated=is_repeated):
@@ -356,7 +241,8 @@ def _free_id(db: Database, entry_id: int) -> dict[str, int]:
     return {} if taken else {"id": entry_id}
 
 
-def _insert(db: Database, columns: Mapping[str, Any]) -> Entry:
+def insert(db: Database, columns: Mapping[str, Any]) -> Entry:
+    """Add a row, inside a transaction."""
     names, marks = ", ".join(columns), ", ".join("?" for _ in columns)
     statement = f"INSERT INTO entries ({names}) VALUES ({marks}) RETURNING *"
     return entry_of(db, db.rows(statement, *columns.values())[0])

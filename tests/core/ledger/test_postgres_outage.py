@@ -87,7 +87,7 @@ def close(sockets: list[socket.socket]) -> None:
 
 def test_server_away_before_paying_is_a_sentence(shared_ledger, machines, monkeypatch):
     monkeypatch.setattr("vidu.ledger.postgres_connection.CONNECT_LIMIT_S", 1.0)
-    monkeypatch.setattr("vidu.ledger.writes.TIMEOUT_BEFORE_PAYING_S", 1.0)
+    monkeypatch.setattr("vidu.ledger.reservation.TIMEOUT_BEFORE_PAYING_S", 1.0)
     with proxy_to(shared_ledger.url) as (url, cut):
         monkeypatch.setenv("VIDU_LEDGER", url)
         with Ledger.open(machines[0]) as ledger:
