@@ -53,15 +53,18 @@ def locate(file: SavedFile) -> SavedFile:
     own output folder when both folders are one.
     """
     output = Path(folder_paths.get_output_directory())
-    path = output / file.relative_path
-    try:
-        is_away = file.relative_path and not file.path.is_file()
-        # A row may come from another machine or a damaged file.
-        is_inside = path.resolve().is_relative_to(output.resolve())
-        if is_away and is_inside and path.stat().st_size == file.size:
+    # A row may come from another machine or a damaged file: its path is held against the folder as
+    # text before it is looked at, and without its links after that.
+    path = Path(os.path.normpath(output / file.relative_path))
+    with suppress(OSError, ValueError):
+        if (
+            file.relative_path
+            and not file.path.is_file()
+            and path.is_relative_to(os.path.normpath(output))
+            and path.stat().st_size == file.size
+            and path.resolve().is_relative_to(output.resolve())
+        ):
             return replace(file, path=path)
-    except OSError:
-        pass
     return file
 
 

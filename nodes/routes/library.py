@@ -200,7 +200,7 @@ def _card(entry: Entry | UnreadableEntry, running: frozenset[str]) -> dict[str, 
         )
     except (TypeError, ValueError, AttributeError, OSError):
         return unreadable_to_json(entry.id)
-    if card["file"] and entry.file:
+    if entry.file and card["file"]["exists"]:
         card["file"]["view"] = host.view_of(entry.file.path)
     return card
 
