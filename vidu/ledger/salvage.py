@@ -10,8 +10,8 @@ from typing import Any
 from ..models import State
 from .journal import LIKENESSES, History, latest
 from .likenesses import from_text, unpack
-from .pages import Record, read_records
 from .rows import read_entry
+from .sqlite_pages import Record, read_records
 
 NEVER_SENT = (State.RESERVED.value, State.FAILED.value)
 PAID_TWICE = "paid for twice: another row of this shot goes on"

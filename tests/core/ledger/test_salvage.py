@@ -16,8 +16,8 @@ from vidu.endpoints import VIDU_IMAGE_TO_VIDEO
 from vidu.errors import BudgetExceededError, LedgerIncompleteError, LedgerUnavailableError
 from vidu.ledger import Budget, UnreadableEntry
 from vidu.ledger.opening import LEDGER_FILE
-from vidu.ledger.pages import Record, read_records
 from vidu.ledger.sqlite_file import journal_of
+from vidu.ledger.sqlite_pages import Record, read_records
 from vidu.media.image import EncodedImage
 from vidu.models import Entry, Output, RequestHandle, SavedFile, State
 from vidu.request import Request
