@@ -47,7 +47,7 @@ async def retry(
         progress: When its value has changed since the last failure, time and attempts start over.
         first_delay_s: Seconds before the second call; each further wait is twice as long.
         rng: A source of numbers in 0..1, so that many shots do not return at once.
-        clock: Seconds; time in which the machine slept is not counted.
+        clock: Seconds; of the time in which the machine slept at most a minute counts.
 
     Raises:
         ViduError: The last failure.

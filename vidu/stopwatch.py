@@ -1,4 +1,4 @@
-"""A stopwatch that does not count the time in which the machine slept."""
+"""A stopwatch that counts at most a minute of the time in which the machine slept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 LONGEST_STEP_S = 60.0
-"""More than lies between two looks at the watch while the program runs, in seconds."""
+"""The most that counts between two looks at the watch, in seconds."""
 
 
 class Stopwatch:
@@ -14,7 +14,8 @@ class Stopwatch:
 
     The monotonic clock counts the time of a suspended machine on Windows, and of a stopped process
     everywhere. Whoever waits looks at the watch again and again, so a long step between two looks
-    means that nobody was there to wait: it counts as nothing.
+    most often means that nobody was there to wait. It may also be one slow call, or a wait that fal
+    asked for: a long step counts as a minute, so that every wait has an end.
 
     Args:
         monotonic: The clock, in seconds.
@@ -28,8 +29,6 @@ class Stopwatch:
     def elapsed_s(self) -> float:
         """Return the seconds counted since the start."""
         now = self._monotonic()
-        step_s = now - self._last_look
+        self._elapsed_s += min(now - self._last_look, LONGEST_STEP_S)
         self._last_look = now
-        if step_s < LONGEST_STEP_S:
-            self._elapsed_s += step_s
         return self._elapsed_s

@@ -225,10 +225,22 @@ async def test_retry_time_spent_in_the_call_counts(waits):
     assert call.calls == 2
 
 
-async def test_retry_time_asleep_does_not_count(waits):
+async def test_retry_time_asleep_counts_as_a_minute(waits):
     call = FlakyCall(BROKEN, takes_s=8 * 3600)
     timeout_s = LONGEST_STEP_S + 5
     assert await retry(call, timeout_s=timeout_s, clock=call.clock) == "clip"
+
+
+@pytest.mark.parametrize(
+    ("error", "takes_s"),
+    [(BROKEN, 50), (BROKEN, 130), (limited(120), 0.1)],
+    ids=["slow call and wait", "very slow call", "long Retry-After"],
+)
+async def test_retry_steps_longer_than_a_minute_end_by_the_timeout(error, takes_s, waits):
+    call = FlakyCall(*[error] * 99, takes_s=takes_s)
+    with pytest.raises(type(error)):
+        await retry(call, timeout_s=300, clock=lambda: call.now + sum(waits))
+    assert call.calls < 10
 
 
 async def test_retry_progress_starts_time_and_attempts_over(waits):
