@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Literal
@@ -22,6 +23,9 @@ from .responses import RefusedInput, error_message, is_not_ready, json_body, ref
 
 LARGEST_INTEGER = 2**63
 """Of what the ledger can hold, one more."""
+
+MOST_UNITS = 1e12
+"""More than fal ever bills for one request; a row with an endless number could not be read."""
 
 IMAGE_TYPES = frozenset(
     {
@@ -90,7 +94,8 @@ def error_from_result(
 
 def error_from_listing(status_code: int, body: object, request_id: str) -> GenerationError:
     """Return the error for a request that the listing shows as ended with this status."""
-    return error_from_result(httpx.Response(status_code, json=body), request_id)
+    # Not httpx's own JSON, which takes neither half an emoji nor a number that is none.
+    return error_from_result(httpx.Response(status_code, content=json.dumps(body)), request_id)
 
 
 def is_final(response: httpx.Response, *, failed: bool) -> bool:
@@ -139,11 +144,12 @@ def _output(
 
 
 def billable_units(response: httpx.Response) -> float | None:
-    """Return `x-fal-billable-units`, when it is there and a number."""
+    """Return `x-fal-billable-units`, when it is there and a number that the ledger can hold."""
     try:
-        return float(response.headers["x-fal-billable-units"])
+        units = float(response.headers["x-fal-billable-units"])
     except (KeyError, ValueError):
         return None
+    return units if 0 <= units < MOST_UNITS else None
 
 
 def _whole(value: object, least: int) -> int | None:

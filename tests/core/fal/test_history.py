@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -323,6 +324,15 @@ async def test_output_of_request_that_ended_with_an_error_raises_it(status, char
     with pytest.raises(GenerationError, match="Flagged") as caught:
         await Listing(page(listed)).history().output(ENDPOINT, "r-1")
     assert (caught.value.charge, caught.value.request_id) == (charge, "r-1")
+
+
+@pytest.mark.parametrize("odd", ["Half an emoji: \ud83d", math.nan, math.inf])
+async def test_output_of_request_that_ended_with_odd_words_raises_its_error(odd):
+    words = {"detail": [{"loc": ["body"], "msg": "Flagged.", "type": "x", "input": odd}]}
+    listed = page(item(IMAGE, status_code=422, json_output=words))
+    listing = Listing(httpx.Response(200, content=json.dumps(listed)))
+    with pytest.raises(GenerationError, match="Flagged"):
+        await listing.history().output(ENDPOINT, "r-1")
 
 
 async def test_output_unreadable_listing_is_no_absence():

@@ -267,7 +267,13 @@ def test_parse_output_without_a_video_is_none(body):
     assert parse_output(body) is None
 
 
-@pytest.mark.parametrize(("value", "units"), [("1", 1.0), ("0.5", 0.5), ("", None), ("x", None)])
+@pytest.mark.parametrize(
+    ("value", "units"),
+    [
+        *(("1", 1.0), ("0.5", 0.5), ("0", 0.0), ("999999999999", 999_999_999_999.0)),
+        *((value, None) for value in ("", "x", "nan", "inf", "1e999", "1e15", "1e12", "-1")),
+    ],
+)
 def test_billable_units_of_any_header_is_a_number_or_none(value, units):
     assert billable_units(reply(200, x_fal_billable_units=value)) == units
     assert billable_units(reply(200)) is None
