@@ -68,7 +68,8 @@ class NoRetryClient(httpx.AsyncClient):
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send the request.
 
-        A request may bring its own time for all of it, as the extension `total_s`.
+        A request may bring its own time for all of it, as the extension `total_s`. With the
+        extension `any_status` every response is returned, for fal-client never sees it.
 
         Raises:
             ConnectionFailedError: No whole response came in time.
@@ -90,10 +91,7 @@ class NoRetryClient(httpx.AsyncClient):
         except httpx.RequestError as error:
             raise to_connection_error(host, error) from error
         self._clock.read(response)
-        from_fal = "x-fal-request-id" in response.headers
-        if response.status_code in RETRY_CODES or (
-            response.status_code in INGRESS_ERROR_CODES and not from_fal
-        ):
+        if not request.extensions.get("any_status") and _is_repeated_by_fal_client(response):
             raise error_from_response(response)
         return response
 
@@ -105,6 +103,13 @@ class NoRetryClient(httpx.AsyncClient):
             return await read_body(response)
         finally:
             await response.aclose()
+
+
+def _is_repeated_by_fal_client(response: httpx.Response) -> bool:
+    from_fal = "x-fal-request-id" in response.headers
+    return response.status_code in RETRY_CODES or (
+        response.status_code in INGRESS_ERROR_CODES and not from_fal
+    )
 
 
 def total_timeout_s(read_timeout_s: float) -> float:

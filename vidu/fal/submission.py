@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import (
     ConnectionFailedError,
-    RateLimitedError,
     ServiceError,
     SubmissionUnknownError,
     ViduError,
@@ -33,8 +32,11 @@ NOT_FOLLOWED = frozenset({307, 308})
 Another redirect may be the answer to a POST that was accepted, as 303 is.
 """
 
-CLIENT_CLOSED = 499
-"""What nginx notes when it lost the client; the server behind it may have the request."""
+MAY_BE_ACCEPTED = frozenset({408, 409, 499})
+"""Of the 4xx, those after which the server behind may have the request.
+
+499 is what nginx notes when it lost the client.
+"""
 
 
 async def post_request(
@@ -64,14 +66,12 @@ async def post_request(
             f"{QUEUE}/{endpoint_id}",
             json=dict(arguments),
             headers={"X-Fal-Request-Timeout": f"{queue_limit_s:f}"},
-            extensions={"trace": trace},
+            extensions={"trace": trace, "any_status": True},
         )
     except asyncio.CancelledError:
         if trace.may_have_left:
             raise
         raise ConnectionFailedError("The request was stopped before it was sent.") from None
-    except RateLimitedError:
-        raise
     except ServiceError as error:
         if not trace.may_have_left:
             raise
@@ -93,7 +93,7 @@ def _was_refused(response: httpx.Response) -> bool:
     if handle and has_fal_urls(handle):
         return False  # something on the way changed the status of an accepted request
     code = response.status_code
-    return code in NOT_FOLLOWED or (400 <= code < 500 and code != CLIENT_CLOSED)
+    return code in NOT_FOLLOWED or (400 <= code < 500 and code not in MAY_BE_ACCEPTED)
 
 
 def _unclear(error: ViduError) -> SubmissionUnknownError:

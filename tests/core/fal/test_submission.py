@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ import pytest
 from vidu.endpoints import VIDU_IMAGE_TO_VIDEO as ENDPOINT
 from vidu.errors import (
     ApiStatusError,
+    RateLimitedError,
     ServiceError,
     SubmissionUnknownError,
 )
+from vidu.settings import Settings
 
 from ...support.raw_fal import KEY, Received, response
 from ...support.raw_responses import (
@@ -49,6 +52,30 @@ async def test_submit_after_other_calls_uses_a_connection_of_its_own(raw_fal):
     assert len({first, post, other}) == 3
 
 
+async def test_submit_sends_body_key_and_queue_limit(raw_fal):
+    fal_server = raw_fal(always(response(ACCEPTED)))
+    async with client(Settings(queue_limit_s=61.5)) as fal:
+        await fal.submit(ENDPOINT, {"prompt": "x", "seed": 7})
+    (post,) = fal_server.received
+    assert (post.host, post.target) == ("queue.fal.run", f"/{ENDPOINT.id}")
+    assert json.loads(post.body) == {"prompt": "x", "seed": 7}
+    assert post.headers["authorization"] == f"Key {KEY}"
+    assert float(post.headers["x-fal-request-timeout"]) == 61.5
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("response_url", f"{HANDLE.response_url}/response"),
+        ("status_url", HANDLE.status_url.replace("queue.fal.run", "queue.falrun.com")),
+    ],
+)
+async def test_submit_addresses_of_fals_own_are_kept(name, url, raw_fal):
+    raw_fal(always(response(json.dumps(json.loads(ACCEPTED) | {name: url}))))
+    async with client() as fal:
+        assert await fal.submit(ENDPOINT, {"prompt": "x"}) == replace(HANDLE, **{name: url})
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -67,7 +94,7 @@ async def test_submit_after_other_calls_uses_a_connection_of_its_own(raw_fal):
         response("Client Closed Request", 499),
         *(response("", code, "Location: /elsewhere") for code in (300, 301, 302, 303)),
         response("", 304),
-        *(response(ACCEPTED, code, "Location: /elsewhere") for code in (307, 400, 404, 422)),
+        *(response(ACCEPTED, code, "Location: /elsewhere") for code in (307, 400, 404, 422, 429)),
     ],
     ids=name_of,
 )
@@ -96,14 +123,22 @@ async def test_submit_addresses_with_the_sub_path_are_not_followed(name, raw_fal
         assert await fal.submit(ENDPOINT, {"prompt": "x"}) == HANDLE
 
 
-@pytest.mark.parametrize("code", [307, 308, 400, 404, 422, 425])
+@pytest.mark.parametrize("code", [307, 308, 400, 404, 422, 425, 429])
 async def test_submit_refused_is_not_accepted_and_sent_once(code, raw_fal):
     fal_server = raw_fal(always(response("", code, "Location: /elsewhere")))
     async with client(PATIENT) as fal:
-        with pytest.raises(ApiStatusError) as caught:
+        with pytest.raises(ServiceError) as caught:
             await fal.submit(ENDPOINT, {"prompt": "x"})
+    assert type(caught.value) is (RateLimitedError if code == 429 else ApiStatusError)
     assert caught.value.status_code == code
     assert [each.method for each in fal_server.received] == ["POST"]
+
+
+async def test_submit_refusal_that_names_an_id_alone_is_not_accepted(raw_fal):
+    raw_fal(always(response('{"request_id": "r-1", "detail": "No."}', 422)))
+    async with client() as fal:
+        with pytest.raises(ApiStatusError, match="No"):
+            await fal.submit(ENDPOINT, {"prompt": "x"})
 
 
 async def test_submit_before_sending_is_awaited_before_the_first_byte(raw_fal):
