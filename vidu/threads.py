@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
@@ -47,12 +49,18 @@ async def run_until_done(work: Awaitable[T], *, on_cancel: Callable[[], None] | 
         raise
 
 
-async def wait_uncancelled(working: asyncio.Future[T]) -> None:
-    """Wait until a future is done, however often the task is cancelled meanwhile."""
-    while not working.done():
+async def wait_uncancelled(working: asyncio.Future[T], timeout_s: float = math.inf) -> None:
+    """Wait until a future is done, however often the task is cancelled meanwhile.
+
+    Args:
+        working: The future.
+        timeout_s: How long to wait at most, in seconds.
+    """
+    give_up_at = time.monotonic() + timeout_s
+    while not working.done() and (left_s := give_up_at - time.monotonic()) > 0:
         with suppress(asyncio.CancelledError):
-            await asyncio.wait({working})
-    if not working.cancelled():
+            await asyncio.wait({working}, timeout=None if left_s == math.inf else left_s)
+    if working.done() and not working.cancelled():
         working.exception()  # looked at, or asyncio would complain
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from ..errors import ViduError
+from ..errors import SubmissionUnknownError, ViduError
 from ..models import Entry, RequestHandle
 from ..progress import Phase
 from ..provider import CancelReply
 from ..threads import start_in_own_event_loop, wait_uncancelled
 from .context import Context
+
+RECORDING_TIMEOUT_S = 1.0
+"""How long a cancel waits for the ledger, which knows whether the request is another shot's."""
 
 log = logging.getLogger(__name__)
 
@@ -20,15 +23,21 @@ async def cancel_if_user_did(
 ) -> None:
     """Cancel a request at fal, unless it is a shutdown that stops the run.
 
-    fal is asked at once, whatever the ledger does meanwhile, and a further cancel stops nothing.
+    fal is asked within a second, whatever the ledger does meanwhile, and a further cancel stops
+    nothing. A request that the ledger has as another shot's is left alone.
 
     Args:
         context: The run.
         handle: The request.
-        recording: Gives its SUBMITTED or CANCELLED row, when the ledger has it.
+        recording: Gives its SUBMITTED or CANCELLED row, when the ledger has it; it raises
+            `SubmissionUnknownError` when the request is another shot's.
     """
     if not context.is_cancelled_by_user():
         await wait_uncancelled(recording)
+        return
+    await wait_uncancelled(recording, RECORDING_TIMEOUT_S)
+    if recording.done() and isinstance(recording.exception(), SubmissionUnknownError):
+        warn_of_lost_request(context)
         return
     asking = start_in_own_event_loop(lambda: _ask(context, handle))
     await wait_uncancelled(asking)

@@ -56,6 +56,29 @@ async def test_cancel_while_the_post_waits_follows_it_to_its_reply(
     assert len(jobs_of(fal, shot())) == 1
 
 
+async def test_cancel_while_the_reply_names_another_request_leaves_that_one_alone(
+    open_fal, vidu_home, clips, tmp_path
+):
+    fal = open_fal(generation_seconds=5)
+    settings = replace(PATIENT, generation_limit_s=30.0)
+    other = asyncio.create_task(run(shot(9), vidu_home, tmp_path / "other", settings=settings))
+    await until(lambda: jobs_of(fal, shot(9)))
+    fal.set_faults("accepted_as_first:1,slow_accept:1")
+    told = []
+    options = {"cancelled_by_user": lambda: True, "on_progress": told.append}
+    task = asyncio.create_task(run(shot(), vidu_home, clips, settings=settings, **options))
+    await until(lambda: jobs_of(fal, shot()))
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    assert cancels(fal) == 0
+    assert "could not be cancelled" in told[-1].text
+    assert problems(fal, vidu_home, tmp_path / "other", shot(9), await other) == []
+    clip = await run(shot(), vidu_home, clips, settings=settings)
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 1
+
+
 @BOTH
 async def test_cancel_while_the_post_stays_silent_leaves_it_to_the_next_run(
     by_user, fal, vidu_home, clips
