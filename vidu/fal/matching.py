@@ -15,8 +15,13 @@ from typing import Any
 
 import httpx
 
+LEFT_OUT = ("prompt", "seed")
+"""What a shot need not have; no other option is left out of a POST."""
+
 DEEPEST = 8
 MISSING = object()
+NOTHING = (MISSING, None, "", "0", 0)
+"""What stands for a prompt or a seed that was left out."""
 
 
 class Match(Enum):
@@ -75,9 +80,19 @@ def _compare_with_uploads(
         return Match.DIFFERENT
     if different:  # a text may have been rewritten, but not one without any of our uploads
         return Match.UNCLEAR if any(url in text for url in ours) else Match.DIFFERENT
+    if _is_other_take(item.get("json_input"), plain, matches):
+        return Match.UNCLEAR
     if uploads is Match.SAME and any(match is not Match.SAME for match in matches.values()):
         return Match.LIKELY
     return uploads
+
+
+def _is_other_take(given: object, plain: Mapping[str, Any], matches: Mapping[str, Match]) -> bool:
+    """Return whether only one of the two has a seed or a prompt, as two takes of one picture."""
+    if any(name not in plain and _find(given, name) not in NOTHING for name in LEFT_OUT):
+        return True
+    is_readable = matches.get("prompt") is Match.SAME
+    return is_readable and "seed" in plain and _find(given, "seed") in NOTHING
 
 
 def _compare_uploads(

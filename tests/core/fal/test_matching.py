@@ -59,9 +59,9 @@ def test_compare_own_input_in_any_shape_is_the_same(shape, sent):
         {"image_url": f"{URL}?signature=abc"},
         {"files": [{"url": URL}]},
         changed(IMAGE, prompt="The ti...", seed=None),
-        without(IMAGE, "seed", "movement_amplitude"),
+        without(IMAGE, "movement_amplitude"),
     ],
-    ids=["cut behind the URL", "signed", "elsewhere", "prompt cut", "defaults left out"],
+    ids=["cut behind the URL", "signed", "elsewhere", "prompt cut", "default left out"],
 )
 def test_compare_upload_anywhere_is_likely(given):
     assert compare(item(given), IMAGE) is Match.LIKELY
@@ -74,6 +74,27 @@ def test_compare_upload_outside_the_input_is_likely():
 @pytest.mark.parametrize("changes", [{"seed": 8}, {"seed": "8"}, {"seed": 8, "prompt": "Other"}])
 def test_compare_shared_upload_with_another_seed_is_different(changes):
     assert compare(item(changed(IMAGE, **changes)), IMAGE) is Match.DIFFERENT
+
+
+@pytest.mark.parametrize(
+    ("sent", "given"),
+    [
+        (without(IMAGE, "seed"), IMAGE),
+        (without(IMAGE, "seed"), changed(IMAGE, seed="7")),
+        (IMAGE, without(IMAGE, "seed")),
+        (without(IMAGE, "prompt"), IMAGE),
+        (without(IMAGES, "seed"), IMAGES),
+    ],
+)
+def test_compare_shared_upload_with_a_seed_or_prompt_in_one_alone_is_unclear(sent, given):
+    assert compare(item(given), sent) is Match.UNCLEAR
+    assert compare(item({"input": json.dumps(given)}), sent) is Match.UNCLEAR
+
+
+@pytest.mark.parametrize("left_out", [{"seed": None}, {"seed": 0}, {"prompt": ""}])
+def test_compare_shared_upload_with_a_default_for_what_was_left_out_is_the_same(left_out):
+    sent = without(IMAGE, *left_out)
+    assert compare(item(changed(sent, **left_out)), sent) is Match.SAME
 
 
 def test_compare_upload_with_another_prompt_is_unclear():

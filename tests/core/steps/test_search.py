@@ -60,6 +60,22 @@ async def test_search_lost_reply_is_found_with_one_post(open_fal, vidu_home, cli
     assert fal.ledger()["counts"]["jobs"] == len(ACCEPTED)
 
 
+@pytest.mark.parametrize("seeds", [(0, 7), (7, 0), (7, 8)])
+async def test_search_lost_takes_of_one_image_each_find_their_own(seeds, fal, vidu_home, clips):
+    fal.set_faults("accepted_then_dropped:2")
+    async with (
+        Fal(find_key(vidu_home).secret, SHORT) as provider,
+        open_ledger(vidu_home) as ledger,
+    ):
+        destination = Destination(clips, "clip")
+        takes = [
+            generate(shot(seed), provider, ledger, destination, settings=SHORT) for seed in seeds
+        ]
+        made = await asyncio.gather(*takes)
+    jobs = {job["request_id"]: job["input"].get("seed", 0) for job in fal.ledger()["jobs"]}
+    assert {clip.request_id: clip.seed for clip in made} == jobs
+
+
 async def test_search_with_a_clock_hours_off_finds_the_request(fal, tmp_path, clips):
     def by_a_wrong_clock() -> float:
         return time.time() - 9 * 3600
