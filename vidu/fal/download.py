@@ -137,7 +137,7 @@ class _Transfer:
         received, reported_at = held, 0.0
         window_at, window_received = time.monotonic(), held
         with _opened_file(self._part, "ab" if held else "wb") as file:
-            async for piece in iter_body(response):
+            async for piece in _in_time(iter_body(response), self._window_s):
                 received += len(piece)
                 self._check_limit(received)
                 file.write(piece)
@@ -199,6 +199,15 @@ async def _responding(
         yield response
     finally:
         await response.aclose()
+
+
+async def _in_time(pieces: AsyncIterator[bytes], timeout_s: float) -> AsyncIterator[bytes]:
+    # Bytes that unpack to nothing, or drip in front of a chunk, meet no read timeout either.
+    try:
+        while (piece := await asyncio.wait_for(anext(pieces, None), timeout_s)) is not None:
+            yield piece
+    except asyncio.TimeoutError as error:  # of Python 3.11 on an OSError, as one of the disk
+        raise ConnectionFailedError("The response has no end.") from error
 
 
 @contextmanager

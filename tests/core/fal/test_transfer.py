@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
 import socket
@@ -165,6 +166,31 @@ async def test_download_that_drips_is_given_up(fetch):
     with pytest.raises(DownloadError, match="came to a crawl"):
         await fetch(drip, settings=Settings(read_timeout_s=0.3, retry_timeout_s=0))
     assert time.monotonic() - started < 5
+
+
+EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"
+"""Of deflate: it is stored, not the last one, and holds nothing."""
+
+
+@pytest.mark.parametrize(
+    ("header", "start", "more"),
+    [
+        ("Content-Encoding: deflate", b"\x78\x9c", EMPTY_BLOCK),
+        ("Transfer-Encoding: chunked", b"1", b"0"),
+    ],
+    ids=["empty blocks", "a chunk without a length"],
+)
+async def test_download_of_bytes_that_are_no_piece_is_given_up(header, start, more, fetch):
+    def drip(_: Received, connection: socket.socket) -> None:
+        connection.sendall(response(start, 200, header, length=None))
+        while True:
+            connection.sendall(more)
+            time.sleep(0.1)
+
+    with pytest.raises(DownloadError, match="has no end"):
+        await asyncio.wait_for(
+            fetch(drip, settings=Settings(read_timeout_s=0.3, retry_timeout_s=0)), 20
+        )
 
 
 @pytest.mark.parametrize("status", [404, 403, 500, 301])
