@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 
@@ -84,6 +85,19 @@ WAYS = {
     State.SAVED: ("mark_submitting", "submitted", "finished", "saved"),
     State.FAILED: ("failed",),
 }
+
+
+class Clock:
+    """A clock that is set by hand, in UTC."""
+
+    def __init__(self, *moment: int) -> None:
+        self.set(*moment)
+
+    def set(self, *moment: int) -> None:
+        self.now = datetime(*moment, tzinfo=timezone.utc).timestamp()
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def handle(row: Entry) -> RequestHandle:

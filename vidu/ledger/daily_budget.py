@@ -14,7 +14,14 @@ from .queries import latest_day, spent_since
 T = TypeVar("T")
 
 
-def check_day(db: Database, budget: Budget, price_usd: Decimal, day_time: float | None) -> None:
+def check_day(
+    db: Database,
+    budget: Budget,
+    price_usd: Decimal,
+    day_time: float | None,
+    *,
+    counted_usd: Decimal = Decimal(0),
+) -> None:
     """Make sure that a price fits beside what the day has cost, inside a transaction.
 
     Args:
@@ -22,20 +29,38 @@ def check_day(db: Database, budget: Budget, price_usd: Decimal, day_time: float 
         budget: The limit.
         price_usd: The price.
         day_time: The time that days begin by; None when it is not known.
+        counted_usd: How much of the price is in the sum of the day already.
 
     Raises:
         BudgetExceededError: It does not fit.
         LedgerUnavailableError: What the day has cost in another ledger is not known.
     """
     if budget.daily_usd:
-        budget.check_day(price_usd, _spent_on_day(db, day_time), day_time)
+        budget.check_day(price_usd, _spent_on_day(db, day_time) - counted_usd, day_time)
 
 
-def counts_before(db: Database, entry: Entry, moment: float) -> bool:
-    """Return whether a row counts on a day before `moment`, in seconds since 1970."""
+def check_other_day(db: Database, budget: Budget, entry: Entry, day_time: float) -> None:
+    """Make sure that a row fits into the day of its sending, should it count on another one.
+
+    That day may also be the one before: fal's servers need not agree on the second of midnight.
+
+    Args:
+        db: The ledger.
+        budget: The limit.
+        entry: The row.
+        day_time: The time of its sending.
+
+    Raises:
+        BudgetExceededError: It does not fit.
+        LedgerUnavailableError: What the day has cost in another ledger is not known.
+    """
     rows = db.rows("SELECT counted_at FROM entries WHERE id = ?", entry.id)
     counted_at = rows[0]["counted_at"] if rows else entry.counted_at
-    return counted_at is not None and counted_at < moment
+    if counted_at is None or start_of_day(counted_at) == start_of_day(day_time):
+        return
+    is_counted = bool(rows) and counted_at > day_time  # the sum of a day has the later days, too
+    counted_usd = entry.price_usd if is_counted else Decimal(0)
+    check_day(db, budget, entry.price_usd, day_time, counted_usd=counted_usd)
 
 
 def date_rows(db: Database, day_time: float | None) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 from ..errors import LedgerUnavailableError
 from ..files import remove_file
 from ..models import Entry, State
-from .budget import Budget, start_of_day
-from .daily_budget import check_day, counts_before, date_rows
+from .budget import Budget
+from .daily_budget import check_other_day, date_rows
 from .database import Database, Row, until_answered
 from .journal import LIKENESSES
 from .likenesses import to_text
@@ -51,9 +51,8 @@ def mark_submitting(
             day_time = db.day_time(server_time)
             if day_time is not None:
                 changes["counted_at"] = day_time
-                if counts_before(db, entry, start_of_day(day_time)):
-                    limits = budget.lowered_to(shared_daily_budget(db))
-                    check_day(db, limits, entry.price_usd, day_time)
+                limits = budget.lowered_to(shared_daily_budget(db))
+                check_other_day(db, limits, entry, day_time)
                 date_rows(db, day_time)
             return _apply(db, entry, (State.RESERVED,), changes, is_repeated=is_repeated)
 
