@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,7 @@ from vidu import errors
 from vidu.errors import Charge
 from vidu.models import Entry, State
 from vidu.progress import Phase
-from vidu.steps.charge import CHARGE_BY_STATE, charge_of_error
+from vidu.steps.charge import CHARGE_BY_STATE, charge_of_entry, charge_of_error
 
 from ...support.shots import interrupted, jobs_of, run, shot
 
@@ -25,6 +26,31 @@ NOT_OF_FALS = [
 
 def row(state: State) -> Entry:
     return Entry(1, "f", "e", state, "p", 0, {}, Decimal(1), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "charge"),
+    [
+        (State.RESERVED, Charge.NOT_SPENT),
+        (State.SUBMITTING, Charge.MAYBE_SPENT),
+        (State.SUBMITTED, Charge.PENDING),
+        (State.CANCELLED, Charge.PENDING),
+        (State.FINISHED, Charge.SPENT),
+        (State.SAVED, Charge.SPENT),
+    ],
+)
+def test_charge_of_entry_follows_its_state(state, charge):
+    assert charge_of_entry(row(state)) is charge
+
+
+@pytest.mark.parametrize("was_sent", [True, False])
+@pytest.mark.parametrize(
+    ("billed", "charge"),
+    [(True, Charge.CHARGED), (False, Charge.NOT_SPENT), (None, Charge.MAYBE_SPENT)],
+)
+def test_charge_of_failed_entry_is_what_fal_billed_if_it_was_sent(billed, charge, was_sent):
+    entry = replace(row(State.FAILED), billed=billed, submitting_at=9.0 if was_sent else None)
+    assert charge_of_entry(entry) is (charge if was_sent else Charge.NOT_SPENT)
 
 
 @pytest.mark.parametrize("state", CHARGE_BY_STATE)
