@@ -38,6 +38,8 @@ SHAPES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "with defaults": lambda given: {**given, "style": "general", "bgm": False},
     "as text": json.dumps,
     "as text of text": lambda given: json.dumps({"body": json.dumps(given)}),
+    "as text of a list": lambda given: json.dumps([given]),
+    "as indented text": lambda given: f"\n {json.dumps(given, indent=1)}",
     "nested": lambda given: {"input": given},
     "in a list": lambda given: [{"arguments": given}],
     "seed as text": lambda given: {**given, "seed": "7"},

@@ -1,4 +1,4 @@
-"""What a result says: an error and its kind, whether it is final, an output."""
+"""What a result says of an error: its kind, its charge, and whether it is final."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from vidu.errors import (
     InputRejectedError,
     PromptRejectedError,
 )
-from vidu.fal.responses import json_body
-from vidu.fal.results import billable_units, error_from_result, is_final, parse_output
-from vidu.models import Output
+from vidu.fal.results import error_from_result, is_final
 
 from ...support.fal_replies import NGINX, model_error, reply
 
@@ -157,6 +155,35 @@ def test_error_from_result_charge_follows_fals_billable_units(status, units, mon
 
 
 @pytest.mark.parametrize(
+    ("status", "kind", "never_ran", "money"),
+    [
+        (499, "client_cancelled", True, Charge.NOT_SPENT),
+        (499, "client_cancelled", False, Charge.MAYBE_SPENT),
+        (400, "client_disconnected", True, Charge.NOT_SPENT),
+        (422, "no_media_generated", True, Charge.MAYBE_SPENT),
+        (400, "content_policy_violation", True, Charge.MAYBE_SPENT),
+    ],
+)
+def test_error_from_result_is_free_without_units_only_where_a_cancel_kept_it_from_a_runner(
+    status, kind, never_ran, money
+):
+    response = reply(status, {"detail": "x", "error_type": kind})
+    assert error_from_result(response, "r", never_ran=never_ran).charge is money
+
+
+def test_error_from_result_beyond_the_queue_limit_names_the_setting():
+    response = reply(504, {"detail": "x"}, x_fal_request_timeout_type="user")
+    error = error_from_result(response, "r-1")
+    assert type(error) is GenerationError
+    assert "waited for a runner longer than the queue limit" in error.message
+    assert "VIDU_QUEUE_LIMIT_S" in error.next_step
+    assert (error.charge, error.request_id) == (Charge.NOT_SPENT, "r-1")
+    assert error.status_code == 504
+    other = reply(504, {"detail": "x"}, x_fal_request_timeout_type="platform")
+    assert "queue limit" not in error_from_result(other, "r-1").message
+
+
+@pytest.mark.parametrize(
     ("status", "kind"),
     [
         (504, "request_timeout"),
@@ -218,62 +245,3 @@ def test_is_final_html_page_of_a_proxy_is_false(status):
 
 def test_is_final_too_early_is_false():
     assert not is_final(reply(400, {"detail": "Request is still in progress"}), failed=True)
-
-
-def test_parse_output_returns_the_clip_with_its_billable_units():
-    body = {"video": {"url": "https://x/1.mp4", "file_size": 1234, "content_type": "video/mp4"}}
-    response = reply(200, body, x_fal_billable_units="1")
-    assert parse_output(json_body(response), billable_units(response)) == Output(
-        "https://x/1.mp4", 1234, 1.0
-    )
-
-
-@pytest.mark.parametrize(
-    ("body", "output"),
-    [
-        ({"image": {"url": "https://x/1.png"}}, Output("https://x/1.png", kind="image")),
-        ({"images": [{"url": "https://x/1.png"}]}, Output("https://x/1.png", kind="image")),
-        ({"images": [None, {"url": "u"}, {"url": "v"}]}, Output("u", kind="image")),
-        ({"image": {"url": "u", "file_size": 9}}, Output("u", 9, kind="image")),
-        ({"video": {"url": "u"}, "cover_image": {"url": "c"}, "seed": 7}, Output("u", seed=7)),
-        ({"video": {"url": "u"}, "image": {"url": "i"}}, Output("u")),
-    ],
-)
-def test_parse_output_is_a_clip_or_a_still(body, output):
-    assert parse_output(body) == output
-
-
-@pytest.mark.parametrize("seed", [None, 0, -1, True, "7", 7.5, {}, 2**63])
-def test_parse_output_impossible_seed_is_ignored(seed):
-    assert parse_output({"video": {"url": "u"}, "seed": seed}) == Output("u")
-
-
-@pytest.mark.parametrize("images", [None, [], {}, "u", [None], [{"url": 7}]])
-def test_parse_output_without_a_still_is_none(images):
-    assert parse_output({"images": images, "image": images}) is None
-
-
-@pytest.mark.parametrize("size", [None, 0, -1, True, "1234", 12.5, {}, 2**63])
-def test_parse_output_impossible_size_is_ignored(size):
-    assert parse_output({"video": {"url": "u", "file_size": size}}) == Output("u")
-
-
-@pytest.mark.parametrize(
-    "body",
-    [None, [], {}, {"video": None}, {"video": "u"}, {"video": {}}]
-    + [{"video": {"url": url}} for url in (None, 7, "", ["u"])],
-)
-def test_parse_output_without_a_video_is_none(body):
-    assert parse_output(body) is None
-
-
-@pytest.mark.parametrize(
-    ("value", "units"),
-    [
-        *(("1", 1.0), ("0.5", 0.5), ("0", 0.0), ("999999999999", 999_999_999_999.0)),
-        *((value, None) for value in ("", "x", "nan", "inf", "1e999", "1e15", "1e12", "-1")),
-    ],
-)
-def test_billable_units_of_any_header_is_a_number_or_none(value, units):
-    assert billable_units(reply(200, x_fal_billable_units=value)) == units
-    assert billable_units(reply(200)) is None

@@ -57,6 +57,14 @@ def test_decide_table_of_the_docstring_has_these_cases():
     assert rows == tested
 
 
+@pytest.mark.parametrize(
+    "state", [state for state in State if state not in (State.FAILED, State.RESERVED)]
+)
+@pytest.mark.parametrize("facts", [{}, OVER, ANOTHER_KEY])
+def test_decide_without_evidence_asks_about_all_that_was_sent(state, facts):
+    assert decide(state, None, **facts) is Decision.ASK
+
+
 @pytest.mark.parametrize("state", [State.SUBMITTED, State.FINISHED, State.SAVED])
 def test_decide_request_that_fal_accepted_is_never_paid_again_unasked(state):
     for evidence, account, over in itertools.product(
