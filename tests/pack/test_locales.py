@@ -47,6 +47,11 @@ def inputs_of_models(node: str) -> set[str]:
     }
 
 
+def all_texts(translated: dict) -> Iterator[str]:
+    for text in translated.values():
+        yield from [text] if isinstance(text, str) else all_texts(text)
+
+
 def slots(text: str) -> set[str]:
     return set(re.findall(r"\{\w+\}", text))
 
@@ -70,6 +75,15 @@ def test_locale_translates_every_node(language):
         for field in (*texts["inputs"].values(), *texts["outputs"].values()):
             assert field.keys() == {"name", "tooltip"}
             assert all(field.values())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["nodeDefs", "settings"])
+def test_locale_is_plain_text_for_the_front_end(language, name):
+    """Its vue-i18n shows one part of a text with a bar, and none of a text with an at sign."""
+    texts = list(all_texts(read(language, name)))
+    assert texts
+    assert not [text for text in texts if re.search(r"[|@{}]", text)]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
