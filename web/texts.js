@@ -29,10 +29,11 @@ export async function loadTexts() {
 
 const formatted = (value) => (typeof value === "number" ? value.toLocaleString(locale()) : value);
 
-// What {words} and {reason} stand for is foreign text of any length, and {count} a number; what
-// other names stand for is within one sentence.
+// What {words} and {reason} stand for is foreign text of any length, and {count}, {number} and
+// {total} are numbers; what other names stand for is within one sentence.
 const FOREIGN = ["words", "reason"];
-const FORMS = { words: "(.+)", reason: "(.+)", count: "([\\d,.]+)" };
+const NUMBER = "([\\d,.]+)";
+const FORMS = { words: "(.+)", reason: "(.+)", count: NUMBER, number: NUMBER, total: NUMBER };
 const WITHIN = "((?:(?!\\. ).)+?)";
 
 function patternOf(sentence, text) {

@@ -116,10 +116,17 @@ def test_locale_has_exactly_the_texts_of_the_scripts():
     assert ENGLISH.keys() <= asked | words | states | outcomes | lines
 
 
+SLOTS = dict.fromkeys(("count", "number", "total"), r"[\d,.]+")
+"""What stands for a slot, as web/texts.js has it; anything for the others."""
+
+
 def is_translated(text: str) -> bool:
     """Whether a text of the server is a line or a sentence that the languages have."""
     lines = [line for name, line in ENGLISH.items() if name.startswith("line")]
-    forms = [re.sub(r"\\{\w+\\}", "(.+?)", re.escape(each)) for each in (*lines, *SENTENCES)]
+    forms = [
+        re.sub(r"\\{(\w+)\\}", lambda slot: SLOTS.get(slot[1], "(.+?)"), re.escape(each))
+        for each in (*lines, *SENTENCES)
+    ]
     sentences = [text, *re.split(r"(?<=[.!?]) ", text)]
     whole, *single = [any(re.fullmatch(form, each) for form in forms) for each in sentences]
     return whole or all(single)
@@ -146,6 +153,17 @@ def told_texts() -> Iterator[str]:
                     yield from (text for each in node.args for text in texts_of(each))
 
 
+def refusals() -> Iterator[str]:
+    """What an error of a shot, of its inputs or of a shot list says."""
+    paths = [ROOT / "vidu" / name for name in ("generate.py", "rules.py", "shots/shot_list.py")]
+    for path in (*paths, *(ROOT / "vidu" / "steps").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Error"):
+                words = (text for each in node.args for text in texts_of(each))
+                whole = (re.sub(r"(?<=[.]) 7$", "", text) for text in words)
+                yield from (text for text in whole if re.search("[a-z]{2} ", text))
+
+
 def all_errors(kind: type[ViduError] = ViduError) -> Iterator[type[ViduError]]:
     yield kind
     for each in kind.__subclasses__():
@@ -160,10 +178,11 @@ def all_errors(kind: type[ViduError] = ViduError) -> Iterator[type[ViduError]]:
         | {charge.value for charge in Charge}
         | {error.next_step for error in all_errors()}
         | set(told_texts())
+        | set(refusals())
     ),
 )
 def test_text_on_a_node_has_a_translation(text):
-    assert is_translated(text)
+    assert is_translated(text) or is_translated(f"{text}.")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -173,6 +192,7 @@ def test_locale_translates_every_sentence(language):
     for sentence, text in sentences.items():
         assert text
         assert slots(text) <= slots(sentence), sentence
+        assert slots(sentence) - slots(text) <= {"{_}", "{clips}"}, sentence
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

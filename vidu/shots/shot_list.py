@@ -155,14 +155,12 @@ def assign_images(shots: list[Shot], image_count: int) -> list[int]:
         return [0] * len(shots)
     if image_count == len(shots):
         return list(range(image_count))
-    counted = f"{len(shots)} shots and {image_count} images"
+    counted = f"There are {len(shots)} shots and {image_count} images"
     if image_count > len(shots):
-        odd = f"image {len(shots) + 1} has no line; the last one is line {shots[-1].line}"
+        odd = f"image {len(shots) + 1} has no line; the last one is line {shots[-1].line}."
     else:
-        odd = f"line {shots[image_count].line} has no image"
-    raise InvalidImageError(
-        f"There are {counted}: {odd}.", "Give one image for all lines, or one each."
-    )
+        odd = f"line {shots[image_count].line} has no image."
+    raise InvalidImageError(f"{counted}: {odd}", "Give one image for all lines, or one each.")
 
 
 def assign_end_images(shots: list[Shot], image_count: int) -> list[str | int | None]:
