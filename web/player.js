@@ -9,10 +9,11 @@ const PAGES = 26;
 const TALLEST = 420;
 const WIDGET_MARGIN = 10; // px around an element on the canvas
 const USUAL = { width: 16, height: 9 };
+const HOST_LABEL = 30; // px that the player of Nodes 2.0 takes below and above the picture
 
 // Inline, for a style sheet would be fetched once for each node.
 const FONT = "color: var(--input-text); font: 12px/18px Inter, Arial, sans-serif";
-const LINES = `width: 100%; height: 100%; overflow: hidden auto; overflow-wrap: anywhere; ${FONT}`;
+const LINES = `width: 100%; height: 100%; min-height: ${LINE}px; overflow: hidden auto; overflow-wrap: anywhere; ${FONT}`;
 const PLAYER = `display: flex; flex-direction: column; width: 100%; height: 100%; ${FONT}`;
 const STAGE = "flex: 1; min-height: 0; border-radius: 6px; overflow: hidden; background: var(--comfy-input-bg)";
 const VIDEO = "display: block; width: 100%; height: 100%; object-fit: contain";
@@ -63,9 +64,22 @@ export class Player {
   arrange() {
     const hostPlays = isNodes2() && this.clips.length > 0;
     this.element.style.display = hostPlays ? "none" : "flex";
-    this.element.style.minHeight = isNodes2() && !hostPlays ? `${this.height() - 2 * WIDGET_MARGIN}px` : "";
+    this.reserve(isNodes2() && !hostPlays);
     if (hostPlays) this.stage.replaceChildren();
     else if (this.clips.length) this.open(this.page);
+  }
+
+  // There the page lays a node out, and may make it wider than its size says.
+  reserve(isNeeded) {
+    const { width, height } = pictureBefore(this.node) ?? USUAL;
+    Object.assign(
+      this.stage.style,
+      isNeeded
+        ? { flex: "none", aspectRatio: `${width} / ${height}`, maxHeight: `${TALLEST}px` }
+        : { flex: "1", aspectRatio: "", maxHeight: "" },
+    );
+    this.element.style.paddingBottom = isNeeded ? `${HOST_LABEL}px` : "";
+    this.element.style.height = isNeeded ? "auto" : "100%";
   }
 
   // In pixels of the graph, for the width that the node has.

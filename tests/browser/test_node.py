@@ -17,6 +17,13 @@ HEIGHTS = f"""() => {{
 }}"""
 
 
+HEIGHTS_IN_NODES_2 = """() => {
+    const lines = document.querySelector(".vidu-lines");
+    const node = lines.closest("[data-node-id]");
+    return [node, node.querySelector("textarea")].map((element) => element.offsetHeight);
+}"""
+
+
 def lines(editor):
     """The lines on the node that are shown."""
     return editor.page.locator(".vidu-lines:visible")
@@ -87,6 +94,21 @@ def test_node_batch_shows_all_lines_and_pages_in_classic(editor, key, fal):
     player.get_by_role("button", name="Next clip").click()
     player.get_by_text("2 / 2").wait_for()
     assert player.locator("video").get_attribute("src") != first
+
+
+def test_node_keeps_its_prompt_when_a_clip_arrives_in_nodes_2(editor):
+    """The room is there for a picture of 16:9, as the example's is, and for one line."""
+    editor.set("Comfy.VueNodes.Enabled", True)
+    editor.load(EXAMPLE)
+    editor.page.wait_for_timeout(1000)
+    height, prompt = editor.page.evaluate(HEIGHTS_IN_NODES_2)
+    assert prompt > 50
+    editor.run()
+    editor.video().wait_for()
+    editor.page.wait_for_timeout(500)
+    after, prompt_after = editor.page.evaluate(HEIGHTS_IN_NODES_2)
+    assert abs(prompt_after - prompt) <= 4
+    assert abs(after - height) <= 4
 
 
 def test_node_keeps_its_size_when_a_clip_arrives_in_classic(editor, key, fal):
