@@ -151,14 +151,16 @@ def page(chromium, comfy) -> Iterator[Editor]:
 
 
 @pytest.fixture
-def editor(page, private) -> Editor:
+def editor(page, private) -> Iterator[Editor]:
     """The editor in its classic rendering, with nothing on the canvas."""
     page.tidy(nodes_2=False)
-    return page
+    yield page
+    page.settle()
 
 
 @pytest.fixture(params=MODES.values(), ids=MODES)
-def editor_in_both(request, page, private) -> Editor:
+def editor_in_both(request, page, private) -> Iterator[Editor]:
     """The editor in its classic rendering, and in Nodes 2.0."""
     page.tidy(nodes_2=request.param)
-    return page
+    yield page
+    page.settle()

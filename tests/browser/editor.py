@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from playwright.sync_api import ConsoleMessage, Locator, Page
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request
 
 READY = """() => window.app?.vueAppReady && window.app.graph && window.app.extensionManager"""
 ENDS = ("execution_success", "execution_error", "execution_interrupted")
@@ -29,6 +29,10 @@ class Editor:
         self.page = page
         self.url = url
         self.complaints: list[tuple[str, str]] = []
+        self._unanswered: set[Request] = set()
+        page.on("request", self._note_request)
+        for end in ("requestfinished", "requestfailed"):
+            page.on(end, lambda request: self._unanswered.discard(request))
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.complaints.append((str(error), "")))
 
@@ -36,6 +40,21 @@ class Editor:
         if message.type == "error":
             address = message.location["url"].removeprefix(self.url)
             self.complaints.append((message.text.replace(self.url, ""), address))
+
+    def _note_request(self, request: Request) -> None:
+        if request.url.startswith(f"{self.url}/vidu/"):
+            self._unanswered.add(request)
+
+    def settle(self) -> None:
+        """Wait until the pack's questions to the server are answered.
+
+        A late answer could be about the next test's key or ledger, and open a dialog over it.
+        """
+        self.page.wait_for_timeout(50)
+        for _ in range(200):
+            if not self._unanswered:
+                return
+            self.page.wait_for_timeout(50)
 
     def open(self, query: str = "") -> None:
         self.page.goto(f"{self.url}/{query}", wait_until="domcontentloaded")
