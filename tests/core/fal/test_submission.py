@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from vidu.endpoints import VIDU_IMAGE_TO_VIDEO as ENDPOINT
 from vidu.errors import (
     ApiStatusError,
+    ConnectionFailedError,
     RateLimitedError,
     ServiceError,
     SubmissionUnknownError,
@@ -92,7 +94,7 @@ async def test_submit_addresses_of_fals_own_are_kept(name, url, raw_fal):
         response("Conflict", 409),
         response("Request Timeout", 408),
         response("Client Closed Request", 499),
-        *(response("", code, "Location: /elsewhere") for code in (300, 301, 302, 303)),
+        *(response("", code, "Location: /elsewhere") for code in (300, 301, 302, 303, 399)),
         response("", 304),
         *(response(ACCEPTED, code, "Location: /elsewhere") for code in (307, 400, 404, 422, 429)),
     ],
@@ -169,6 +171,40 @@ async def test_submit_before_sending_raising_sends_nothing(error, raw_fal):
         assert caught.value is error
     await asyncio.sleep(0.05)
     assert fal_server.received == []
+
+
+async def test_submit_cancelled_before_the_first_byte_was_not_sent(raw_fal):
+    fal_server = raw_fal(always(response(ACCEPTED)))
+    connected = asyncio.Event()
+
+    async def before_sending() -> None:
+        connected.set()
+        await asyncio.sleep(60)
+
+    async with client(PATIENT) as fal:
+        task = asyncio.create_task(fal.submit(ENDPOINT, {}, before_sending=before_sending))
+        await connected.wait()
+        task.cancel()
+        with pytest.raises(ConnectionFailedError, match="stopped before it was sent"):
+            await task
+    assert fal_server.received == []
+
+
+async def test_submit_cancelled_after_the_first_byte_is_no_failure(raw_fal):
+    arrived = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stay_silent(*_: object) -> None:
+        loop.call_soon_threadsafe(arrived.set)
+        time.sleep(5)
+
+    raw_fal(stay_silent)
+    async with client(Settings(read_timeout_s=60)) as fal:
+        task = asyncio.create_task(fal.submit(ENDPOINT, {}))
+        await arrived.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 async def test_handle_by_id_ignores_fal_queue_run_host(raw_fal, tmp_path):

@@ -64,6 +64,34 @@ def test_row_whose_time_fal_did_not_tell_counts_on_the_day_that_fal_tells_next(t
         ledger.reserve(shot(2), Budget(PRICE), AFTER_MIDNIGHT + DAY_S)
 
 
+def test_row_whose_time_fal_did_not_tell_is_sent_on_the_day_that_fal_tells(tmp_path):
+    with Ledger.open(tmp_path) as ledger:
+        unknown = ledger.reserve(shot(0), Budget(PRICE))
+        sent = ledger.mark_submitting(unknown, {}, server_time=AFTER_MIDNIGHT, budget=Budget(PRICE))
+        assert sent.counted_at == AFTER_MIDNIGHT
+        ledger.reserve(shot(1), Budget(PRICE), BEFORE_MIDNIGHT + 2 * DAY_S)
+
+
+def test_row_that_another_one_gave_a_day_has_to_fit_into_the_next(tmp_path):
+    with Ledger.open(tmp_path) as ledger:
+        unknown = ledger.reserve(shot(0), Budget(PRICE))
+        ledger.reserve(shot(1), Budget(PRICE * 2), BEFORE_MIDNIGHT)
+        ledger.reserve(shot(2), Budget(PRICE), AFTER_MIDNIGHT)
+        with pytest.raises(BudgetExceededError, match=r"\$0.20 of today's"):
+            ledger.mark_submitting(unknown, {}, server_time=AFTER_MIDNIGHT, budget=Budget(PRICE))
+
+
+@pytest.mark.parametrize("passed_s", [0, 60, -60])
+def test_row_sent_on_the_day_of_its_reservation_counts_once(tmp_path, passed_s):
+    noon = BEFORE_MIDNIGHT - DAY_S / 2
+    with Ledger.open(tmp_path) as ledger:
+        row = ledger.reserve(shot(0), Budget(PRICE), noon)
+        sent = ledger.mark_submitting(row, {}, server_time=noon + passed_s, budget=Budget(PRICE))
+        assert sent.counted_at == noon + passed_s
+        with pytest.raises(BudgetExceededError, match=r"\$0.20 of today's \$0.39"):
+            ledger.reserve(shot(1), Budget(PRICE * 2 - PRICE / 20), noon)
+
+
 def test_row_reserved_before_midnight_and_sent_after_it_counts_on_the_new_day_alone(tmp_path):
     with Ledger.open(tmp_path) as ledger:
         row = ledger.reserve(shot(0), Budget(PRICE), BEFORE_MIDNIGHT)
