@@ -93,7 +93,7 @@ def test_compare_shared_upload_with_a_seed_or_prompt_in_one_alone_is_unclear(sen
     assert compare(item({"input": json.dumps(given)}), sent) is Match.UNCLEAR
 
 
-@pytest.mark.parametrize("left_out", [{"seed": None}, {"seed": 0}, {"prompt": ""}])
+@pytest.mark.parametrize("left_out", [{"seed": None}, {"seed": 0}, {"seed": "0"}, {"prompt": ""}])
 def test_compare_shared_upload_with_a_default_for_what_was_left_out_is_the_same(left_out):
     sent = without(IMAGE, *left_out)
     assert compare(item(changed(sent, **left_out)), sent) is Match.SAME

@@ -52,6 +52,23 @@ def test_reserve_with_this_machines_clock_set_between_two_ledgers_has_no_fresh_b
         other.reserve(shot(1), Budget(PRICE), AFTER_MIDNIGHT)
 
 
+def test_reserve_without_fals_time_goes_on_with_the_last_day_that_any_ledger_knows(tmp_path):
+    with Ledger.open(tmp_path) as ledger, Ledger.open(tmp_path / "another") as another:
+        ledger.reserve(shot(0), Budget(PRICE), BEFORE_MIDNIGHT)
+        another.reserve(shot(1), Budget(PRICE), AFTER_MIDNIGHT)
+        ledger.reserve(shot(2), Budget(PRICE * 2))
+        with pytest.raises(BudgetExceededError, match=r"\$0.40 of today's \$0.40"):
+            another.reserve(shot(3), Budget(PRICE * 2))
+
+
+def test_reserve_counts_a_row_that_two_ledgers_have_once(tmp_path):
+    with Ledger.open(tmp_path) as ledger, Ledger.open(tmp_path / "another") as another:
+        row = ledger.reserve(shot(0), Budget(PRICE), BEFORE_MIDNIGHT)
+        ledger.mark_submitting(row, {}, server_time=BEFORE_MIDNIGHT)
+        assert another.reserve(shot(0), Budget(PRICE), BEFORE_MIDNIGHT).state is State.SUBMITTING
+        another.reserve(shot(1), Budget(PRICE * 2), BEFORE_MIDNIGHT)
+
+
 def test_row_whose_time_fal_did_not_tell_counts_on_the_day_that_fal_tells_next(tmp_path):
     with Ledger.open(tmp_path) as ledger:
         unknown = ledger.reserve(shot(0), Budget(PRICE))

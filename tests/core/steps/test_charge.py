@@ -67,6 +67,23 @@ def test_charge_of_error_with_which_fal_ended_the_request_is_its_own(charge):
     assert charge_of_error(error, row(State.SUBMITTED), is_free=False) is charge
 
 
+@pytest.mark.parametrize(
+    ("error", "state", "charge"),
+    [
+        (errors.SubmissionUnknownError("Lost."), State.RESERVED, Charge.MAYBE_SPENT),
+        (
+            errors.LedgerUnavailableError("Locked.", charge=Charge.PENDING),
+            State.SUBMITTING,
+            Charge.PENDING,
+        ),
+        (errors.ClipGoneError("Gone.", charge=Charge.CHARGED), State.FINISHED, Charge.CHARGED),
+    ],
+    ids=lambda value: getattr(value, "name", type(value).__name__),
+)
+def test_charge_of_error_that_knows_more_than_the_row_is_its_own(error, state, charge):
+    assert charge_of_error(error, row(state), is_free=False) is charge
+
+
 async def test_poll_with_a_proxy_that_cannot_be_used_tells_of_the_pending_charge(
     fal, vidu_home, clips, monkeypatch
 ):
