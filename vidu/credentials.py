@@ -129,7 +129,7 @@ def store_key(
     Raises:
         OSError: The folder cannot be written.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = key_path(data_dir, os_name=os_name)
     if path.parent != data_dir:
         # Made again each time: an older Python may have made it open to all.

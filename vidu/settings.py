@@ -155,7 +155,7 @@ def store_daily_budget(data_dir: Path, usd: Decimal) -> None:
     Settings(daily_budget_usd=_number("The daily budget", usd))
     path = data_dir / SETTINGS_FILE
     stored = {**_stored(path), "daily_budget_usd": float(usd)}
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path.with_name(f"{SETTINGS_FILE}.new")
     fresh.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
     replace_file(fresh, path)

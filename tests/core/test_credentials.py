@@ -187,6 +187,12 @@ def test_store_key_file_is_readable_by_its_owner_alone(tmp_path, mask):
     assert find_key(tmp_path, {}).secret.reveal() == KEY
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no mode bits; the folder is the user's")
+def test_store_key_folder_is_open_to_its_owner_alone(tmp_path):
+    store_key(tmp_path / "private", Secret(KEY))
+    assert (tmp_path / "private").stat().st_mode & 0o777 == 0o700
+
+
 OLD_PYTHONS = [(3, 10, 14), (3, 11, 9), (3, 12, 3)]
 NEW_PYTHONS = [(3, 10, 15), (3, 11, 10), (3, 12, 4), (3, 13, 0), (3, 14, 0)]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import fields
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidu.errors import InvalidSettingError
-from vidu.settings import SETTINGS_FILE, Settings, default_data_dir
+from vidu.settings import SETTINGS_FILE, Settings, default_data_dir, store_daily_budget
 
 NAMES = [field.name for field in fields(Settings)]
 ZERO = ["max_generation_s", "retry_timeout_s", "daily_budget_usd"]
@@ -155,6 +156,12 @@ def test_max_lifetime_s_is_not_cut_by_a_short_wait():
 
 def test_max_lifetime_s_by_the_users_word_is_not_that_of_the_model():
     assert Settings(max_generation_s=4000.0).max_lifetime_s(900.0) == 20.0 + 1800.0 + 4000.0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no mode bits; the folder is the user's")
+def test_store_daily_budget_folder_is_open_to_its_owner_alone(tmp_path):
+    store_daily_budget(tmp_path / "private", Decimal(5))
+    assert (tmp_path / "private").stat().st_mode & 0o777 == 0o700
 
 
 def test_default_data_dir_is_the_variable_or_the_users_own(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import sqlite3
 import threading
@@ -205,6 +206,23 @@ async def test_ledger_used_after_it_is_closed_says_so(home):
         pass
     with pytest.raises(LedgerUnavailableError, match="closed"):
         await ledger.reserve(shot(), Budget())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no mode bits; the folder is the user's")
+def test_open_ledger_folder_and_files_are_readable_by_their_owner_alone(tmp_path):
+    """The ledger and its journal hold prompts."""
+    home = tmp_path / "private"
+    before = os.umask(0)
+    try:
+        with Ledger.open(home) as ledger:
+            ledger.reserve(shot(), Budget())
+            files = [path for path in home.rglob("*") if path.is_file() and path.stat().st_size]
+            modes = {path.name: path.stat().st_mode & 0o777 for path in files}
+    finally:
+        os.umask(before)
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert LEDGER_FILE in modes
+    assert set(modes.values()) == {0o600}, modes
 
 
 def test_open_ledger_makes_its_folder(tmp_path):
