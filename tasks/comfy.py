@@ -47,12 +47,11 @@ def _announce(process: subprocess.Popen[bytes], address: str, *, headless: bool)
         except OSError:
             time.sleep(0.5)
             continue
-        example = f"{address}/?template=image_to_video&source=vidu-on-fal"
         say("ComfyUI with the pack in it:", address)
-        say("its example workflow, open: ", example)
+        say("its examples: Templates, vidu-on-fal")
         say("the clips go to", OUTPUT, "and Ctrl-C ends it")
         if not headless:
-            webbrowser.open(example)
+            webbrowser.open(address)
         return
 
 

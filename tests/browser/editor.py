@@ -7,6 +7,10 @@ from pathlib import Path
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request
 
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
+EXAMPLE = ROOT / "example_workflows" / "3. Vidu Image to Video.json"
+
 READY = """() => window.app?.vueAppReady && window.app.graph && window.app.extensionManager"""
 ENDS = ("execution_success", "execution_error", "execution_interrupted")
 LIBRARY = "Workspace.ToggleSidebarTab.viduonfal.library"

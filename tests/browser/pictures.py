@@ -20,16 +20,22 @@ from playwright.sync_api import Locator
 import local_fal.clips
 from vidu.media.video import decode
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
+from .editor import EXAMPLE, EXAMPLES, ROOT
+
 DOCS = ROOT / "web" / "docs"
 PROMPTS = (
     "The beam of the lighthouse sweeps over the sea while the waves roll in.",
     "A slow push towards the tower; the sail turns into the wind.",
     "Fog rolls over the water and the first stars come out.",
 )
-PICTURED = ("text_to_video", "reference_to_video", "extend_video", "template", "image")
-"""The nodes whose help page shows them in their example."""
+PICTURED = {
+    "text_to_video": "1. Vidu Text to Video",
+    "image": "2. Vidu Image",
+    "reference_to_video": "4. Vidu Reference to Video",
+    "template": "5. Vidu Template",
+    "extend_video": "6. Vidu Extend Video",
+}
+"""The nodes whose help page shows them in their example, by the name of the picture."""
 
 SHEET_WIDTH, TITLE_HEIGHT = 640, 56
 WITHOUT_NOTE = """() => {
@@ -83,7 +89,7 @@ def test_example_picture_is_made(editor, base, path):
     before = files_in(base / "output")
     editor.run()
     made = sorted(files_in(base / "output") - before, key=lambda file: file.stat().st_mtime)
-    if path.stem == "shot_list":
+    if path.stem == "7. Vidu Shots":
         clips = [frames_of(clip, 2) for clip in made]
         pictures = [first for first, _ in clips] + [last for _, last in clips]
         columns = len(clips)
@@ -132,7 +138,7 @@ def sheet_of(pictures: list[Image.Image], columns: int, title: str) -> Image.Ima
 
 @pytest.mark.parametrize("name", PICTURED)
 def test_node_picture_is_made(editor, name):
-    editor.load(ROOT / "example_workflows" / f"{name}.json")
+    editor.load(ROOT / "example_workflows" / f"{PICTURED[name]}.json")
     editor.page.evaluate(WITHOUT_NOTE)
     editor.command("Comfy.Canvas.FitView")
     editor.set("Comfy.Minimap.Visible", False)
@@ -145,7 +151,7 @@ def test_node_picture_is_made(editor, name):
 
 def test_editor_pictures_are_made(editor, key, fal):
     page = editor.page
-    editor.load(ROOT / "example_workflows" / "image_to_video.json")
+    editor.load(EXAMPLE)
     editor.page.evaluate(SIDE_BY_SIDE)
     editor.command("Comfy.Canvas.FitView")
     editor.change("LoadImage", image="lighthouse.png")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from .editor import EXAMPLE
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
 NODE = "FalViduImageToVideo"
 
 

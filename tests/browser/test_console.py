@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
-from .editor import Editor
+from .editor import EXAMPLE, Editor
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
 NODE = "FalViduImageToVideo"
 
 

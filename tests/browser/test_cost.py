@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from .conftest import forget_runs
+from .editor import EXAMPLE
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
 NODE = "FalViduImageToVideo"
 TWO_SHOTS = """() => {
     const find = (type) => app.graph.nodes.find((node) => node.type === type);

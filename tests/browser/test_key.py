@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
+from .editor import EXAMPLE
+
 
 
 def test_key_dialog_sets_checks_and_removes_the_key(editor, private, local):

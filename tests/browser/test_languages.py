@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from .editor import Editor
+from .editor import EXAMPLE, EXAMPLES, ROOT, Editor
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
-EXAMPLE = ROOT / "example_workflows" / "image_to_video.json"
 NODE = "FalViduImageToVideo"
 LANGUAGES = {
     "es": False,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from .conftest import emptied
-from .editor import Editor
+from .editor import EXAMPLE, Editor
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
 NODE = "FalViduImageToVideo"
 SAVED = "FalViduSavedClip"
 IN_BOTH = pytest.mark.parametrize("nodes_2", [False, True], ids=["classic", "nodes_2"])

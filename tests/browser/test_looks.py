@@ -6,14 +6,13 @@ import json
 import re
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from vidu.ledger.sqlite_file import open_file
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "example_workflows" / "image_to_video.json"
+from .editor import EXAMPLE, ROOT
+
 NODE = "FalViduImageToVideo"
 
 PARTS = ("h2", "b", "input", "select", ".vidu-found", ".vidu-prompt", ".vidu-facts", ".vidu-cost")

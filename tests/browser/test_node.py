@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import expect
 
+from .editor import EXAMPLE
 from .test_cost import TWO_SHOTS
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
 NODE = "FalViduImageToVideo"
 HEIGHTS = f"""() => {{
     const node = app.graph.nodes.find((node) => node.type === "{NODE}");

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 
 from vidu.library import read_tags
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
+from .editor import EXAMPLE
+
 NODE = "FalViduImageToVideo"
 
 

@@ -17,10 +17,8 @@ from playwright.sync_api import expect
 
 from ..server.conftest import COMFYUI, Comfy, furnish, serving
 from .conftest import MODES
-from .editor import Editor
+from .editor import EXAMPLE, ROOT, Editor
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "example_workflows" / "image_to_video.json"
 NODE = "FalViduImageToVideo"
 NAMES = ("anna-pc", "render-2")
 PICTURES = os.environ.get("VIDU_PICTURES")

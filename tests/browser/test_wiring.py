@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "example_workflows" / "image_to_video.json"
+from .editor import EXAMPLE
+
 NODE = "FalViduImageToVideo"
 INTO_SUBGRAPH = """() => {
     const vidu = app.graph.nodes.find((node) => node.type === "FalViduImageToVideo");

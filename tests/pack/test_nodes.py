@@ -146,6 +146,18 @@ def test_translations_name_only_what_exists():
 
 
 @pytest.mark.parametrize("path", examples(), ids=lambda path: path.stem)
+def test_example_has_a_title_for_its_name(path):
+    """Which is what ComfyUI shows, and what is found by "vidu" among all templates."""
+    assert re.fullmatch(r"\d\. Vidu( (to|with|[A-Z][a-z]+))+", path.stem)
+
+
+def test_examples_begin_with_the_simplest():
+    graphs = [json.loads(path.read_text(encoding="utf-8")) for path in examples()]
+    sizes = [sum(node["type"] != "MarkdownNote" for node in each["nodes"]) for each in graphs]
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize("path", examples(), ids=lambda path: path.stem)
 def test_example_has_its_picture(path):
     assert path.with_suffix(".jpg").read_bytes().startswith(b"\xff\xd8\xff")
 
