@@ -4,6 +4,15 @@ import { actionsFor, CLIP_TYPE, forget, putOnCanvas, run, withRerun } from "./ac
 import { createElement, icon, money, moment, openMenu } from "./ui.js";
 
 const POINTING_MS = 150;
+// Why a clip is not here.
+const HINTS = {
+  reserved: "hintReserved",
+  submitting: "hintSubmitting",
+  submitted: "hintSubmitted",
+  cancelled: "hintCancelled",
+  finished: "hintFinished",
+  missing: "hintMissing",
+};
 
 export const emptyCard = () =>
   createElement("article", { class: "vidu-card vidu-empty", "aria-busy": "true" }, createElement("div", { class: "vidu-thumbnail" }));
@@ -35,6 +44,7 @@ export function clipCard(clip, context) {
   if (clip.state === "unreadable") return brokenCard(clip, context);
   const cost = costOf(clip, t);
   const failure = clip.failure && t.line(clip.failure);
+  const why = failure || (HINTS[clip.state] && t(HINTS[clip.state]));
   const menu = () => openClipMenu(clip, more, context);
   const more = createElement("button", {
     type: "button",
@@ -52,7 +62,7 @@ export function clipCard(clip, context) {
     {
       class: "vidu-card",
       draggable: canCanvas && "true",
-      "aria-label": [clip.prompt, t(clip.state), failure, cost, moment(clip.created_at)].filter(Boolean).join(". "),
+      "aria-label": [clip.prompt, t(clip.state), why, cost, moment(clip.created_at)].filter(Boolean).join(". "),
       ondragstart: (event) => event.dataTransfer.setData(CLIP_TYPE, JSON.stringify(clip)),
       ondblclick: () => canCanvas && putOnCanvas(clip),
       oncontextmenu: (event) => {
@@ -65,12 +75,12 @@ export function clipCard(clip, context) {
       "div",
       { class: "vidu-text" },
       createElement("p", { class: "vidu-prompt", title: clip.prompt }, clip.prompt || t("noPrompt")),
-      createElement("p", { class: "vidu-facts" }, dotted([...asked(clip, t, context.machines()), failure && moment(clip.created_at)])),
-      createElement("p", { class: "vidu-facts", title: failure }, failure ?? dotted(made(clip))),
+      createElement("p", { class: "vidu-facts" }, dotted([...asked(clip, t, context.machines()), why && moment(clip.created_at)])),
+      createElement("p", { class: "vidu-facts", title: why }, why ?? dotted(made(clip))),
       createElement(
         "p",
         { class: "vidu-foot" },
-        createElement("span", { class: "vidu-state", "data-state": clip.state, title: failure ?? "" }, t(clip.state)),
+        createElement("span", { class: "vidu-state", "data-state": clip.state, title: why ?? "" }, t(clip.state)),
         quickAction(clip, context),
         createElement("span", { class: "vidu-cost", title: clip.cost.certain ? "" : t("costUnknown") }, cost),
       ),

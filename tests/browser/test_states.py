@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+import pytest
 from playwright.sync_api import expect
 
 from vidu.ledger.sqlite_file import open_file
@@ -63,6 +64,27 @@ def test_card_of_unknown_cost_shows_a_question_mark(editor, private):
     card.get_by_text("$0.20?").wait_for()
     card.get_by_role("button", name="Download from fal, free").wait_for()
     expect(library.locator(".vidu-money b").first).to_have_text("$0.20?")
+
+
+@pytest.mark.parametrize(
+    ("state", "failure", "sentence"),
+    [
+        ("submitted", None, "fal has the request. The clip is not here yet."),
+        ("submitting", None, "The reply was lost. Run the shot again to look for it."),
+        ("failed", "The prompt is empty. Nothing was charged.", "The prompt is empty. Nothing"),
+    ],
+)
+def test_card_of_a_clip_that_is_not_here_says_why(editor, private, state, failure, sentence):
+    with closing(open_file(private / "ledger.sqlite")) as db:
+        db.execute(
+            """INSERT INTO entries (fingerprint, endpoint, state, failure, prompt, search_text,
+            seed, options, price_micro_usd, revision, reserved_at) VALUES (?,
+            'fal-ai/vidu/image-to-video', ?, ?, 'Not here.', 'not here.', 1, '{}', 200000, 1,
+            strftime('%s', 'now'))""",
+            ("b" * 64, state, failure),
+        )
+    card = editor.library().get_by_role("article").filter(has_text="Not here.")
+    card.get_by_text(sentence).wait_for()
 
 
 def test_card_of_an_unreadable_row_can_be_forgotten(editor, many_clips, private):
