@@ -99,7 +99,7 @@ function keyField(element, t, { onSaved = () => {} } = {}) {
       input.value = "";
       refresh({ key });
       if (key.source !== "the stored key") return show(t("keyShadowed", key), "bad");
-      if (key.warning) return show(key.warning, "bad");
+      if (key.warning) return show(t.line(key.warning), "bad");
       show(t(key.checked ? "keySaved" : "keySavedUnchecked"), key.checked ? "good" : "");
       onSaved();
     });

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from vidu.credentials import Secret, store_key
 from vidu.errors import Charge, ViduError
 from vidu.models import State
 from vidu.progress import downloading, generating, queued
@@ -183,6 +184,11 @@ def all_errors(kind: type[ViduError] = ViduError) -> Iterator[type[ViduError]]:
 )
 def test_text_on_a_node_has_a_translation(text):
     assert is_translated(text) or is_translated(f"{text}.")
+
+
+def test_warning_about_the_stored_key_has_a_translation(tmp_path):
+    warning = store_key(tmp_path, Secret("an-id:a-secret"), os_name="nt", python=(3, 10, 14))
+    assert is_translated(warning)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
