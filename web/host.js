@@ -4,7 +4,7 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 
-// -- documented: settings, notices, questions -------------------------------------------------
+// -- documented: settings, notices, questions, nodes and the graph ------------------------------
 
 export const setting = (name) => app.extensionManager.setting.get(name);
 export const locale = () => setting("Comfy.Locale") || "en";
@@ -15,6 +15,22 @@ export const toast = (severity, detail, life = 10_000) =>
 
 export const confirm = (title, message) =>
   app.extensionManager.dialog.confirm({ title, message: message ?? "" });
+
+export const isOurs = (node) => node?.comfyClass?.startsWith("FalVidu") ?? false;
+export const widgetOf = (node, name) => node?.widgets?.find((widget) => widget.name === name);
+
+// The graph as the server runs it: {execution id: {class_type, inputs}}.
+export const apiPrompt = async () => (await app.graphToPrompt()).output;
+
+export const openWorkflow = (workflow, name) => app.loadGraphData(workflow, true, true, name);
+
+// Called with each progress text of a node, by its execution id.
+export const onProgressText = (listener) =>
+  api.addEventListener("progress_text", ({ detail }) => {
+    if (detail.nodeId && detail.text) listener(String(detail.nodeId), detail.text);
+  });
+
+// -- dialogs ----------------------------------------------------------------------------------
 
 // Opens the editor's dialog with an element of ours in it, and returns what closes it. A dialog
 // takes a Vue component; this one draws nothing and puts the element where it would be drawn.
@@ -33,7 +49,7 @@ export function openDialog(key, title, element) {
 // -- settings ---------------------------------------------------------------------------------
 
 // Called once the new value holds; the editor tells of it just before.
-// Replaced by: an `onChange` for settings that another extension registered.
+// Replaced by: an `onChange` for settings that another extension registered; so with those below.
 const onSettingChange = (name, listener) =>
   app.ui.settings.addEventListener(`${name}.change`, () => setTimeout(listener));
 
@@ -43,8 +59,7 @@ export const onRenderingChange = (listener) => onSettingChange("Comfy.VueNodes.E
 
 // -- the graph --------------------------------------------------------------------------------
 
-export const isOurs = (node) => node?.comfyClass?.startsWith("FalVidu") ?? false;
-export const widgetOf = (node, name) => node?.widgets?.find((widget) => widget.name === name);
+// Replaced by: a canvas that redraws what has changed.
 export const redraw = () => app.canvas?.setDirty(true, true);
 
 // The editor complains when its graph is asked for before there is one.
@@ -66,13 +81,9 @@ export function nodeByExecutionId(id) {
     .reduce((above, part) => (above?.subgraph ?? above)?.getNodeById(Number(part)), rootGraph());
 }
 
-// The graph as the server runs it: {execution id: {class_type, inputs}}.
-export const apiPrompt = async () => (await app.graphToPrompt()).output;
-
 // Runs the nodes with these execution ids and what they need, not the rest of the graph.
+// Replaced by: a third argument of `queuePrompt` that is documented.
 export const runNodes = (ids) => app.queuePrompt(0, 1, ids);
-
-export const openWorkflow = (workflow, name) => app.loadGraphData(workflow, true, true, name);
 
 // Called after each change of the graph, and when the editor shows another one.
 // Replaced by: a documented event for graph changes.
@@ -102,6 +113,7 @@ export function addBadge(node, read) {
 }
 
 // Shows a line under a node of the open graph, as progress of the server is shown.
+// Replaced by: progress texts that an extension may set.
 export const showText = (nodeId, text) =>
   api.dispatchCustomEvent("progress_text", { nodeId: String(nodeId), text });
 
@@ -123,13 +135,8 @@ export function addLinesWidget(node, element, height, show) {
   return widget;
 }
 
-// Called with each progress text of a node, by its execution id.
-export const onProgressText = (listener) =>
-  api.addEventListener("progress_text", ({ detail }) => {
-    if (detail.nodeId && detail.text) listener(String(detail.nodeId), detail.text);
-  });
-
 // What a node put out, told to the editor as if the node had run just now.
+// Replaced by: node outputs that an extension may set.
 export const showOutput = (nodeId, output) =>
   api.dispatchCustomEvent("executed", { node: String(nodeId), display_node: String(nodeId), output });
 
@@ -196,6 +203,7 @@ function takesValue(widget, value) {
 }
 
 // Makes a node as tall as its widgets need; it never shrinks.
+// Replaced by: nodes that grow with their widgets.
 export function growToFit(node) {
   const [, needed] = node.computeSize();
   if (node.size[1] < needed) node.setSize([node.size[0], needed]);
@@ -203,9 +211,11 @@ export function growToFit(node) {
 }
 
 // Zooms the canvas under an element of ours, as it does under the editor's own.
+// Replaced by: widgets that hand the wheel on.
 export const forwardWheel = (event) => app.canvas.processMouseWheel(event);
 
 // The picture at an input of a node as the editor shows it: {width, height}, if there is one.
+// Replaced by: the size of what is loaded at an input.
 export function pictureBefore(node) {
   for (const input of node.inputs ?? []) {
     if (input.type !== "IMAGE" || input.link == null) continue;
@@ -214,23 +224,6 @@ export function pictureBefore(node) {
     if (image?.naturalWidth) return { width: image.naturalWidth, height: image.naturalHeight };
   }
   return undefined;
-}
-
-// Whether a graph that is about to be opened loads a picture that the server has no file of.
-export function lacksPicture(graph, picture) {
-  const definition = window.LiteGraph.registered_node_types.LoadImage?.nodeData;
-  const [choices, options] = definition?.input?.required?.image ?? [];
-  const known = Array.isArray(choices) ? choices : (options?.options ?? []);
-  const isUsed = graph.nodes?.some(({ widgets_values: values }) => values?.[0] === picture);
-  return Boolean(isUsed) && !known.includes(picture);
-}
-
-// Puts a picture into the server's input folder, where Load Image then finds it.
-export async function uploadPicture(picture, url) {
-  const body = new FormData();
-  body.append("image", await (await fetch(url)).blob(), picture);
-  await api.fetchApi("/upload/image", { method: "POST", body });
-  await app.extensionManager.command.execute("Comfy.RefreshNodeDefinitions");
 }
 
 // -- runs -------------------------------------------------------------------------------------
@@ -252,9 +245,31 @@ export function onRefusedRun(listener, { every = 150, timeout = 20_000 } = {}) {
   api.addEventListener("promptQueued", () => clearInterval(watching));
 }
 
+// -- templates --------------------------------------------------------------------------------
+
+// Whether a graph that is about to be opened loads a picture that the server has no file of.
+// Replaced by: templates that bring their files.
+export function lacksPicture(graph, picture) {
+  const definition = window.LiteGraph.registered_node_types.LoadImage?.nodeData;
+  const [choices, options] = definition?.input?.required?.image ?? [];
+  const known = Array.isArray(choices) ? choices : (options?.options ?? []);
+  const isUsed = graph.nodes?.some(({ widgets_values: values }) => values?.[0] === picture);
+  return Boolean(isUsed) && !known.includes(picture);
+}
+
+// Puts a picture into the server's input folder, where Load Image then finds it.
+// Replaced by: templates that bring their files.
+export async function uploadPicture(picture, url) {
+  const body = new FormData();
+  body.append("image", await (await fetch(url)).blob(), picture);
+  await api.fetchApi("/upload/image", { method: "POST", body });
+  await app.extensionManager.command.execute("Comfy.RefreshNodeDefinitions");
+}
+
 // -- the canvas -------------------------------------------------------------------------------
 
 // Adds a node to the open graph where it covers no other; `at` is where its corner goes if free.
+// Replaced by: adding a node at the next free place.
 export function addNode(type, values, [width, height], at) {
   const node = window.LiteGraph.createNode(type);
   const { graph } = app.canvas;
@@ -286,6 +301,7 @@ function freePlace([width, height], at) {
 }
 
 // Calls `drop(data, place)` when something with our kind of data is dropped on the canvas.
+// Replaced by: an event for what is dropped on the canvas.
 export function onCanvasDrop(kind, drop) {
   const element = app.canvas.canvas.parentElement;
   const has = (event) => event.dataTransfer?.types.includes(kind);
