@@ -81,6 +81,8 @@ async function restore(clip, { t }) {
 
 async function runAgain(clip, context) {
   const { t } = context;
+  // Nobody confirms money for a run that is then refused.
+  if (clip.rerun.problem) throw new Error(clip.rerun.problem);
   if (!(await confirm(t("again"), rerunQuestion(clip.rerun, t)))) return;
   await restore(clip, context);
   const seed = widgetOf(nodeByExecutionId(clip.rerun.node_id), clip.rerun.seed_input);

@@ -11,7 +11,14 @@ from typing import Any
 from aiohttp import web
 
 from ...vidu.credentials import Secret, find_key, forget_key, key_path, parse_key, store_key
-from ...vidu.errors import MissingKeyError, RateLimitedError, ServiceError, ViduError
+from ...vidu.errors import (
+    BudgetExceededError,
+    CredentialError,
+    MissingKeyError,
+    RateLimitedError,
+    ServiceError,
+    ViduError,
+)
 from ...vidu.ledger import Budget, Spending, open_ledger
 from ...vidu.settings import Settings, store_daily_budget
 from .http import MAX_TEXT_LENGTH, Threads, api_handler, bad_request, json_response, read_json
@@ -130,6 +137,28 @@ class AccountRoutes:
             return state
         except ViduError as error:
             return {**state, "problem": str(error)}
+
+
+async def find_refusal(data_dir: Path, threads: Threads, usd: Decimal) -> str | None:
+    """Return why a run is refused before it is paid for, so that nobody confirms it; or None.
+
+    Args:
+        data_dir: The private folder of ledger, settings and key.
+        threads: Where the key and the settings are read.
+        usd: The least that the run costs.
+    """
+    try:
+        await threads.run(find_key, data_dir)
+        async with open_ledger(data_dir) as ledger:
+            today, shared_usd = await ledger.spending_today(), await ledger.daily_budget()
+        settings = await threads.run(Settings.load, data_dir)
+        budget = Budget(settings.daily_budget_usd).lowered_to(shared_usd)
+        budget.check_day(usd, today.most_usd, now=None)
+    except BudgetExceededError as error:
+        return error.message  # the budget's field is in sight
+    except CredentialError as error:
+        return str(error)
+    return None
 
 
 def _sums_to_json(spending: Spending) -> dict[str, float]:

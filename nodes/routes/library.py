@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from ...vidu.models import Entry, SavedFile
 from .. import host
 from ..generation import RECALLED_PREFIX
 from ..host.progress import NodeProgress
+from .account import find_refusal
 from .entries import MEDIA_TYPES, entry_to_json, is_servable, is_sha256, unreadable_to_json
 from .http import (
     MAX_TEXT_LENGTH,
@@ -146,13 +148,19 @@ class ClipRoutes:
         return json_response({"workflow": metadata.get("workflow")})
 
     async def get_rerun(self, request: web.Request) -> web.Response:
-        """Return whether a clip has its workflow, and what it costs again with a new seed."""
+        """Return whether a clip has its workflow, and what it costs again with a new seed.
+
+        A run that would be refused for its key or its cost has the reason as its `problem`.
+        """
         entry = await self._entry(request)
         metadata = await self._metadata(entry)
         has_workflow, prompt = bool(metadata.get("workflow")), metadata.get("prompt")
         rerun = None
         if has_workflow and isinstance(prompt, dict):
             rerun = await self._prices.of_rerun(entry, prompt)
+        if rerun is not None:
+            usd = Decimal(str(rerun["total"]["least"]))
+            rerun["problem"] = await find_refusal(self._data_dir, self._threads, usd)
         return json_response({"has_workflow": has_workflow, "rerun": rerun})
 
     async def _find(self, request: web.Request) -> Entry | UnreadableEntry:

@@ -150,6 +150,15 @@ def test_card_run_again_takes_a_new_seed_and_pays_once_more(library, card, edito
     assert job["input"]["seed"] != 5
 
 
+def test_card_run_again_over_the_budget_is_refused_before_the_question(card, editor, comfy, fal):
+    comfy.http.post("/vidu/budget", json={"daily_usd": 0.01}).raise_for_status()
+    editor.choose(card, "Run again with a new seed: 1 for $0.20")
+    editor.page.get_by_role("alert").get_by_text("of today's $0.01 is spent").wait_for()
+    assert not editor.page.get_by_role("dialog").count()
+    comfy.http.post("/vidu/budget", json={"daily_usd": 0}).raise_for_status()
+    assert not fal.ledger()["requests"]
+
+
 def test_card_in_progress_is_there_after_a_reload(editor, comfy, fal):
     fal.set_faults("slow:1")
     editor.change(NODE, prompt="The lid is closed.", seed=60)
@@ -198,6 +207,21 @@ def test_card_of_an_unfinished_clip_resumes_it(library, editor, fal):
     assert len(fal.ledger()["jobs"]) == 1
 
 
+def test_card_of_a_missing_file_downloads_it_again(library, editor, comfy, base, fal):
+    editor.change(NODE, prompt="It goes away.", seed=10)
+    before = set(base.rglob("output/**/*.mp4"))
+    editor.run()
+    (clip,) = set(base.rglob("output/**/*.mp4")) - before
+    clip.unlink()
+    library.get_by_role("searchbox").fill("goes away")
+    card = library.get_by_role("article").filter(has_text="It goes away.")
+    card.get_by_text("Its file is not where it was saved.").wait_for()
+    card.get_by_role("button", name="Download from fal, free").click()
+    card.get_by_text("saved", exact=True).wait_for()
+    assert clip.exists()
+    assert len(fal.ledger()["jobs"]) == 1
+
+
 def test_library_searches_filters_and_forgets(library, editor, base, fal):
     editor.change(NODE, prompt="A bird flies by.", seed=9)
     editor.run()
@@ -230,7 +254,9 @@ def test_delete_key_in_the_library_forgets_and_leaves_the_graph(library, card, e
     expect(card).to_be_visible()
 
 
-def test_card_dragged_lands_on_a_free_place_with_its_picture(library, card, editor):
+@IN_BOTH
+def test_card_dragged_lands_on_a_free_place_with_its_picture(library, card, editor, nodes_2):
+    editor.set("Comfy.VueNodes.Enabled", nodes_2)
     editor.clear()
     x, y = 1200, 500
     box = card.bounding_box()

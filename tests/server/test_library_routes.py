@@ -152,7 +152,11 @@ def test_rerun_names_node_clips_and_sum(comfy, home, fal, shot):
         "seed_input": "seed",
         "clips": 1,
         "total": {"least": 0.2, "most": 0.2},
+        "problem": None,
     }
+    comfy.http.post("/vidu/budget", json={"daily_usd": 0.1}).raise_for_status()
+    answer = comfy.http.get(f"/vidu/clips/{card['id']}/rerun").json()
+    assert "of today's $0.10 is spent or reserved" in answer["rerun"]["problem"]
 
 
 def test_rerun_is_not_offered_where_the_node_cannot_be_told(comfy, home, fal, shot):

@@ -213,6 +213,18 @@ def test_entries_route_cost_that_may_be_less_is_a_ceiling(
     assert cost["is_upper_bound"] is is_upper_bound
 
 
+async def test_find_refusal_of_a_run_names_the_key_that_is_missing(pack, data_dir, monkeypatch):
+    threads = pack.nodes.routes.http.Threads(1, "test")
+    find_refusal = pack.nodes.routes.account.find_refusal
+    for name in ("FAL_KEY", "FAL_KEY_ID", "FAL_KEY_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    assert "There is no fal key" in await find_refusal(data_dir, threads, Decimal("0.2"))
+    monkeypatch.setenv("FAL_KEY", "an-id:a-secret")
+    assert await find_refusal(data_dir, threads, Decimal("0.2")) is None
+    monkeypatch.setenv("VIDU_DAILY_BUDGET_USD", "0.1")
+    assert "of today's $0.10" in await find_refusal(data_dir, threads, Decimal("0.2"))
+
+
 @pytest.mark.parametrize("prompt", [None, [], "x", 7])
 async def test_prices_route_of_another_body_is_refused(client, prompt):
     assert (await client.post("/vidu/prices", json={"prompt": prompt})).status == 400
