@@ -21,6 +21,14 @@ LINKED_DURATION = """() => {
     const at = (slots, name) => slots.findIndex((slot) => slot.name === name);
     shots.connect(at(shots.outputs, "duration"), vidu, at(vidu.inputs, "model.duration"));
 }"""
+BATCH = """() => {
+    const find = (type) => app.graph.nodes.find((node) => node.type === type);
+    const batch = LiteGraph.createNode("ImageBatch");
+    app.graph.add(batch);
+    for (const slot of [0, 1]) find("LoadImage").connect(0, batch, slot);
+    const vidu = find("FalViduImageToVideo");
+    batch.connect(0, vidu, vidu.inputs.findIndex((slot) => slot.name === "image"));
+}"""
 NESTED_SUBGRAPH = """() => {
     for (const isInner of [(node) => node.type === "FalViduImageToVideo", (node) => node.subgraph])
         app.graph.convertToSubgraph(new Set([app.graph.nodes.find(isInner)]));
@@ -102,6 +110,14 @@ def test_badge_of_a_shot_list_shows_its_sum(editor_in_both, key):
     editor.change(NODE, mode="live")
     editor.page.evaluate(TWO_SHOTS)
     editor.wait_for_badge(NODE, "2 x $0.20 = $0.40")
+
+
+def test_badge_of_an_open_number_of_shots_shows_the_price_of_each(editor_in_both, key):
+    editor = editor_in_both
+    editor.load(EXAMPLE)
+    editor.change(NODE, mode="live")
+    editor.page.evaluate(BATCH)
+    editor.wait_for_badge(NODE, "up to $0.20 a clip")
 
 
 def test_badge_of_a_shot_list_with_lengths_of_its_own_shows_its_sum(editor_in_both, key):

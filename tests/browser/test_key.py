@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 
-from .editor import EXAMPLE
+import pytest
 
+from .editor import EXAMPLE, ROOT
+
+PLACEHOLDER_FITS = """(input, texts) => {
+    input.placeholder = texts.keyPlaceholder;
+    input.parentElement.querySelector("button").textContent = texts.save;
+    const { font, paddingLeft, paddingRight } = getComputedStyle(input);
+    const pen = document.createElement("canvas").getContext("2d");
+    pen.font = font;
+    const room = input.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+    return pen.measureText(input.placeholder).width <= room;
+}"""
 
 
 def test_key_dialog_sets_checks_and_removes_the_key(editor, private, local):
@@ -26,6 +38,11 @@ def test_key_dialog_sets_checks_and_removes_the_key(editor, private, local):
     dialog.get_by_text("fal accepts this key.").wait_for()
 
     dialog.get_by_role("button", name="Remove").click()
+    question = editor.page.get_by_role("dialog").filter(has_text="Remove the stored key")
+    question.get_by_role("button", name="Cancel").click()
+    question.wait_for(state="detached")
+    assert stored.exists()
+    dialog.get_by_role("button", name="Remove").click()
     editor.page.get_by_role("button", name="Confirm").click()
     dialog.get_by_text("No key yet").wait_for()
     assert not stored.exists()
@@ -40,7 +57,22 @@ def test_key_dialog_names_a_wrong_key(editor, private, local):
     dialog.get_by_role("button", name="Save").click()
     dialog.locator("[data-kind=bad]").get_by_text("fal.ai/dashboard/keys").wait_for()
     assert key_field(dialog).input_value() == "wrong:key", "a typo can be corrected"
+    assert not dialog.locator(".vidu-field [data-kind=good]").count()
     assert not (private / "fal_key").exists()
+
+
+def test_key_field_leads_to_where_keys_are_made(editor, private):
+    link = editor.settings().get_by_role("link", name="Get a key at fal.ai")
+    assert link.get_attribute("href") == "https://fal.ai/dashboard/keys"
+    assert link.get_attribute("target") == "_blank"
+
+
+@pytest.mark.parametrize("language", sorted(path.name for path in (ROOT / "locales").iterdir()))
+def test_key_field_shows_its_whole_placeholder(editor, private, language):
+    texts = json.loads((ROOT / "locales" / language / "main.json").read_text(encoding="utf-8"))
+    field = key_field(editor.settings())
+    field.wait_for()
+    assert field.evaluate(PLACEHOLDER_FITS, texts["vidu"])
 
 
 def test_key_appears_nowhere_else_in_the_browser(editor, comfy, base, private, local, fal):

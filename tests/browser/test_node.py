@@ -9,6 +9,15 @@ from .editor import EXAMPLE
 from .test_cost import TWO_SHOTS
 
 NODE = "FalViduImageToVideo"
+FRESH_NODES = f"""() => {{
+    const [image, vidu] = ["LoadImage", "{NODE}"].map((type) => LiteGraph.createNode(type));
+    for (const node of [image, vidu]) app.graph.add(node);
+    vidu.pos = [500, 60];
+    const find = (node, name) => node.widgets.find((widget) => widget.name === name);
+    find(image, "image").value = "lighthouse.png";
+    find(vidu, "prompt").value = "A fresh start.";
+    image.connect(0, vidu, vidu.inputs.findIndex((slot) => slot.name === "image"));
+}}"""
 HEIGHTS = f"""() => {{
     const node = app.graph.nodes.find((node) => node.type === "{NODE}");
     return [node.size[1], node.widgets.find((widget) => widget.name === "prompt").computedHeight];
@@ -72,11 +81,17 @@ def test_node_without_a_key_leads_to_its_field(editor_in_both, private, local):
     editor.change(NODE, mode="live", seed=42)
     editor.page.get_by_test_id("queue-button").click()
     dialog = editor.page.locator(".vidu-key-dialog")
+    expect(dialog.locator("p")).to_have_text(
+        "Vidu in live mode needs a fal key. Draft mode needs none."
+    )
+    expect(dialog.get_by_text("No key yet")).to_be_hidden()  # it is said once
+    expect(lines(editor).first).to_contain_text("There is no fal key")
     dialog.locator("input[type=password]").fill(f"Key {local.key}")
     dialog.get_by_role("button", name="Save").click()
     dialog.get_by_text("Saved: fal accepts this key.").wait_for()
     dialog.wait_for(state="detached")
     assert (private / "fal_key").read_text(encoding="ascii") == local.key
+    expect(lines(editor).first).to_have_text("The key is saved. Run again.")
 
 
 def test_node_batch_shows_all_lines_and_pages_in_classic(editor, key, fal):
@@ -147,6 +162,15 @@ def test_badge_and_lines_follow_the_language(editor_in_both, language, words):
     finally:
         editor.set("Comfy.Locale", "en")
         editor.wait_for_badge(NODE, "draft: free")
+
+
+def test_fresh_node_pays_once_for_two_presses(editor_in_both, key, fal):
+    """Its seed stays as it is between runs, whatever a fresh node of other packs does."""
+    editor = editor_in_both
+    editor.page.evaluate(FRESH_NODES)
+    for _ in range(2):
+        editor.run()
+    assert len(fal.ledger()["jobs"]) == 1
 
 
 def test_template_brings_its_picture(editor, base):

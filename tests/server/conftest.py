@@ -183,13 +183,16 @@ def furnish(base: Path) -> Path:
 
 
 @contextmanager
-def serving(base: Path, environment: Mapping[str, str], *flags: str) -> Iterator[Comfy]:
+def serving(
+    base: Path, environment: Mapping[str, str], *flags: str, partner_nodes: bool = False
+) -> Iterator[Comfy]:
     """A ComfyUI that is up and listened to, until the block ends or the test ends it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [os.environ["COMFYUI_PYTHON"], COMFYUI / "main.py", "--cpu", "--port", str(port)]
-    command += ["--base-directory", base, "--disable-api-nodes", *flags]
+    command += ["--base-directory", base, *flags]
+    command += [] if partner_nodes else ["--disable-api-nodes"]
     command += ["--database-url", f"sqlite:///{(base / 'comfyui.db').as_posix()}"]
     log = base / f"comfyui_{port}.log"
     with log.open("wb") as sink:
