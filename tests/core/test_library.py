@@ -8,15 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from blocking_ledger import BlockingLedger
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from vidu.draft.render import render_clip
 from vidu.ledger import Budget
 from vidu.ledger.opening import LEDGER_FILE
-from vidu.library import known_models, search_entries
+from vidu.library import known_models, read_metadata, search_entries
 from vidu.media.thumbnails import Thumbnails
 from vidu.models import SavedFile
 
@@ -63,6 +66,17 @@ async def test_thumbnails_are_bounded_though_many_are_made_at_once(tmp_path, sav
     assert len({path.name for path in made}) == 40
     assert len(list((tmp_path / "thumbnails").iterdir())) == 5
     assert thumbnails.make(files[0]).is_file()
+
+
+def test_workflow_of_a_clip_comes_from_the_ledger_before_its_file(saved, tmp_path):
+    """The file may have been exchanged for another one since."""
+    info = PngInfo()
+    info.add_text("workflow", '{"of": "the file"}')
+    Image.new("RGB", (64, 36)).save(tmp_path / "still.png", pnginfo=info)
+    entry = SimpleNamespace(file=replace(saved, path=tmp_path / "still.png"))
+    kept = {"workflow": '{"of": "the ledger"}'}
+    assert read_metadata(entry, kept) == {"workflow": {"of": "the ledger"}}
+    assert read_metadata(entry, {}) == {"workflow": {"of": "the file"}}
 
 
 async def test_search_damaged_row_is_one_unreadable_entry(tmp_path):
