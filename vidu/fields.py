@@ -67,7 +67,9 @@ class WholeNumber:
         """
         number = as_whole_number(value)
         if number is None or not self.least <= number <= self.most:
-            raise out_of_range(self.name, value, f"Use a whole number, {self.range}.")
+            raise out_of_range(
+                self.name, value, f"Use a whole number, {self.least} to {self.most}."
+            )
         return number
 
     def parse(self, text: str) -> int:
@@ -92,7 +94,7 @@ class Switch:
             InvalidSettingError: It is neither true nor false.
         """
         if value not in (True, False):
-            raise out_of_range(self.name, value, f"Use {self.range}.")
+            raise out_of_range(self.name, value, "Use true or false.")
         return bool(value)
 
     def parse(self, text: str) -> bool:
@@ -233,10 +235,11 @@ class MediaField:
 
     def _check_length(self, duration_s: float) -> None:
         if duration_s < self.min_s or (self.max_s and duration_s > self.max_s):
-            limit = f"{self.min_s:g} to {self.max_s:g}" if self.max_s else f"{self.min_s:g} or more"
+            least, most = f"{self.min_s:g}", f"{self.max_s:g}"
+            limit = f"{least} to {most} seconds" if self.max_s else f"{least} seconds or more"
             raise InvalidSettingError(
                 f"{self.role} holds a {self.kind} of {duration_s:.2f} s.",
-                f"Use one of {limit} seconds.",
+                f"Use one of {limit}.",
             )
 
 

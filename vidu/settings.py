@@ -167,9 +167,13 @@ def _stored(path: Path) -> Mapping[str, object]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        raise InvalidSettingError(f"{path} cannot be read.", "Fix or remove that file.") from error
+        raise InvalidSettingError(
+            f"The settings file {path} cannot be read.", "Fix or remove that file."
+        ) from error
     if not isinstance(stored, dict):
-        raise InvalidSettingError(f"{path} holds no object.", "Fix or remove that file.")
+        raise InvalidSettingError(
+            f"The settings file {path} holds no object.", "Fix or remove that file."
+        )
     return stored
 
 

@@ -27,6 +27,8 @@ from .schema import VERSION
 LOCK_LIMIT_S = 2.0
 HAS_PAID = "has paid"
 RECONNECT = "Connect its drive or share and run again."
+OTHER = "Another ledger of yours on this machine"
+MAYBE_PAID = "so this shot may have been paid for there."
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +132,9 @@ class LedgerRegistry:
                     raise sqlite3.OperationalError("another version of this pack made it")
                 yield LedgerFile(db, str(path), self._locks)
         except (sqlite3.Error, OSError) as error:
-            raise self._refusal(path, f"cannot be read ({error})", "Fix it.") from error
+            raise self._refusal(
+                path, f"{OTHER}, {path}, cannot be read ({error}), {MAYBE_PAID}", "Fix it."
+            ) from error
 
     def _is_there(self, note: Note) -> bool:
         """Return whether a noted ledger is there; a note that is of no use is removed."""
@@ -145,15 +149,21 @@ class LedgerRegistry:
                 if has_journal:
                     raise self._refusal(
                         note.path,
-                        "is gone, and its journal is not",
+                        f"{OTHER}, {note.path}, is gone, and its journal is not, {MAYBE_PAID}",
                         "Open that ledger once, in ComfyUI or with "
                         f"`{command_line('ledger', '--home', note.path.parent)}`, which brings it "
                         "back.",
                     )
         except OSError as error:
-            raise self._refusal(note.path, f"is out of reach ({error})", RECONNECT) from error
+            raise self._refusal(
+                note.path,
+                f"{OTHER}, {note.path}, is out of reach ({error}), {MAYBE_PAID}",
+                RECONNECT,
+            ) from error
         if note.has_paid and not self._is_temporary(note.path):
-            raise self._refusal(note.path, "is not there", RECONNECT)
+            raise self._refusal(
+                note.path, f"{OTHER}, {note.path}, is not there, {MAYBE_PAID}", RECONNECT
+            )
         log.info("The ledger %s is gone, and so is the note of it.", note.path)
         with suppress(OSError):
             remove_file(note.file)
@@ -167,10 +177,9 @@ class LedgerRegistry:
         folder = Path(tempfile.gettempdir()).resolve()
         return folder in path.parents and folder not in self._folder.resolve().parents
 
-    def _refusal(self, path: Path, problem: str, next_step: str) -> LedgerUnavailableError:
+    def _refusal(self, path: Path, message: str, next_step: str) -> LedgerUnavailableError:
         return LedgerUnavailableError(
-            f"Another ledger of yours on this machine, {path}, {problem}, so this shot may have "
-            "been paid for there.",
+            message,
             f"{next_step} If it is gone for good, run {command_line('ledger', 'ignore', path)} "
             f"(it removes {self._note(path)}), and then run again.",
         )

@@ -71,7 +71,7 @@ def load_video(path: Path | str) -> EncodedVideo:
             source = _reencoded(path, clip)
     except CorruptClipError as error:
         raise InvalidInputError(
-            f"{path}: {error.message}", "Use a video file such as an mp4."
+            f"{path} cannot be read as a video: {error.message}", "Use a video file such as an mp4."
         ) from error
     size = path.stat().st_size if isinstance(source, Path) else len(source)
     return EncodedVideo(source, digest, clip.width, clip.height, clip.duration_s, size)

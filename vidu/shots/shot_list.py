@@ -37,9 +37,12 @@ QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 LONGEST_PROMPT = Text(max(each.prompt.max_length for each in ENDPOINTS.values() if each.prompt))
 """What any model takes; the node that makes the clip knows its model's own limit."""
 
-COLUMNS = ("prompt", "seed", "amplitude", "duration", "end")
+COLUMN_COUNT = 5
 
-FORM = f"Write {' | '.join(COLUMNS)}; put a prompt that has a bar in it between double quotes."
+FORM = (
+    "Write prompt | seed | amplitude | duration | end; put a prompt that has a bar in it between "
+    "double quotes."
+)
 
 _DURATIONS = [
     field
@@ -191,11 +194,11 @@ def assign_end_images(shots: list[Shot], image_count: int) -> list[str | int | N
 
 def _read_line(line: str) -> tuple[str, int | None, str, int | None, str | int | None]:
     fields = _fields(line)
-    if len(fields) > len(COLUMNS):
+    if len(fields) > COLUMN_COUNT:
         raise InvalidSettingError(
-            f"Too many '|' separators ({len(fields) - 1}; at most {len(COLUMNS) - 1}).", FORM
+            f"Too many '|' separators ({len(fields) - 1}; at most {COLUMN_COUNT - 1}).", FORM
         )
-    prompt, seed, movement_amplitude, duration, end = (*fields, "", "", "", "")[: len(COLUMNS)]
+    prompt, seed, movement_amplitude, duration, end = (*fields, "", "", "", "")[:COLUMN_COUNT]
     return (
         normalize_prompt(prompt, LONGEST_PROMPT),
         read_seed(seed) if seed else None,
