@@ -11,16 +11,22 @@ from pathlib import Path
 import pytest
 
 from vidu.credentials import Secret, store_key
-from vidu.errors import Charge, ViduError
+from vidu.errors import Charge
 from vidu.models import State
 from vidu.progress import downloading, generating, queued
 
-ROOT = Path(__file__).resolve().parents[2]
-LOCALES = ROOT / "locales"
+from ..support.told_sentences import (
+    ENGLISH,
+    LOCALES,
+    ROOT,
+    SENTENCES,
+    errors,
+    is_translated,
+    texts_of,
+)
+
 LANGUAGES = ("zh", "zh-TW", "ja", "ko", "fr", "es", "ru")
 SCHEMAS = json.loads((Path(__file__).parent / "object_info.json").read_text(encoding="utf-8"))
-ENGLISH = json.loads((LOCALES / "en" / "main.json").read_text(encoding="utf-8"))["vidu"]
-SENTENCES = list(json.loads((LOCALES / "fr" / "main.json").read_text("utf-8"))["viduSentences"])
 OUTCOMES = ("unknown", "running", "finished", "saved")
 SCRIPTS = sorted((ROOT / "web").glob("**/*.*js"))
 
@@ -117,33 +123,6 @@ def test_locale_has_exactly_the_texts_of_the_scripts():
     assert ENGLISH.keys() <= asked | words | states | outcomes | lines
 
 
-SLOTS = dict.fromkeys(("count", "number", "total"), r"[\d,.]+")
-"""What stands for a slot, as web/texts.js has it; anything for the others."""
-
-
-def is_translated(text: str) -> bool:
-    """Whether a text of the server is a line or a sentence that the languages have."""
-    lines = [line for name, line in ENGLISH.items() if name.startswith("line")]
-    forms = [
-        re.sub(r"\\{(\w+)\\}", lambda slot: SLOTS.get(slot[1], "(.+?)"), re.escape(each))
-        for each in (*lines, *SENTENCES)
-    ]
-    sentences = [text, *re.split(r"(?<=[.!?]) ", text)]
-    whole, *single = [any(re.fullmatch(form, each) for form in forms) for each in sentences]
-    return whole or all(single)
-
-
-def texts_of(argument: ast.expr) -> Iterator[str]:
-    """The texts that an argument may be, with 7 for what is filled in."""
-    match argument:
-        case ast.Constant(value=str(text)):
-            yield text
-        case ast.JoinedStr(values=parts):
-            yield "".join(p.value if isinstance(p, ast.Constant) else "7" for p in parts)
-        case ast.IfExp(body=one, orelse=other):
-            yield from (*texts_of(one), *texts_of(other))
-
-
 def told_texts() -> Iterator[str]:
     """What steps, drafts and nodes report while they work."""
     for folder in ("vidu/steps", "vidu/draft", "nodes"):
@@ -154,36 +133,18 @@ def told_texts() -> Iterator[str]:
                     yield from (text for each in node.args for text in texts_of(each))
 
 
-def refusals() -> Iterator[str]:
-    """What an error of a shot, of its inputs or of a shot list says."""
-    paths = [ROOT / "vidu" / name for name in ("generate.py", "rules.py", "shots/shot_list.py")]
-    for path in (*paths, *(ROOT / "vidu" / "steps").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Error"):
-                words = (text for each in node.args for text in texts_of(each))
-                whole = (re.sub(r"(?<=[.]) 7$", "", text) for text in words)
-                yield from (text for text in whole if re.search("[a-z]{2} ", text))
-
-
-def all_errors(kind: type[ViduError] = ViduError) -> Iterator[type[ViduError]]:
-    yield kind
-    for each in kind.__subclasses__():
-        yield from all_errors(each)
-
-
 @pytest.mark.parametrize(
     "text",
     sorted(
         {queued(None, 3).text, queued(2, 3).text, generating(12).text}
         | {downloading(1_000_000, None).text, downloading(1_000_000, 2_000_000).text}
         | {charge.value for charge in Charge}
-        | {error.next_step for error in all_errors()}
+        | {error.next_step for error in errors()}
         | set(told_texts())
-        | set(refusals())
     ),
 )
 def test_text_on_a_node_has_a_translation(text):
-    assert is_translated(text) or is_translated(f"{text}.")
+    assert is_translated(text)
 
 
 def test_warning_about_the_stored_key_has_a_translation(tmp_path):
