@@ -196,7 +196,7 @@ def _parse_page(response: httpx.Response) -> dict[str, Any]:
         raise UnreadableResponseError("fal's listing of requests did not come whole.")
     try:
         page = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         page = None
     items = page.get("items") if isinstance(page, dict) else None
     if not isinstance(page, dict) or not isinstance(items, list) or page.get("error"):

@@ -218,7 +218,7 @@ def _parsed(node: object) -> object:
         return node
     try:
         return json.loads(node)
-    except ValueError:
+    except (ValueError, RecursionError):
         return node
 
 

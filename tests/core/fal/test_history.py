@@ -211,6 +211,7 @@ async def test_find_empty_page_that_leads_to_itself_is_the_end():
         {},
         [],
         httpx.Response(200, text="no JSON"),
+        httpx.Response(200, text='{"items": ' * 100_000),
     ],
     ids=lambda strange: re.sub(r"0x\w+", "", repr(strange))[-60:],
 )

@@ -41,6 +41,9 @@ SHAPES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "as text of a list": lambda given: json.dumps([given]),
     "as indented text": lambda given: f"\n {json.dumps(given, indent=1)}",
     "nested": lambda given: {"input": given},
+    "nested behind another": lambda given: {"meta": {"a": [1]}, "input": given},
+    "with an address of another host": lambda given: {**given, "hook": "https://example.com/x"},
+    "with a cut address": lambda given: {**given, "log": [f"{URL[:60]}..."]},
     "in a list": lambda given: [{"arguments": given}],
     "seed as text": lambda given: {**given, "seed": "7"},
     "seed as float": lambda given: {**given, "seed": 7.0},
@@ -73,7 +76,9 @@ def test_compare_upload_outside_the_input_is_likely():
     assert compare(item(None, media=[URL]), IMAGE) is Match.LIKELY
 
 
-@pytest.mark.parametrize("changes", [{"seed": 8}, {"seed": "8"}, {"seed": 8, "prompt": "Other"}])
+@pytest.mark.parametrize(
+    "changes", [{"seed": 8}, {"seed": 8.0}, {"seed": "8"}, {"seed": 8, "prompt": "Other"}]
+)
 def test_compare_shared_upload_with_another_seed_is_different(changes):
     assert compare(item(changed(IMAGE, **changes)), IMAGE) is Match.DIFFERENT
 
@@ -97,6 +102,12 @@ def test_compare_shared_upload_with_a_seed_or_prompt_in_one_alone_is_unclear(sen
 def test_compare_shared_upload_with_a_default_for_what_was_left_out_is_the_same(left_out):
     sent = without(IMAGE, *left_out)
     assert compare(item(changed(sent, **left_out)), sent) is Match.SAME
+
+
+@pytest.mark.parametrize("files", [[A], [B], [A, B]])
+def test_compare_some_of_the_uploads_with_another_prompt_is_unclear(files):
+    given = changed(REFERENCES, prompt="Rewritten", reference_image_urls=None, files=files)
+    assert compare(item(given), REFERENCES) is Match.UNCLEAR
 
 
 def test_compare_upload_with_another_prompt_is_unclear():
@@ -176,7 +187,13 @@ def test_compare_same_words_with_a_copied_image_is_unclear():
     assert compare(item(given), IMAGE) is Match.UNCLEAR
 
 
-@pytest.mark.parametrize("changes", [{"seed": 8}, {"duration": 8}, {"prompt": "A cat", "seed": 8}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"seed": 8}, {"duration": 8}),
+        *({"prompt": "A cat", "seed": 8}, {"prompt": "A cat", "seed": None}),
+    ],
+)
 def test_compare_text_request_with_another_input_is_different(changes):
     assert compare(item(changed(TEXT, **changes)), TEXT) is Match.DIFFERENT
 
@@ -221,4 +238,14 @@ def test_compare_cut_prompt_is_never_different(prompt):
     [("true", Match.SAME), ("True", Match.SAME), (1, Match.SAME), ("false", Match.DIFFERENT)],
 )
 def test_compare_switch_listed_as_text_is_read(listed, match):
-    assert compare(item(changed(TEXT, audio=listed)), TEXT) is match
+    for sent in ({**TEXT, "audio": True}, {**IMAGE, "audio": True}):
+        assert compare(item(changed(sent, audio=listed)), sent) is match
+
+
+@pytest.mark.parametrize("seed", [{"value": 7}, [7], "seven"])
+def test_compare_seed_in_a_form_that_cannot_be_read_is_unclear(seed):
+    assert compare(item(changed(TEXT, seed=seed)), TEXT) is Match.UNCLEAR
+
+
+def test_compare_input_nested_without_end_is_unclear():
+    assert compare(item('{"input": ' * 100_000), TEXT) is Match.UNCLEAR
