@@ -39,6 +39,12 @@ def test_parse_output_impossible_seed_is_ignored(seed):
     assert parse_output({"video": {"url": "u"}, "seed": seed}) == Output("u")
 
 
+@pytest.mark.parametrize("number", [1, 2**63 - 1])
+def test_parse_output_least_and_largest_seed_and_size_are_kept(number):
+    body = {"video": {"url": "u", "file_size": number}, "seed": number}
+    assert parse_output(body) == Output("u", number, seed=number)
+
+
 @pytest.mark.parametrize("images", [None, [], {}, "u", [None], [{"url": 7}]])
 def test_parse_output_without_a_still_is_none(images):
     assert parse_output({"images": images, "image": images}) is None

@@ -40,11 +40,10 @@ def test_error_from_result_image_error_is_a_rejected_image_in_fals_words(kind):
     assert error.request_id == "r-1"
 
 
-def test_error_from_result_without_a_field_is_decided_by_its_type():
-    assert (
-        type(error_from_result(reply(422, model_error("image_load_error", "x")), "r"))
-        is ImageRejectedError
-    )
+@pytest.mark.parametrize("kind", IMAGE_FAILURES)
+def test_error_from_result_without_a_field_is_decided_by_its_type(kind):
+    error = error_from_result(reply(422, model_error(kind, "x")), "r")
+    assert type(error) is ImageRejectedError
 
 
 def test_error_from_result_content_policy_takes_precedence_over_the_field():
