@@ -89,10 +89,15 @@ def _compare_with_uploads(
 
 def _is_other_take(given: object, plain: Mapping[str, Any], matches: Mapping[str, Match]) -> bool:
     """Return whether only one of the two has a seed or a prompt, as two takes of one picture."""
-    if any(name not in plain and _find(given, name) not in NOTHING for name in LEFT_OUT):
+    listed = {name for name in LEFT_OUT if _find(given, name) not in NOTHING}
+    if any(name not in plain for name in listed):
         return True
-    is_readable = matches.get("prompt") is Match.SAME
-    return is_readable and "seed" in plain and _find(given, "seed") in NOTHING
+    # What the item lacks may have been cut off, unless the item has the rest of what was sent.
+    is_missing = any(name in plain and name not in listed for name in LEFT_OUT)
+    if "prompt" in listed:
+        return is_missing and matches["prompt"] is Match.SAME
+    options = [match for name, match in matches.items() if name not in LEFT_OUT]
+    return is_missing and bool(options) and all(match is Match.SAME for match in options)
 
 
 def _compare_uploads(

@@ -26,6 +26,7 @@ from ...support.listed_items import (
     item,
 )
 
+TEMPLATE = {"template": "hug", "input_image_urls": [URL], "seed": 7}
 IMAGES = {"prompt": "The tide", "reference_image_urls": [URL, URL[:-4] + "2.png"], "seed": 7}
 
 
@@ -91,6 +92,10 @@ def test_compare_shared_upload_with_another_seed_is_different(changes):
         (IMAGE, without(IMAGE, "seed")),
         (without(IMAGE, "prompt"), IMAGE),
         (without(IMAGES, "seed"), IMAGES),
+        (IMAGE, without(IMAGE, "prompt")),
+        (IMAGE, changed(IMAGE, prompt="")),
+        (TEMPLATE, without(TEMPLATE, "seed")),
+        (without(TEMPLATE, "seed"), TEMPLATE),
     ],
 )
 def test_compare_shared_upload_with_a_seed_or_prompt_in_one_alone_is_unclear(sent, given):
