@@ -203,11 +203,21 @@ async def _responding(
 
 async def _in_time(pieces: AsyncIterator[bytes], timeout_s: float) -> AsyncIterator[bytes]:
     # Bytes that unpack to nothing, or drip in front of a chunk, meet no read timeout either.
-    try:
-        while (piece := await asyncio.wait_for(anext(pieces, None), timeout_s)) is not None:
-            yield piece
-    except asyncio.TimeoutError as error:  # of Python 3.11 on an OSError, as one of the disk
-        raise ConnectionFailedError("The response has no end.") from error
+    # Python 3.10 and 3.11 lose a cancel in wait_for when the piece comes at the same moment.
+    while True:
+        reading = asyncio.ensure_future(anext(pieces, None))
+        try:
+            await asyncio.wait({reading}, timeout=timeout_s)
+        finally:
+            if not reading.done():
+                reading.cancel()
+                await asyncio.wait({reading})
+        if reading.cancelled():
+            raise ConnectionFailedError("The response has no end.")
+        piece = reading.result()
+        if piece is None:
+            return
+        yield piece
 
 
 @contextmanager
