@@ -14,6 +14,7 @@ from ...vidu.credentials import Secret, find_key, forget_key, key_path, parse_ke
 from ...vidu.errors import (
     BudgetExceededError,
     CredentialError,
+    InvalidSettingError,
     MissingKeyError,
     RateLimitedError,
     ServiceError,
@@ -140,7 +141,7 @@ class AccountRoutes:
 
 
 async def find_refusal(data_dir: Path, threads: Threads, usd: Decimal) -> str | None:
-    """Return why a run is refused before it is paid for, so that nobody confirms it; or None.
+    """Return why a run would be refused, to be told before the user confirms the sum; or None.
 
     Args:
         data_dir: The private folder of ledger, settings and key.
@@ -155,8 +156,8 @@ async def find_refusal(data_dir: Path, threads: Threads, usd: Decimal) -> str | 
         budget = Budget(settings.daily_budget_usd).lowered_to(shared_usd)
         budget.check_day(usd, today.most_usd, now=None)
     except BudgetExceededError as error:
-        return error.message  # the budget's field is in sight
-    except CredentialError as error:
+        return error.message  # without the next step: the library shows the budget's field
+    except (CredentialError, InvalidSettingError) as error:
         return str(error)
     return None
 

@@ -223,6 +223,8 @@ async def test_find_refusal_of_a_run_names_the_key_that_is_missing(pack, data_di
     assert await find_refusal(data_dir, threads, Decimal("0.2")) is None
     monkeypatch.setenv("VIDU_DAILY_BUDGET_USD", "0.1")
     assert "of today's $0.10" in await find_refusal(data_dir, threads, Decimal("0.2"))
+    monkeypatch.setenv("VIDU_DAILY_BUDGET_USD", "much")
+    assert "VIDU_DAILY_BUDGET_USD" in await find_refusal(data_dir, threads, Decimal("0.2"))
 
 
 @pytest.mark.parametrize("prompt", [None, [], "x", 7])
