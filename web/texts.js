@@ -21,7 +21,7 @@ export async function loadTexts() {
   const patterns = [
     ...lines.map(([name, text]) => patternOf(text, texts[name])),
     ...Object.entries(own.viduSentences ?? {}).map(([sentence, text]) => patternOf(sentence, text)),
-  ].sort((one, other) => other.fixed - one.fixed); // the closest first: many a sentence ends in "is missing."
+  ].sort((one, other) => one.isOpen - other.isOpen || other.fixed - one.fixed);
   t.line = (line) => (own.viduSentences ? translateLine(line, patterns, t) : line);
   t.note = (text) => text.split("\n").map((line) => own.viduNotes?.[line] ?? line).join("\n");
   return t;
@@ -40,8 +40,11 @@ function patternOf(sentence, text) {
   const names = [...sentence.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
   const plain = sentence.replace(/[.*+?^$()[\]|\\]/g, "\\$&");
   const source = plain.replace(/\{(\w+)\}/g, (_, name) => FORMS[name] ?? WITHIN);
+  // The closest is tried first: many a sentence ends in "is missing."; and those that begin with
+  // any text at all come last.
   const fixed = sentence.replace(/\{\w+\}/g, "").length;
-  return { expression: new RegExp(`^${source}$`, "s"), names, text, fixed };
+  const isOpen = /^\{(?!count|number|total)/.test(sentence);
+  return { expression: new RegExp(`^${source}$`, "s"), names, text, fixed, isOpen };
 }
 
 function translateLine(line, patterns, t) {

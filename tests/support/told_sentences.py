@@ -17,8 +17,10 @@ ENGLISH = json.loads((LOCALES / "en" / "main.json").read_text(encoding="utf-8"))
 SENTENCES = list(json.loads((LOCALES / "fr" / "main.json").read_text("utf-8"))["viduSentences"])
 FORMS = sorted(
     (*(line for name, line in ENGLISH.items() if name.startswith("line")), *SENTENCES),
-    key=lambda form: len(re.sub(r"\{\w+\}", "", form)),
-    reverse=True,
+    key=lambda form: (
+        re.match(r"\{(?!count|number|total)", form) is not None,
+        -len(re.sub(r"\{\w+\}", "", form)),
+    ),
 )
 """The lines and sentences that the languages have, in the order of web/texts.js."""
 
