@@ -70,7 +70,7 @@ def test_card_of_unknown_cost_shows_a_question_mark(editor, private):
     ("state", "failure", "sentence"),
     [
         ("submitted", None, "fal has the request. The clip is not here yet."),
-        ("submitting", None, "The reply was lost. Run the shot again to look for it."),
+        ("submitting", None, "fal's reply is not here. Run the shot again to look for it."),
         ("failed", "The prompt is empty. Nothing was charged.", "The prompt is empty. Nothing"),
     ],
 )
