@@ -259,6 +259,7 @@ def test_card_dragged_lands_on_a_free_place_with_its_picture(library, card, edit
     editor.set("Comfy.VueNodes.Enabled", nodes_2)
     editor.clear()
     x, y = 1200, 500
+    card.scroll_into_view_if_needed()
     box = card.bounding_box()
     mouse = editor.page.mouse
     mouse.move(box["x"] + 60, box["y"] + 50)
