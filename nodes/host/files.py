@@ -53,8 +53,8 @@ def locate(file: SavedFile) -> SavedFile:
     own output folder when both folders are one.
     """
     output = Path(folder_paths.get_output_directory())
-    # A row may come from another machine or a damaged file: its path is held against the folder as
-    # text before it is looked at, and without its links after that.
+    # A row may come from another machine or a damaged file: its path is compared with the folder as
+    # text before the disk is asked, and with its links resolved after that.
     path = Path(os.path.normpath(output / file.relative_path))
     with suppress(OSError, ValueError):
         if (

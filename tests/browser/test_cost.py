@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .conftest import forget_runs
 from .editor import EXAMPLE
 
@@ -104,20 +106,19 @@ def test_node_shows_a_line_for_each_shot(editor_in_both, key, fal):
     ]
 
 
-def test_badge_of_a_shot_list_shows_its_sum(editor_in_both, key):
+@pytest.mark.parametrize(
+    ("shots", "badge"),
+    [(TWO_SHOTS, "2 x $0.20 = $0.40"), (BATCH, "up to $0.20 a clip")],
+    ids=["a known number", "an open number"],
+)
+def test_badge_of_several_shots_shows_what_is_known_of_their_cost(
+    editor_in_both, key, shots, badge
+):
     editor = editor_in_both
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live")
-    editor.page.evaluate(TWO_SHOTS)
-    editor.wait_for_badge(NODE, "2 x $0.20 = $0.40")
-
-
-def test_badge_of_an_open_number_of_shots_shows_the_price_of_each(editor_in_both, key):
-    editor = editor_in_both
-    editor.load(EXAMPLE)
-    editor.change(NODE, mode="live")
-    editor.page.evaluate(BATCH)
-    editor.wait_for_badge(NODE, "up to $0.20 a clip")
+    editor.page.evaluate(shots)
+    editor.wait_for_badge(NODE, badge)
 
 
 def test_badge_of_a_shot_list_with_lengths_of_its_own_shows_its_sum(editor_in_both, key):

@@ -30,7 +30,7 @@ def test_find_synced_folder_knows_a_onedrive_of_another_name():
     assert found == Path("/d/Cloud")
 
 
-@pytest.mark.parametrize("folder", ["/home/m/ledger", "/c/ComfyUI/onedriver", "/srv/dropboxes"])
+@pytest.mark.parametrize("folder", ["/srv/films/ledger", "/c/ComfyUI/onedriver", "/srv/dropboxes"])
 def test_find_synced_folder_of_any_other_folder_is_none(folder):
     assert find_synced_folder(Path(folder), {}) is None
 

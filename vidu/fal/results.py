@@ -25,7 +25,7 @@ LARGEST_INTEGER = 2**63
 """Of what the ledger can hold, one more."""
 
 MOST_UNITS = 1e12
-"""More than fal ever bills for one request; a row with an endless number could not be read."""
+"""More than fal ever bills for one request; a row with infinity could not be read."""
 
 IMAGE_TYPES = frozenset(
     {

@@ -27,8 +27,8 @@ from .schema import VERSION
 LOCK_LIMIT_S = 2.0
 HAS_PAID = "has paid"
 RECONNECT = "Connect its drive or share and run again."
-OTHER = "Another ledger of yours on this machine"
-MAYBE_PAID = "so this shot may have been paid for there."
+ANOTHER_LEDGER = "Another ledger of yours on this machine"
+MAYBE_PAID_THERE = "so this shot may have been paid for there."
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,9 @@ class LedgerRegistry:
                 yield LedgerFile(db, str(path), self._locks)
         except (sqlite3.Error, OSError) as error:
             raise self._refusal(
-                path, f"{OTHER}, {path}, cannot be read ({error}), {MAYBE_PAID}", "Fix it."
+                path,
+                f"{ANOTHER_LEDGER}, {path}, cannot be read ({error}), {MAYBE_PAID_THERE}",
+                "Fix it.",
             ) from error
 
     def _is_there(self, note: Note) -> bool:
@@ -149,7 +151,8 @@ class LedgerRegistry:
                 if has_journal:
                     raise self._refusal(
                         note.path,
-                        f"{OTHER}, {note.path}, is gone, and its journal is not, {MAYBE_PAID}",
+                        f"{ANOTHER_LEDGER}, {note.path}, is gone, and its journal is not, "
+                        f"{MAYBE_PAID_THERE}",
                         "Open that ledger once, in ComfyUI or with "
                         f"`{command_line('ledger', '--home', note.path.parent)}`, which brings it "
                         "back.",
@@ -157,12 +160,14 @@ class LedgerRegistry:
         except OSError as error:
             raise self._refusal(
                 note.path,
-                f"{OTHER}, {note.path}, is out of reach ({error}), {MAYBE_PAID}",
+                f"{ANOTHER_LEDGER}, {note.path}, is out of reach ({error}), {MAYBE_PAID_THERE}",
                 RECONNECT,
             ) from error
         if note.has_paid and not self._is_temporary(note.path):
             raise self._refusal(
-                note.path, f"{OTHER}, {note.path}, is not there, {MAYBE_PAID}", RECONNECT
+                note.path,
+                f"{ANOTHER_LEDGER}, {note.path}, is not there, {MAYBE_PAID_THERE}",
+                RECONNECT,
             )
         log.info("The ledger %s is gone, and so is the note of it.", note.path)
         with suppress(OSError):

@@ -29,8 +29,8 @@ def open_file(
 
     Args:
         path: The file; None is a database in memory.
-        has_paid: Whether it is known to have paid for something: if it is missing, so are rows.
-            It is asked while no other process opens, repairs or removes the file.
+        has_paid: Tells whether it is known to have paid for something: if it is missing, so are
+            rows. It is called while no other process opens, repairs or removes the file.
 
     Raises:
         sqlite3.Error: It cannot be opened: locked, read-only, or made by a newer version.

@@ -241,7 +241,12 @@ def _free_id(db: Database, entry_id: int) -> dict[str, int]:
 
 
 def insert(db: Database, columns: Mapping[str, Any]) -> Entry:
-    """Add a row, inside a transaction."""
+    """Add a row, inside a transaction.
+
+    Args:
+        db: The database.
+        columns: The values by the names of their columns in `entries`.
+    """
     names, marks = ", ".join(columns), ", ".join("?" for _ in columns)
     statement = f"INSERT INTO entries ({names}) VALUES ({marks}) RETURNING *"
     return entry_of(db, db.rows(statement, *columns.values())[0])
