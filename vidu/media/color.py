@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -39,6 +39,9 @@ PLANAR = {
 BAND_PIXELS = 1 << 17
 """Pixels converted at a time: few enough to stay in a cache, many enough to outweigh the calls."""
 
+WORDS, HALVES = np.dtype("<u4"), np.dtype("<i2")
+"""Words of 32 bits and their halves, the low one first, whatever order the machine has."""
+
 
 class Scratch:
     """Arrays for what lies between, used again for each band of each frame by one thread.
@@ -47,13 +50,13 @@ class Scratch:
     """
 
     def __init__(self) -> None:
-        self._arrays: dict[str, NDArray[np.float32]] = {}
+        self._arrays: dict[str, NDArray[Any]] = {}
 
-    def array(self, name: str, *shape: int) -> NDArray[np.float32]:
-        """Return a float32 array of that shape, holding anything."""
+    def array(self, name: str, dtype: DTypeLike, *shape: int) -> NDArray[Any]:
+        """Return an array of that shape, holding anything; a name always has the same dtype."""
         size = math.prod(shape)
         if name not in self._arrays or self._arrays[name].size < size:
-            self._arrays[name] = np.empty(size, np.float32)
+            self._arrays[name] = np.empty(size, dtype)
         return self._arrays[name][:size].reshape(shape)
 
 
@@ -111,7 +114,7 @@ def _write_band(
     scratch: Scratch,
 ) -> None:
     height, width = band.stop - band.start, luma.shape[1]
-    y = scratch.array("luma", height, width)
+    y = scratch.array("luma", np.float32, height, width)
     y[:] = luma[band]
     y -= coding.black
     y *= 1 / (coding.white - coding.black)
@@ -120,22 +123,54 @@ def _write_band(
         return
     red, blue = coding.red, coding.blue
     green = 1 - red - blue
+    sums, summed = _sums_of_codes(chroma, band, luma.shape, coding, scratch)
+    differences = scratch.array("differences", np.float32, 2, height, width)
+    differences[:] = sums
     # Cb is B - Y and Cr is R - Y, each scaled to the same span of codes.
-    codes = _rows_around(chroma, band, len(luma), scratch)
-    codes -= 1 << (coding.bits - 1)
-    codes[0] *= 2 * (1 - blue) / coding.span
-    codes[1] *= 2 * (1 - red) / coding.span
-    rows = codes if codes.shape[1] == height else _double_rows(codes, scratch)[:, :height]
-    columns = rows if rows.shape[2] == width else _double_columns(rows, scratch)[..., :width]
-    blue_y, red_y = columns
-    blended = scratch.array("blended", height, width)
-    np.clip(np.add(y, red_y, out=blended), 0, 1, out=rgb[..., 0])
-    np.clip(np.add(y, blue_y, out=blended), 0, 1, out=rgb[..., 2])
+    blue_y, red_y = differences
+    blue_y *= 2 * (1 - blue) / (coding.span * summed)
+    red_y *= 2 * (1 - red) / (coding.span * summed)
+    np.add(y, red_y, out=rgb[..., 0])
+    np.add(y, blue_y, out=rgb[..., 2])
     red_y *= red / green
     blue_y *= blue / green
     y -= red_y
-    y -= blue_y
-    np.clip(y, 0, 1, out=rgb[..., 1])
+    np.subtract(y, blue_y, out=rgb[..., 1])
+    np.clip(rgb, 0, 1, out=rgb)
+
+
+def _sums_of_codes(
+    chroma: list[NDArray[Any]],
+    band: slice,
+    shape: tuple[int, ...],
+    coding: _Coding,
+    scratch: Scratch,
+) -> tuple[NDArray[np.int16], int]:
+    """Return what chroma is at each pixel of a band, as a sum of codes, and of how many.
+
+    Every weight of a linear interpolation to twice the size is a multiple of an eighth. So integers
+    hold the sums exactly, and take half the memory of floats.
+
+    Args:
+        chroma: Both planes.
+        band: Rows of luma.
+        shape: Of luma: its rows and columns.
+        coding: What codes stand for.
+        scratch: This thread's own.
+
+    Returns:
+        int16 [2, rows, columns]; no color is 0. With 12 bits, they lie within 2^14 of it.
+    """
+    height, width = shape
+    codes = _rows_around(chroma, band, height, scratch)
+    has_all_rows, has_all_columns = len(chroma[0]) == height, codes.shape[2] == width
+    sums = codes.view(HALVES)[..., ::2] if has_all_columns else _double_columns(codes, scratch)
+    summed = 1 if has_all_columns else 2
+    sums -= summed << (coding.bits - 1)
+    if has_all_rows:
+        return sums[..., :width], summed
+    rows = _double_rows(sums[..., :width], scratch)
+    return rows[:, : band.stop - band.start], 4 * summed
 
 
 def _plane(frame: VideoFrame, index: int, bits: int) -> NDArray[Any]:
@@ -147,34 +182,45 @@ def _plane(frame: VideoFrame, index: int, bits: int) -> NDArray[Any]:
 
 def _rows_around(
     chroma: list[NDArray[Any]], band: slice, height: int, scratch: Scratch
-) -> NDArray[np.float32]:
-    """Return the rows of both planes that a band of luma needs: float32 [2, rows, columns]."""
-    if len(chroma[0]) == height:
-        needed = np.arange(band.start, band.stop)
+) -> NDArray[np.uint32]:
+    """Return the rows of both planes that a band of luma needs: uint32 [2, rows, columns]."""
+    rows, columns = chroma[0].shape
+    if rows == height:
+        first, end = band.start, band.stop
     else:
-        needed = np.arange(band.start // 2 - 1, (band.stop + 1) // 2 + 1)
-    codes = scratch.array("codes", 2, len(needed), chroma[0].shape[1])
+        first, end = band.start // 2 - 1, (band.stop + 1) // 2 + 1
+    codes = scratch.array("codes", WORDS, 2, end - first, columns)
+    inside = slice(max(first, 0), min(end, rows))
     for plane, place in zip(chroma, codes, strict=True):
-        place[:] = plane.take(needed, axis=0, mode="clip")
+        place[inside.start - first : inside.stop - first] = plane[inside]
+    if first < 0:
+        codes[:, 0] = codes[:, 1]
+    if end > rows:
+        codes[:, -1] = codes[:, -2]
     return codes
 
 
-def _double_rows(planes: NDArray[np.float32], scratch: Scratch) -> NDArray[np.float32]:
-    """Return two rows for each but the first and last, a quarter of a row above and below it."""
-    count, rows, columns = planes.shape
-    doubled = scratch.array("rows", count, rows - 2, 2, columns)
-    far = np.multiply(planes, 0.25, out=scratch.array("far", *planes.shape))
-    planes *= 0.75
-    np.add(planes[:, 1:-1], far[:, :-2], out=doubled[:, :, 0])
-    np.add(planes[:, 1:-1], far[:, 2:], out=doubled[:, :, 1])
+def _double_columns(codes: NDArray[np.uint32], scratch: Scratch) -> NDArray[np.int16]:
+    """Return twice each column, followed by the sum of it and the next.
+
+    One word holds both, the sum in its upper half: to write every second number of an array takes
+    numpy four times as long as to compute whole words.
+    """
+    above = np.left_shift(codes, 16, out=scratch.array("above", WORDS, *codes.shape))
+    codes *= (1 << 16) + 2
+    words = codes.reshape(-1)
+    words[:-1] += above.reshape(-1)[1:]
+    doubled = codes.view(HALVES)
+    doubled[..., -1] = doubled[..., -2]  # what is there comes from the next row
+    return doubled
+
+
+def _double_rows(sums: NDArray[np.int16], scratch: Scratch) -> NDArray[np.int16]:
+    """Return four times the rows a quarter of a row above and below each but the first and last."""
+    count, rows, columns = sums.shape
+    doubled = scratch.array("rows", np.int16, count, rows - 2, 2, columns)
+    near = scratch.array("near", np.int16, count, rows - 2, columns)
+    np.multiply(sums[:, 1:-1], 3, out=near)
+    np.add(near, sums[:, :-2], out=doubled[:, :, 0])
+    np.add(near, sums[:, 2:], out=doubled[:, :, 1])
     return doubled.reshape(count, -1, columns)
-
-
-def _double_columns(planes: NDArray[np.float32], scratch: Scratch) -> NDArray[np.float32]:
-    """Return each column, followed by the mean of it and the next."""
-    doubled = scratch.array("columns", *planes.shape, 2)
-    doubled[..., 0] = planes
-    np.add(planes[..., :-1], planes[..., 1:], out=doubled[..., :-1, 1])
-    doubled[..., :-1, 1] *= 0.5
-    doubled[..., -1, 1] = planes[..., -1]
-    return doubled.reshape(*planes.shape[:2], -1)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from vidu.media.color import PLANAR, Scratch, write_rgb
 from vidu.media.video import decode
+
+from ..conftest import yuv_frame
 
 BT601, BT709, BT2020 = (0.299, 0.114), (0.2126, 0.0722), (0.2627, 0.0593)
 TAGS = {5: BT601, 1: BT709, 9: BT2020, 7: (0.212, 0.087), 4: (0.30, 0.11)}
@@ -135,7 +142,7 @@ def test_decode_of_odd_sizes_is_exact(size, film, yuv_frame):
     assert_exact(path, reference(path, BT709))
 
 
-@pytest.mark.parametrize("size", [(47, 63), (48, 63), (47, 64), (1, 1)])
+@pytest.mark.parametrize("size", [(47, 63), (48, 63), (47, 64), (4, 16), (1, 1)])
 def test_decode_of_odd_sizes_with_half_the_chroma_is_exact(size, film, yuv_frame):
     frame = yuv_frame(codes(size), "yuv420p")
     path = film([frame], encoder="mpeg4", options={"qscale": "1"})
@@ -177,3 +184,25 @@ def test_decode_of_packed_yuv_is_close(film, yuv_frame):
     error = np.abs(decode(path)[0] - _rgb(planes, BT601, 8, False))[4:-4]
     inside = (np.arange(64) % 16 > 3) & (np.arange(64) % 16 < 12)
     assert error[:, inside].mean() <= MEAN and error[:, inside].max() <= MOST
+
+
+FORMATS = sorted(name for name in PLANAR if not re.match("yuvj.*le", name))  # libav has none
+
+
+@given(data=st.data(), pix_fmt=st.sampled_from(FORMATS))
+def test_write_rgb_is_exact_at_the_ends_of_every_range(data, pix_fmt):
+    """Any mixture of the lowest, middle and highest codes, neighbor by neighbor."""
+    height, width = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
+    family, bits = pix_fmt.removesuffix("10le").removesuffix("12le"), PLANAR[pix_fmt]
+    down, across = {"0p": (2, 2), "2p": (1, 2)}.get(family[-2:], (1, 1))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    ends = np.array([0, 1 << (bits - 1), (1 << bits) - 1], np.uint8 if bits == 8 else np.uint16)
+    half = (-(-height // down), -(-width // across))
+    shapes = [(height, width), half, half][: 1 if family == "gray" else 3]
+    planes = [rng.choice(ends, shape) for shape in shapes]
+    frame = yuv_frame(planes, pix_fmt)
+    frame.colorspace = 1
+    full = family.startswith("yuvj")
+    rgb = np.empty((height, width, 3), np.float32)
+    write_rgb(frame, rgb, Scratch())
+    assert np.abs(rgb - _rgb(planes, BT709, bits, full)).max() <= FLOAT_ERROR
