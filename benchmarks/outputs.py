@@ -17,7 +17,6 @@ import argparse
 import resource
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -39,15 +38,14 @@ def decode_alone(clip: Path) -> object:
     return decode(clip)
 
 
-def outputs(
-    clip: Path, *, frames: bool, turn: threading.Lock | None = None, name: str = "saved"
-) -> object:
+def outputs(clip: Path, *, frames: bool, turns: Any = None, name: str = "saved") -> object:
     from vidu.files import sha256_of
+    from vidu.media.decode_turns import DecodeTurns
     from vidu.media.decoder import ClipDecoder
     from vidu.media.mux import write_clip
     from vidu.media.packets import hash_packets
 
-    decoder = ClipDecoder(frames=frames, last_frame=False, turn=turn or threading.Lock())
+    decoder = ClipDecoder(frames=frames, last_frame=False, turns=turns or DecodeTurns())
     decoder.check(clip, require_end=False)
     saved = clip.with_name(name)
     write_clip(clip, saved, {"workflow": "{}"})
@@ -57,10 +55,12 @@ def outputs(
 
 
 def eight(clip: Path, *, frames: bool) -> object:
-    turn = threading.Lock()
+    from vidu.media.decode_turns import DecodeTurns
+
+    turns = DecodeTurns()
     with ThreadPoolExecutor(CLIPS) as pool:
         made = [
-            pool.submit(outputs, clip, frames=frames, turn=turn, name=f"saved{index}")
+            pool.submit(outputs, clip, frames=frames, turns=turns, name=f"saved{index}")
             for index in range(CLIPS)
         ]
         return [each.result() for each in made]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..vidu.errors import ViduError
+from ..vidu.media.decode_turns import DecodeTurns
 from ..vidu.media.decoder import ClipDecoder
 from ..vidu.media.memory import frames_bytes
 from ..vidu.models import Clip
@@ -52,14 +52,14 @@ class Wanted:
         linked = host.connected_slots(CLIP_SLOTS, dynprompt)
         return cls(FRAMES in linked, LAST_FRAME in linked, AUDIO in linked, every_nth, max_frames)
 
-    def decoder(self, turn: threading.Lock) -> ClipDecoder:
+    def decoder(self, turns: DecodeTurns) -> ClipDecoder:
         """Return what checks one clip, and decodes what is wanted of it while it does so."""
         return ClipDecoder(
             frames=self.frames,
             last_frame=self.last_frame,
             every_nth=self.every_nth,
             max_frames=self.max_frames,
-            turn=turn,
+            turns=turns,
         )
 
     def count(self, frame_count: int) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from comfy_api.latest import io
 from ..vidu.errors import ShotsFailedError, ViduError
 from ..vidu.generate import generate
 from ..vidu.library import load_or_resume
+from ..vidu.media.decode_turns import DecodeTurns
 from ..vidu.media.video import Check, check
 from ..vidu.models import Clip, Entry
 from ..vidu.pricing import format_usd
@@ -68,8 +68,8 @@ async def generate_clips(hidden: Any, shots: Sequence[NodeShot], run: RunSetting
     wanted = Wanted.of_running_node(hidden.dynprompt, run.every_nth, run.max_frames)
     check_memory(requests, wanted)
 
-    turn = threading.Lock()
-    decoders = [wanted.decoder(turn) for _ in requests]
+    turns = DecodeTurns()
+    decoders = [wanted.decoder(turns) for _ in requests]
 
     async def finish(index: int, clip: Clip) -> DecodedClip:
         return await decode_clip(clip, wanted, decoders[index])

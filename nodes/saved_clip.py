@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 from comfy_api.latest import io
 
 from ..vidu.errors import ViduError
 from ..vidu.library import get_by_request_id
+from ..vidu.media.decode_turns import DecodeTurns
 from ..vidu.models import Clip
 from . import host
 from .clip_frames import CLIP_SLOTS, DecodedClip, Wanted, decode_clip
@@ -69,7 +69,7 @@ class FalViduSavedClip(io.ComfyNode):
         """Bring the clip back and hand on what the graph has connected."""
         entry = await get_by_request_id(host.data_dir(), request_id)
         wanted = Wanted.of_running_node(cls.hidden.dynprompt, every_nth, max_frames)
-        decoder = wanted.decoder(threading.Lock())
+        decoder = wanted.decoder(DecodeTurns())
 
         async def finish(clip: Clip) -> DecodedClip | Path:
             if not clip.fps:

@@ -21,7 +21,7 @@ from vidu.media.color import Scratch, write_rgb
 from vidu.media.image import encode
 from vidu.media.memory import WORKING_SHARE
 from vidu.media.mux import write_clip
-from vidu.media.probe import probe
+from vidu.media.probe import read_packets
 from vidu.media.video import check, decode
 from vidu.session import open_session
 from vidu.steps.verify import verify
@@ -103,10 +103,10 @@ async def test_generate_checks_a_new_clip_once_and_a_saved_one_never(fal, vidu_h
     with counting() as calls:
         await run(shot(), vidu_home, clips)
         assert (calls(check), calls(write_clip), calls(write_rgb)) == (1, 1, 0)
-        assert calls(probe) > 0
+        assert calls(read_packets) > 0
     with counting() as calls:
         assert (await run(shot(), vidu_home, clips)).reused
-        assert (calls(check), calls(write_clip), calls(probe)) == (0, 0, 0)
+        assert (calls(check), calls(write_clip), calls(read_packets)) == (0, 0, 0)
         assert calls(verify) > 0
 
 
@@ -125,7 +125,7 @@ def test_decode_converts_no_skipped_frame(wanted, converted, film, noise_frames)
     with counting() as calls:
         assert len(decode(path, **wanted)) == converted
         assert calls(write_rgb) == converted
-        assert calls(probe) == 1
+        assert calls(read_packets) == 1
 
 
 def test_decode_reads_nothing_after_the_last_wanted_frame(film, noise_frames):

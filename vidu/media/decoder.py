@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ClipTooLargeError
 from .container import check_end
-from .memory import free_memory
-from .probe import Probe, probe
+from .decode_turns import DecodeTurns
+from .probe import Probe, read_packets
 from .rotation import as_stored
-from .video import check, convert, decode, decode_last_frame, empty_frames
+from .video import (
+    check,
+    convert,
+    decode,
+    decode_last_frame,
+    empty_frames,
+    needed_bytes,
+    opened_frames,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,9 +46,7 @@ class ClipDecoder:
         last_frame: Whether the last frame is.
         every_nth: Take frame 0 and every n-th after it.
         max_frames: Take at most this many of those; 0 is all.
-        turn: Held while decoding. One decode keeps every core busy, so that the clips of a batch
-            share it: two at once would take no less time and twice the working memory.
-        available: The bytes of memory that are free.
+        turns: What the clips of a batch share, so that few are decoded at a time.
     """
 
     def __init__(
@@ -51,15 +56,13 @@ class ClipDecoder:
         last_frame: bool,
         every_nth: int = 1,
         max_frames: int = 0,
-        turn: threading.Lock,
-        available: Callable[[], int] = free_memory,
+        turns: DecodeTurns,
     ) -> None:
         self._frames = frames
         self._last_frame = last_frame
         self._every_nth = every_nth
         self._max_frames = max_frames
-        self._turn = turn
-        self._available = available
+        self._turns = turns
         self._cancelled = threading.Event()
         self._decoded: Decoded | None = None
 
@@ -77,15 +80,17 @@ class ClipDecoder:
             DecodeCancelledError: `cancel` was called.
         """
         self._decoded = None
-        with self._turn:
-            if not self._frames and not self._last_frame:
+        if not self._frames and not self._last_frame:
+            with self._turns.take(0):
                 return check(path, require_end=require_end, stop=self._cancelled.is_set)
-            clip = probe(path)
+        stored, stop = read_packets(path), self._cancelled.is_set
+        with self._turns.take(self._needed_bytes(stored)) as threads:
             try:
-                frames, last = self._allocate(clip)
+                with opened_frames(path, stored, stop) as (clip, decoded):
+                    frames, last = self._allocate(clip)
+                    convert(decoded, self._targets(clip, frames, last), threads=threads)
             except ClipTooLargeError:
-                return check(path, require_end=require_end, stop=self._cancelled.is_set)
-            convert(path, clip, self._targets(clip, frames, last), self._cancelled.is_set)
+                return check(path, require_end=require_end, stop=stop)
             check_end(path, clip.last_frame_ends_s, require_end=require_end)
         self._decoded = Decoded(frames, last)
         return clip
@@ -104,18 +109,25 @@ class ClipDecoder:
         decoded, self._decoded = self._decoded, None
         if decoded is not None:
             return decoded
-        with self._turn:
-            frames = self._decode(path) if self._frames else None
+        if not self._frames and not self._last_frame:
+            return Decoded(None, None)
+        with self._turns.take(self._needed_bytes(read_packets(path))) as threads:
+            frames = self._decode(path, threads) if self._frames else None
             return Decoded(frames, decode_last_frame(path) if self._last_frame else None)
 
-    def _decode(self, path: Path) -> NDArray[np.float32]:
+    def _decode(self, path: Path, threads: int) -> NDArray[np.float32]:
         return decode(
             path,
+            threads=threads,
             every_nth=self._every_nth,
             max_frames=self._max_frames,
             stop=self._cancelled.is_set,
-            available=self._available,
+            available=self._turns.available,
         )
+
+    def _needed_bytes(self, clip: Probe) -> int:
+        count = (len(self._picks(clip)) if self._frames else 0) + self._last_frame
+        return needed_bytes(clip, count)
 
     def _picks(self, clip: Probe) -> range:
         return range(0, clip.frame_count, self._every_nth)[: self._max_frames or None]
@@ -123,7 +135,7 @@ class ClipDecoder:
     def _allocate(
         self, clip: Probe
     ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-        available = self._available()
+        available = self._turns.available()
         frames = empty_frames(clip, len(self._picks(clip)), available) if self._frames else None
         return frames, empty_frames(clip, 1, available) if self._last_frame else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from .container import opened_video
 from .rotation import orientation
 
 if TYPE_CHECKING:
+    from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
@@ -52,33 +53,45 @@ def probe(path: Path) -> Probe:
         CorruptClipError: There is no video in the file, or its first frame does not decode.
     """
     with opened_video(path) as (container, stream):
-        first, with_bytes, discarded, end = None, 0, 0, 0
+        first = next(container.decode(stream), None)
+    if first is None:
+        raise CorruptClipError("No frame of the clip decodes.")
+    return as_shown(read_packets(path), first)
+
+
+def read_packets(path: Path) -> Probe:
+    """Return what a clip is made of as far as its packets tell, its frames as they are stored.
+
+    Raises:
+        CorruptClipError: There is no video in the file.
+    """
+    with opened_video(path) as (container, stream):
+        with_bytes, discarded, end = 0, 0, 0
         for packet in container.demux(stream):
-            if first is None:
-                first = next(iter(packet.decode()), None)
             if packet.size:
                 with_bytes += 1
                 discarded += packet.is_discard
                 end = max(end, (packet.pts or 0) + (packet.duration or 0))
-        if first is None:
-            raise CorruptClipError("No frame of the clip decodes.")
         # A file with fragments counts only a part of its frames in its header.
         frame_count = max(stream.frames, with_bytes) - discarded
         duration_s = _duration_s(container, stream)
         rate = stream.average_rate or (frame_count / duration_s if duration_s else 0)
-        rotation, mirrored = orientation(first)
-        size = (first.width, first.height) if rotation % 180 == 0 else (first.height, first.width)
         return Probe(
-            width=size[0],
-            height=size[1],
+            width=stream.width,
+            height=stream.height,
             fps=float(rate),
             frame_count=frame_count,
             duration_s=duration_s,
             has_audio=bool(container.streams.audio),
-            rotation=rotation,
-            mirrored=mirrored,
             last_frame_ends_s=float(end * (stream.time_base or 0)),
         )
+
+
+def as_shown(stored: Probe, first: VideoFrame) -> Probe:
+    """Return what a clip is made of, its size and orientation as its first frame tells."""
+    rotation, mirrored = orientation(first)
+    size = (first.width, first.height) if rotation % 180 == 0 else (first.height, first.width)
+    return replace(stored, width=size[0], height=size[1], rotation=rotation, mirrored=mirrored)
 
 
 def _duration_s(container: InputContainer, stream: VideoStream) -> float:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,13 +18,13 @@ from ..errors import ClipTooLargeError, CorruptClipError
 from .color import Scratch, write_rgb
 from .container import check_end, opened_video
 from .memory import frames_bytes, free_memory, working_bytes
-from .probe import Probe, probe
+from .probe import Probe, as_shown, probe, read_packets
 from .rotation import as_stored
 
 if TYPE_CHECKING:
     from av import VideoFrame
 
-MOST_WORKERS = 8
+MOST_THREADS = 8
 """Threads that convert; more of them only wait for libav, and hold frames meanwhile."""
 
 Stop = Callable[[], bool]
@@ -56,8 +58,8 @@ def check(path: Path, *, require_end: bool = False, stop: Stop = never) -> Probe
         CorruptClipError: Not every frame that the container promises decodes.
         DecodeCancelledError: `stop` said so.
     """
-    clip = probe(path)
-    deque(_frames(path, clip, stop), maxlen=0)
+    with opened_frames(path, read_packets(path), stop) as (clip, frames):
+        deque(frames, maxlen=0)
     check_end(path, clip.last_frame_ends_s, require_end=require_end)
     return clip
 
@@ -67,6 +69,7 @@ def decode(
     *,
     every_nth: int = 1,
     max_frames: int = 0,
+    threads: int | None = None,
     stop: Stop = never,
     available: Callable[[], int] = free_memory,
 ) -> NDArray[np.float32]:
@@ -78,6 +81,7 @@ def decode(
         path: The clip.
         every_nth: Take frame 0 and every n-th after it; 1 is all.
         max_frames: Take at most this many of those; 0 is all. What follows the last is not decoded.
+        threads: How many threads convert frames; None is one for each core.
         stop: Asked between frames, from this thread; when true, the work ends.
         available: The bytes of memory that are free.
 
@@ -89,12 +93,13 @@ def decode(
         ClipTooLargeError: The frames do not fit into memory.
         DecodeCancelledError: `stop` said so.
     """
-    clip = probe(path)
-    picks = range(0, clip.frame_count, every_nth)[: max_frames or None]
-    frames = empty_frames(clip, len(picks), available())
-    places = as_stored(frames, clip.rotation, mirrored=clip.mirrored)
-    targets = {index: [places[number]] for number, index in enumerate(picks)}
-    convert(path, clip, targets, stop, until=picks[-1] if max_frames else None)
+    with opened_frames(path, read_packets(path), stop) as (clip, decoded):
+        picks = range(0, clip.frame_count, every_nth)[: max_frames or None]
+        frames = empty_frames(clip, len(picks), available())
+        places = as_stored(frames, clip.rotation, mirrored=clip.mirrored)
+        targets = {index: [places[number]] for number, index in enumerate(picks)}
+        needed = islice(decoded, picks[-1] + 1) if max_frames else decoded
+        convert(needed, targets, threads=threads or os.cpu_count() or 1)
     return frames
 
 
@@ -122,14 +127,19 @@ def decode_last_frame(path: Path) -> NDArray[np.float32]:
     return frames
 
 
+def needed_bytes(clip: Probe, count: int) -> int:
+    """Return the memory that decoding so many frames of a clip takes, the result included."""
+    frames = frames_bytes(clip.width * clip.height, count)
+    return frames + working_bytes(frames)
+
+
 def empty_frames(clip: Probe, count: int, available: int) -> NDArray[np.float32]:
     """Return room for frames of a clip.
 
     Raises:
         ClipTooLargeError: They do not fit into memory.
     """
-    frames = frames_bytes(clip.width * clip.height, count)
-    needed = frames + working_bytes(frames)
+    needed = needed_bytes(clip, count)
     if needed > available:
         raise ClipTooLargeError(
             f"Its {count} frames of {clip.width} x {clip.height} need {needed / 1e9:.1f} GB of "
@@ -138,48 +148,71 @@ def empty_frames(clip: Probe, count: int, available: int) -> NDArray[np.float32]
     return np.empty((count, clip.height, clip.width, 3), np.float32)
 
 
-def convert(
-    path: Path,
-    clip: Probe,
-    targets: Mapping[int, list[NDArray[np.float32]]],
-    stop: Stop,
-    *,
-    until: int | None = None,
-) -> None:
-    """Decode a clip and write some of its frames into their places.
+@contextmanager
+def opened_frames(
+    path: Path, stored: Probe, stop: Stop
+) -> Iterator[tuple[Probe, Iterator[VideoFrame]]]:
+    """Open a clip and yield what it is made of and its frames.
 
     Args:
         path: The clip.
-        clip: What `probe` read from it.
-        targets: By the number of a frame, where it goes: float32 [H, W, 3] as it is stored.
+        stored: What `read_packets` read from it.
         stop: Asked between frames, from this thread.
-        until: The last frame that is needed; None decodes, and so checks, all of them.
 
     Raises:
-        CorruptClipError: Not every frame that the container promises decodes.
+        CorruptClipError: Not every frame that the container promises decodes, which the last of
+            the frames tells at the latest.
         DecodeCancelledError: `stop` said so.
     """
-    workers = min(os.cpu_count() or 1, MOST_WORKERS)
-    scratches = [Scratch() for _ in range(workers + 1)]
+    with closing(_frames(path, stored.frame_count, stop)) as frames:
+        first = next(frames, None)
+        if first is None:
+            raise CorruptClipError("No frame of the clip decodes.")
+        yield as_shown(stored, first), chain([first], frames)
+
+
+def convert(
+    frames: Iterable[VideoFrame],
+    targets: Mapping[int, list[NDArray[np.float32]]],
+    *,
+    threads: int,
+) -> None:
+    """Write some of a clip's frames into their places.
+
+    Args:
+        frames: The clip's frames; all of them are taken.
+        targets: By the number of a frame, where it goes: float32 [H, W, 3] as it is stored.
+        threads: How many threads convert frames; with 1, this thread does.
+    """
+    work = (
+        (frame, place) for index, frame in enumerate(frames) for place in targets.get(index, ())
+    )
+    if threads > 1:
+        return _convert_in_threads(work, min(threads, MOST_THREADS))
+    scratch = Scratch()
+    for frame, place in work:
+        write_rgb(frame, place, scratch)
+
+
+def _convert_in_threads(
+    work: Iterable[tuple[VideoFrame, NDArray[np.float32]]], threads: int
+) -> None:
+    """Convert each frame into its place; libav decodes the next ones meanwhile."""
+    scratches = [Scratch() for _ in range(threads + 1)]
     under_way: deque[Future[None]] = deque()
-    number = 0
-    with ThreadPoolExecutor(workers) as pool:
-        for index, frame in enumerate(_frames(path, clip, stop)):
-            for place in targets.get(index, ()):
-                if number >= len(scratches):  # the oldest conversion has what this one needs
-                    under_way.popleft().result()
-                scratch = scratches[number % len(scratches)]
-                under_way.append(pool.submit(write_rgb, frame, place, scratch))
-                number += 1
-            if index == until:
-                break
+    with ThreadPoolExecutor(threads) as pool:
+        for number, (frame, place) in enumerate(work):
+            if number >= len(scratches):  # the oldest conversion has what this one needs
+                under_way.popleft().result()
+            scratch = scratches[number % len(scratches)]
+            under_way.append(pool.submit(write_rgb, frame, place, scratch))
         for conversion in under_way:
             conversion.result()
 
 
-def _frames(path: Path, clip: Probe, stop: Stop) -> Iterator[VideoFrame]:
-    """Yield each frame, and raise `CorruptClipError` unless they are what was promised."""
-    decoded, size = 0, sorted((clip.width, clip.height))
+def _frames(path: Path, frame_count: int, stop: Stop) -> Generator[VideoFrame, None, None]:
+    """Yield each frame, and raise `CorruptClipError` unless they are as many as was promised."""
+    decoded, size = 0, None
     with opened_video(path) as (container, stream):
         stream.thread_type = "AUTO"
         for packet in container.demux(stream):
@@ -189,10 +222,11 @@ def _frames(path: Path, clip: Probe, stop: Stop) -> Iterator[VideoFrame]:
                 raise CorruptClipError(f"The clip breaks off in frame {decoded + 1} or soon after.")
             for frame in packet.decode():
                 decoded += 1
-                if frame.is_corrupt or sorted((frame.width, frame.height)) != size:
+                size = size or (frame.width, frame.height)
+                if frame.is_corrupt or (frame.width, frame.height) != size:
                     raise CorruptClipError(f"Frame {decoded} of the clip is broken.")
                 yield frame
-    if decoded != clip.frame_count:
+    if decoded != frame_count:
         raise CorruptClipError(
-            f"The clip promises {clip.frame_count} frames, and {decoded} of them decode."
+            f"The clip promises {frame_count} frames, and {decoded} of them decode."
         )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
 
 from vidu.errors import ClipTooLargeError, CorruptClipError
+from vidu.media.decode_turns import DecodeTurns
 from vidu.media.decoder import ClipDecoder
 from vidu.media.memory import frames_bytes
 from vidu.media.probe import probe
@@ -22,7 +21,7 @@ def clip(film, noise_frames):
 
 
 def decoder(**changes) -> ClipDecoder:
-    given = {"frames": True, "last_frame": True, "turn": threading.Lock()} | changes
+    given = {"frames": True, "last_frame": True, "turns": DecodeTurns()} | changes
     return ClipDecoder(**given)
 
 
@@ -71,7 +70,7 @@ def test_clip_decoder_second_download_replaces_the_frames_of_a_broken_first(clip
 
 
 def test_clip_decoder_frames_that_do_not_fit_are_refused_after_the_check(clip):
-    one = decoder(available=lambda: 1_000_000)
+    one = decoder(turns=DecodeTurns(available=lambda: 1_000_000))
     assert one.check(clip).frame_count == COUNT
     with pytest.raises(ClipTooLargeError):
         one.take(clip)

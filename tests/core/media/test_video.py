@@ -15,7 +15,7 @@ import pytest
 from vidu.errors import ClipTooLargeError
 from vidu.media.color import write_rgb
 from vidu.media.probe import probe
-from vidu.media.video import MOST_WORKERS, DecodeCancelledError, check, decode
+from vidu.media.video import MOST_THREADS, DecodeCancelledError, check, decode
 
 FIXED_ONE = 1 << 16
 TURNS = {  # the display matrix's a, b, c, d; how numpy does the same; degrees clockwise
@@ -199,7 +199,7 @@ def test_decode_holds_few_frames_at_once(film, noise_frames):
         decode(path)
     finally:
         threading.setprofile(None)
-    assert 1 <= most <= MOST_WORKERS
+    assert 1 <= most <= MOST_THREADS
 
 
 def test_decode_frees_each_frame_after_its_conversion(film, noise_frames):
