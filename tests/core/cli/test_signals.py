@@ -161,20 +161,27 @@ async def test_sigterm_reports_finished_requests_without_downloading(
     assert word.startswith("stopped. At fal: 2 made, not yet fetched. ")
 
 
-def start_in_terminal(command: list[object], environment: dict[str, str]) -> tuple[Popen, int]:
-    """A process in a terminal of its own, and the end of it that a window would hold."""
-    import fcntl
-    import termios
+TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
 
+
+def start_in_terminal(command: list[object], environment: dict[str, str]) -> tuple[Popen, int]:
+    """A process in a terminal of its own, and the end of it that a window would hold.
+
+    It takes the terminal itself: a `preexec_fn` may wait forever for a lock that another thread
+    held during the fork.
+    """
     window, inside = os.openpty()
     process = Popen(
-        [sys.executable, "-m", "vidu", *map(str, command)],
+        [sys.executable, "-c", TAKE_TERMINAL, "-m", "vidu", *map(str, command)],
         env=os.environ | environment | {"PYTHONPATH": str(ROOT)},
         stdin=inside,
         stdout=inside,
         stderr=inside,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(inside)
     return process, window
