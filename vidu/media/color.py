@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,14 +49,13 @@ class Scratch:
     """
 
     def __init__(self) -> None:
-        self._arrays: dict[str, NDArray[Any]] = {}
+        self._arrays: dict[tuple[str, tuple[int, ...]], NDArray[Any]] = {}
 
     def array(self, name: str, dtype: DTypeLike, *shape: int) -> NDArray[Any]:
         """Return an array of that shape, holding anything; a name always has the same dtype."""
-        size = math.prod(shape)
-        if name not in self._arrays or self._arrays[name].size < size:
-            self._arrays[name] = np.empty(size, dtype)
-        return self._arrays[name][:size].reshape(shape)
+        if (name, shape) not in self._arrays:
+            self._arrays[name, shape] = np.empty(shape, dtype)
+        return self._arrays[name, shape]
 
 
 def write_rgb(frame: VideoFrame, rgb: NDArray[np.float32], scratch: Scratch) -> None:
