@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,13 +50,19 @@ class Scratch:
     """
 
     def __init__(self) -> None:
+        self._memory: dict[str, NDArray[Any]] = {}
         self._arrays: dict[tuple[str, tuple[int, ...]], NDArray[Any]] = {}
 
     def array(self, name: str, dtype: DTypeLike, *shape: int) -> NDArray[Any]:
-        """Return an array of that shape, holding anything; a name always has the same dtype."""
+        """Return an array of that shape, holding anything; give a name the same dtype each time."""
         if (name, shape) not in self._arrays:
-            self._arrays[name, shape] = np.empty(shape, dtype)
+            self._arrays[name, shape] = self._flat(name, dtype, math.prod(shape)).reshape(shape)
         return self._arrays[name, shape]
+
+    def _flat(self, name: str, dtype: DTypeLike, size: int) -> NDArray[Any]:
+        if name not in self._memory or self._memory[name].size < size:
+            self._memory[name] = np.empty(size, dtype)
+        return self._memory[name][:size]
 
 
 def write_rgb(frame: VideoFrame, rgb: NDArray[np.float32], scratch: Scratch) -> None:
@@ -199,7 +206,7 @@ def _rows_around(
 
 
 def _double_columns(codes: NDArray[np.uint32], scratch: Scratch) -> NDArray[np.int16]:
-    """Return twice each column, followed by the sum of it and the next.
+    """Return twice each column, followed by the sum of it and the next; overwrites `codes`.
 
     One word holds both, the sum in its upper half: to write every second number of an array takes
     numpy four times as long as to compute whole words.

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from .memory import free_memory
 
 MOST_AT_ONCE = 2
-"""Clips decoded at a time: the second fills the gaps that the first leaves, a third would only
-use memory (benchmarks/README.md)."""
+"""Clips decoded at a time: the second fills the gaps that the first leaves, a third gains nothing
+(benchmarks/README.md)."""
 
 
 class DecodeTurns:
-    """Lets two clips be decoded at a time, and divides the cores between them.
+    """Lets two clips be decoded at a time.
+
+    A clip that begins alone gets all cores, one that joins another half of them.
 
     Args:
         cores: How many cores there are.

@@ -85,9 +85,10 @@ class ClipDecoder:
                 return check(path, require_end=require_end, stop=self._cancelled.is_set)
         stored, stop = read_packets(path), self._cancelled.is_set
         with self._turns.take(self._needed_bytes(stored)) as threads:
+            free = self._turns.available()  # before libav takes its part of what is needed
             try:
                 with opened_frames(path, stored, stop) as (clip, decoded):
-                    frames, last = self._allocate(clip)
+                    frames, last = self._allocate(clip, free)
                     convert(decoded, self._targets(clip, frames, last), threads=threads)
             except ClipTooLargeError:
                 return check(path, require_end=require_end, stop=stop)
@@ -133,9 +134,8 @@ class ClipDecoder:
         return range(0, clip.frame_count, self._every_nth)[: self._max_frames or None]
 
     def _allocate(
-        self, clip: Probe
+        self, clip: Probe, available: int
     ) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-        available = self._turns.available()
         frames = empty_frames(clip, len(self._picks(clip)), available) if self._frames else None
         return frames, empty_frames(clip, 1, available) if self._last_frame else None
 

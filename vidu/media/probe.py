@@ -60,7 +60,7 @@ def probe(path: Path) -> Probe:
 
 
 def read_packets(path: Path) -> Probe:
-    """Return what a clip is made of as far as its packets tell, its frames as they are stored.
+    """Return what a clip's packets tell; the size is as stored, before rotation.
 
     Raises:
         CorruptClipError: There is no video in the file.

@@ -93,9 +93,10 @@ def decode(
         ClipTooLargeError: The frames do not fit into memory.
         DecodeCancelledError: `stop` said so.
     """
+    free = available()  # before libav takes its part of what is needed
     with opened_frames(path, read_packets(path), stop) as (clip, decoded):
         picks = range(0, clip.frame_count, every_nth)[: max_frames or None]
-        frames = empty_frames(clip, len(picks), available())
+        frames = empty_frames(clip, len(picks), free)
         places = as_stored(frames, clip.rotation, mirrored=clip.mirrored)
         targets = {index: [places[number]] for number, index in enumerate(picks)}
         needed = islice(decoded, picks[-1] + 1) if max_frames else decoded
@@ -160,8 +161,8 @@ def opened_frames(
         stop: Asked between frames, from this thread.
 
     Raises:
-        CorruptClipError: Not every frame that the container promises decodes, which the last of
-            the frames tells at the latest.
+        CorruptClipError: Not every frame that the container promises decodes; the iterator raises
+            it, at its end at the latest.
         DecodeCancelledError: `stop` said so.
     """
     with closing(_frames(path, stored.frame_count, stop)) as frames:

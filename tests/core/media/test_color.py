@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vidu.media import color
 from vidu.media.color import PLANAR, Scratch, write_rgb
 from vidu.media.video import decode
 
@@ -189,10 +190,10 @@ def test_decode_of_packed_yuv_is_close(film, yuv_frame):
 FORMATS = sorted(name for name in PLANAR if not re.match("yuvj.*le", name))  # libav has none
 
 
-@given(data=st.data(), pix_fmt=st.sampled_from(FORMATS))
-def test_write_rgb_is_exact_at_the_ends_of_every_range(data, pix_fmt):
-    """Any mixture of the lowest, middle and highest codes, neighbor by neighbor."""
-    height, width = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
+@given(data=st.data(), pix_fmt=st.sampled_from(FORMATS), band_pixels=st.sampled_from([1, 16, 999]))
+def test_write_rgb_is_exact_at_the_ends_of_every_range(data, pix_fmt, band_pixels):
+    """Any mixture of the lowest, middle and highest codes, neighbor by neighbor, in any bands."""
+    height, width = data.draw(st.integers(1, 15)), data.draw(st.integers(1, 9))
     family, bits = pix_fmt.removesuffix("10le").removesuffix("12le"), PLANAR[pix_fmt]
     down, across = {"0p": (2, 2), "2p": (1, 2)}.get(family[-2:], (1, 1))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
@@ -203,6 +204,10 @@ def test_write_rgb_is_exact_at_the_ends_of_every_range(data, pix_fmt):
     frame = yuv_frame(planes, pix_fmt)
     frame.colorspace = 1
     full = family.startswith("yuvj")
-    rgb = np.empty((height, width, 3), np.float32)
-    write_rgb(frame, rgb, Scratch())
+    rgb, scratch = np.empty((height, width, 3), np.float32), Scratch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(color, "BAND_PIXELS", band_pixels)
+        write_rgb(frame, rgb, scratch)
+        rgb[:] = np.nan
+        write_rgb(frame, rgb, scratch)  # over what the first left
     assert np.abs(rgb - _rgb(planes, BT709, bits, full)).max() <= FLOAT_ERROR

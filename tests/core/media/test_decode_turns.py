@@ -42,7 +42,7 @@ def wait_for_turn() -> Iterator:
 
 
 @pytest.mark.parametrize(("cores", "shares"), [(1, [1, 1]), (2, [2, 1]), (3, [3, 1]), (8, [8, 4])])
-def test_take_divides_the_cores_among_the_clips_under_way(cores, shares):
+def test_take_gives_all_cores_to_a_clip_alone_and_half_to_one_that_joins(cores, shares):
     given = turns(cores)
     with ExitStack() as taken:
         assert [taken.enter_context(given.take(0)) for _ in shares] == shares
