@@ -18,6 +18,7 @@
     +-- BudgetExceededError             our own limit, before anything was sent
     +-- LedgerUnavailableError          the paid work cannot be written down, so none is begun
     |   +-- DatabaseUnreachableError    its server is away, or the way to it
+    |   +-- RowChangedError             another process changed the row, so the change is refused
     |   +-- LedgerIncompleteError       rows may be missing, so a shot may have been paid for
     +-- ServiceError
     |   +-- ConnectionFailedError       no response from fal
@@ -195,6 +196,10 @@ class DatabaseUnreachableError(LedgerUnavailableError):
     """The server of the ledger is away, or the way to it."""
 
     retryable = True
+
+
+class RowChangedError(LedgerUnavailableError):
+    """The ledger refused a change, for its row is in another state."""
 
 
 class LedgerIncompleteError(LedgerUnavailableError):

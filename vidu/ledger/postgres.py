@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..command_line import command_line, pip_command
-from ..errors import DatabaseUnreachableError, InvalidSettingError, LedgerUnavailableError
+from ..errors import (
+    DatabaseUnreachableError,
+    InvalidSettingError,
+    LedgerUnavailableError,
+    RowChangedError,
+)
 from ..files import remove_file
 from .database import TRY_AGAIN_AFTER_S, OtherLedger, Row, until_answered
 from .postgres_errors import to_ledger_error
@@ -108,7 +113,14 @@ class PostgresDatabase:
         except OSError as error:
             log.warning("The ledger's spool cannot be written: %s", error)
             held = None
-        yield
+        try:
+            yield
+        except RowChangedError:  # the server has answered: it must not be brought in later
+            self._remove(held)
+            raise
+        self._remove(held)
+
+    def _remove(self, held: Path | None) -> None:
         if held:
             with contextlib.suppress(OSError):  # brought in once more, it changes nothing
                 remove_file(held)

@@ -10,7 +10,7 @@ from contextlib import nullcontext, suppress
 from decimal import Decimal
 from typing import Any
 
-from ..errors import LedgerUnavailableError
+from ..errors import RowChangedError
 from ..files import remove_file
 from ..models import Entry, State
 from .budget import Budget
@@ -216,7 +216,7 @@ def _restore(db: Database, entry: Entry, changes: Mapping[str, Any], *, is_repea
         _set(db, rows[0]["id"], newest)
     elif not _is_done(rows[0], changes, is_repeated=is_repeated):
         db.record(rows[0])  # the refused change is in the journal, and this one is newer
-        raise LedgerUnavailableError(
+        raise RowChangedError(
             f"Another process changed row {entry.id} of the ledger at the same moment.",
             "Run the same shot again.",
         )

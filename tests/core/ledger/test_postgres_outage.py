@@ -235,3 +235,13 @@ def test_missing_driver_is_a_sentence_that_says_how_to_install_it(machines, monk
         Ledger.open(machines[0])
     assert "the driver for it cannot be imported" in str(told.value)
     assert "psycopg[binary]" in str(told.value)
+
+
+def test_refused_change_is_not_brought_in_later(shared_ledger, machines):
+    with Ledger.open(machines[0]) as ledger:
+        row = ledger.reserve(shot(), Budget())
+        with pytest.raises(LedgerUnavailableError, match="Another process changed"):
+            ledger.mark_cancelled(row)
+        assert list((machines[0] / "spool").glob("*")) == []
+    with Ledger.open(machines[0]) as ledger:
+        assert ledger.entries() == [row]
