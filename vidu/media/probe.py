@@ -24,8 +24,8 @@ class Probe:
     """What a clip, or a still, is made of.
 
     Args:
-        width: As shown, after rotation, in pixels.
-        height: As shown, after rotation, in pixels.
+        width: As shown, after rotation, in pixels; `read_packets` alone gives it as stored.
+        height: The same.
         fps: Frames per second; the average where the rate varies; 0 for a still.
         frame_count: How many frames the file holds, or promises; 1 for a still.
         duration_s: Seconds; 0 for a still.

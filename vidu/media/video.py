@@ -212,7 +212,7 @@ def _convert_in_threads(
 
 
 def _frames(path: Path, frame_count: int, stop: Stop) -> Generator[VideoFrame, None, None]:
-    """Yield each frame, and raise `CorruptClipError` unless they are as many as was promised."""
+    """Yield each frame, and raise `CorruptClipError` unless as many as promised decode."""
     decoded, size = 0, None
     with opened_video(path) as (container, stream):
         stream.thread_type = "AUTO"
