@@ -52,7 +52,7 @@ NOT_MADE = (
 
 Made = TypeVar("Made")
 Finish = Callable[[int, Clip], Awaitable[Made]]
-"""What is done with each saved clip, given its place in the batch; one after the other."""
+"""What is done with each saved clip, given its place in the batch."""
 
 
 async def generate_clips(hidden: Any, shots: Sequence[NodeShot], run: RunSettings) -> io.NodeOutput:
@@ -173,7 +173,7 @@ class Batch(Generic[Made]):
         hidden: The host's hidden inputs, for the workflow inside the files.
         run: What the shots share.
         checks: What tells of each whether its download is whole.
-        finish: What is done with each saved clip; one at a time, for it keeps every core busy.
+        finish: What is done with each saved clip.
     """
 
     requests: Sequence[Request]
@@ -199,7 +199,6 @@ class Batch(Generic[Made]):
 
     async def _make_all(self, display: NodeProgress) -> list[Made | BaseException]:
         started_at = time.monotonic()
-        one_at_a_time = asyncio.Lock()
         settings = Settings.load(host.data_dir())
         metadata = host.metadata(self.hidden)
         destinations = [host.destination(prefix, self.hidden.prompt) for prefix in self.prefixes]
@@ -219,9 +218,8 @@ class Batch(Generic[Made]):
                     cancelled_by_user=lambda: host.interrupted_since(started_at),
                     check=self.checks[index],
                 )
-                async with one_at_a_time:
-                    on_progress(Progress(Phase.DECODING, "Decoding", 0.97))
-                    made = await self.finish(index, clip)
+                on_progress(Progress(Phase.DECODING, "Decoding", 0.97))
+                made = await self.finish(index, clip)
                 on_progress(Progress(Phase.DONE, _summary(clip, self.requests[index]), 1.0))
                 return made
             except ViduError as error:

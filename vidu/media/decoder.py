@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,6 @@ from .rotation import as_stored
 from .video import (
     check,
     convert,
-    decode,
     decode_last_frame,
     empty_frames,
     needed_bytes,
@@ -112,19 +112,19 @@ class ClipDecoder:
             return decoded
         if not self._frames and not self._last_frame:
             return Decoded(None, None)
-        with self._turns.take(self._needed_bytes(read_packets(path))) as threads:
-            frames = self._decode(path, threads) if self._frames else None
-            return Decoded(frames, decode_last_frame(path) if self._last_frame else None)
+        stored = read_packets(path)
+        with self._turns.take(self._needed_bytes(stored)) as threads:
+            return self._decode_saved(path, stored, threads)
 
-    def _decode(self, path: Path, threads: int) -> NDArray[np.float32]:
-        return decode(
-            path,
-            threads=threads,
-            every_nth=self._every_nth,
-            max_frames=self._max_frames,
-            stop=self._cancelled.is_set,
-            available=self._turns.available,
-        )
+    def _decode_saved(self, path: Path, stored: Probe, threads: int) -> Decoded:
+        if not self._frames:
+            return Decoded(None, decode_last_frame(path))
+        free = self._turns.available()
+        with opened_frames(path, stored, self._cancelled.is_set) as (clip, decoded):
+            frames, last = self._allocate(clip, free)
+            targets = self._targets(clip, frames, last)
+            convert(islice(decoded, max(targets) + 1), targets, threads=threads)
+        return Decoded(frames, last)
 
     def _needed_bytes(self, clip: Probe) -> int:
         count = (len(self._picks(clip)) if self._frames else 0) + self._last_frame

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vidu.errors import ClipTooLargeError, CorruptClipError
+from vidu.media import video
 from vidu.media.decode_turns import DecodeTurns
 from vidu.media.decoder import ClipDecoder
 from vidu.media.memory import frames_bytes
@@ -49,6 +50,19 @@ def test_clip_decoder_saved_clip_is_decoded_from_disk(frames, last_frame, clip):
         assert np.array_equal(made, right) if wanted else made is None
 
 
+def test_clip_decoder_saved_clip_is_decoded_once_for_both_outputs(clip, monkeypatch):
+    opened = []
+    opened_video = video.opened_video
+
+    def counted(path):
+        opened.append(path)
+        return opened_video(path)
+
+    monkeypatch.setattr(video, "opened_video", counted)
+    decoder().take(clip)
+    assert opened == [clip]
+
+
 @pytest.mark.parametrize("frames", [True, False])
 @pytest.mark.parametrize("last_frame", [True, False])
 def test_clip_decoder_broken_clip_is_refused(frames, last_frame, clip):
@@ -84,8 +98,6 @@ def test_clip_decoder_cancelled_decode_ends(clip):
 
 
 def test_decode_last_frame_decodes_from_the_last_key_frame(clip, monkeypatch):
-    from vidu.media import video
-
     converted = []
     monkeypatch.setattr(video, "write_rgb", lambda frame, *rest: converted.append(frame.pts))
     decode_last_frame(clip)

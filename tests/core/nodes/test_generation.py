@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,24 @@ async def test_execute_decodes_a_downloaded_clip_once(execute, asked, tensors, f
     assert len(decoded) == 2
     await execute(NODE, slots=(), **asked(image=[tensors(2)]))
     assert len(decoded) == 2  # saved, and nothing is connected
+
+
+async def test_execute_decodes_two_saved_clips_at_a_time(
+    execute, asked, tensors, fal, pack, monkeypatch
+):
+    both_decode = threading.Barrier(2, timeout=10)
+    convert = pack.vidu.media.decoder.convert
+
+    def met(*given, **named):
+        both_decode.wait()
+        return convert(*given, **named)
+
+    first = await execute(NODE, slots=(), **asked(image=[tensors(4)]))
+    monkeypatch.setattr(pack.vidu.media.decoder, "convert", met)
+    again = await execute(NODE, slots=(0,), **asked(image=[tensors(4)]))
+    assert again.result[1] == first.result[1]
+    means = [float(np.mean(frames)) for frames in again.result[0]]
+    assert means == sorted(means)
 
 
 async def test_execute_batch_returns_clips_in_its_order(execute, asked, tensors, fal):
