@@ -146,7 +146,13 @@ def empty_frames(clip: Probe, count: int, available: int) -> NDArray[np.float32]
             f"Its {count} frames of {clip.width} x {clip.height} need {needed / 1e9:.1f} GB of "
             f"memory, and {available / 1e9:.1f} GB are free."
         )
-    return np.empty((count, clip.height, clip.width, 3), np.float32)
+    try:
+        return np.empty((count, clip.height, clip.width, 3), np.float32)
+    except MemoryError as error:  # a limit of the process, or Windows' on what is promised
+        raise ClipTooLargeError(
+            f"Its {count} frames of {clip.width} x {clip.height} need {needed / 1e9:.1f} GB of "
+            f"memory in one piece, and the system refused them."
+        ) from error
 
 
 @contextmanager

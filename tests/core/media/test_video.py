@@ -5,8 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import struct
+import subprocess
+import sys
 import threading
 import tracemalloc
+from pathlib import Path
 
 import av
 import numpy as np
@@ -17,6 +20,7 @@ from vidu.media.color import write_rgb
 from vidu.media.probe import probe
 from vidu.media.video import MOST_THREADS, DecodeCancelledError, check, decode
 
+ROOT = Path(__file__).resolve().parents[3]
 FIXED_ONE = 1 << 16
 TURNS = {  # the display matrix's a, b, c, d; how numpy does the same; degrees clockwise
     "upright": ((1, 0, 0, 1), lambda picture: picture, 0),
@@ -167,6 +171,36 @@ def test_decode_of_fewer_frames_needs_less_memory(film, noise_frames):
         decode(path, available=lambda: free)
     assert len(decode(path, max_frames=1, available=lambda: free)) == 1
     assert len(decode(path, every_nth=4, available=lambda: free)) == 1
+
+
+DECODE_WITH_LITTLE_ADDRESS_SPACE = """
+import resource, sys
+from pathlib import Path
+from vidu.errors import ClipTooLargeError
+from vidu.media.video import decode
+
+path = Path(sys.argv[1])
+decode(path, max_frames=1)  # what has to be loaded is loaded
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+most = pages * resource.getpagesize() + 200_000_000
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+try:
+    decode(path)
+except ClipTooLargeError as error:
+    print(error)
+print(len(decode(path, max_frames=2)))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's /proc")
+def test_decode_says_what_is_too_much_where_the_system_refuses_memory(film, noise_frames):
+    path = film(noise_frames(20, 1280, 720), options={"preset": "ultrafast", "crf": "30"})
+    command = [sys.executable, "-c", DECODE_WITH_LITTLE_ADDRESS_SPACE, str(path)]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    child = subprocess.run(command, env=environ, capture_output=True, text=True)
+    refused, count = child.stdout.splitlines() or [child.stderr, ""]
+    assert "20 frames of 1280 x 720 need 0.3 GB of memory in one piece" in refused
+    assert count == "2"
 
 
 def test_decode_cancelled_stops(film, noise_frames):
