@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from traceback import clear_frames
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -84,7 +85,19 @@ def _start_thread(work: Callable[[], T]) -> asyncio.Future[T]:
         try:
             done.set_result(work())
         except BaseException as error:
+            _clear_frames(error)
             done.set_exception(error)
 
     threading.Thread(target=run, name="vidu-apart").start()
     return asyncio.wrap_future(done)
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Let go of what the failed work had in hand, such as the frames of a clip.
+
+    Whoever keeps the error would keep it, and the error is part of cycles, which Python may leave
+    alone for minutes.
+    """
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

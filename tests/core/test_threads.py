@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -30,6 +32,36 @@ async def test_run_in_thread_until_done_leaves_the_shared_threads_to_others():
 async def test_run_in_thread_until_done_raises_what_work_raises():
     with pytest.raises(ZeroDivisionError):
         await run_in_thread_until_done(divmod, 1, 0)
+
+
+class Large:
+    """Stands for what takes a lot of memory."""
+
+
+async def test_run_in_thread_until_done_error_holds_nothing_of_the_work():
+    held = []
+
+    def step() -> None:
+        large = Large()
+        held.append(weakref.ref(large))
+        raise KeyError
+
+    def work() -> None:
+        large = Large()
+        held.append(weakref.ref(large))
+        try:
+            step()
+        except KeyError as error:
+            raise ArithmeticError from error
+
+    gc.disable()
+    try:
+        with pytest.raises(ArithmeticError) as raised:
+            await run_in_thread_until_done(work)
+        assert isinstance(raised.value.__cause__, KeyError)
+        assert [large() for large in held] == [None, None]
+    finally:
+        gc.enable()
 
 
 async def test_run_in_thread_until_done_cancelled_waits_for_its_end():
