@@ -1,9 +1,10 @@
-"""The one decode of a clip, which also is the check that it is whole."""
+"""The one decode of a clip: of a new one while it is checked, of a saved one on demand."""
 
 from __future__ import annotations
 
 import threading
-from itertools import islice
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,8 +14,10 @@ from .decode_turns import DecodeTurns
 from .probe import Probe, read_packets
 from .rotation import as_stored
 from .video import (
+    DecodeCancelledError,
     check,
     convert,
+    decode,
     decode_last_frame,
     empty_frames,
     needed_bytes,
@@ -39,7 +42,7 @@ class Decoded(NamedTuple):
 
 
 class ClipDecoder:
-    """Checks a downloaded clip, and keeps the frames that the check decodes.
+    """Makes what is asked for of one clip; a new clip is checked by the same decode.
 
     Args:
         frames: Whether the frames are asked for.
@@ -67,7 +70,7 @@ class ClipDecoder:
         self._decoded: Decoded | None = None
 
     def cancel(self) -> None:
-        """End what is being decoded, from any thread."""
+        """End the decode, also one that waits for its turn; from any thread."""
         self._cancelled.set()
 
     def check(self, path: Path, *, require_end: bool = False) -> Probe:
@@ -80,21 +83,18 @@ class ClipDecoder:
             DecodeCancelledError: `cancel` was called.
         """
         self._decoded = None
+        stop = self._cancelled.is_set
         if not self._frames and not self._last_frame:
-            with self._turns.take(0):
-                return check(path, require_end=require_end, stop=self._cancelled.is_set)
-        stored, stop = read_packets(path), self._cancelled.is_set
-        with self._turns.take(self._needed_bytes(stored)) as threads:
-            free = self._turns.available()  # before libav takes its part of what is needed
-            try:
-                with opened_frames(path, stored, stop) as (clip, decoded):
-                    frames, last = self._allocate(clip, free)
-                    convert(decoded, self._targets(clip, frames, last), threads=threads)
-            except ClipTooLargeError:
+            with self._turn(0):
                 return check(path, require_end=require_end, stop=stop)
-            check_end(path, clip.last_frame_ends_s, require_end=require_end)
-        self._decoded = Decoded(frames, last)
-        return clip
+        stored = read_packets(path)
+        with self._turn(self._needed_bytes(stored)) as threads:
+            with suppress(ClipTooLargeError):
+                clip, decoded = self._decode_all(path, stored, threads)
+                check_end(path, clip.last_frame_ends_s, require_end=require_end)
+                self._decoded = decoded
+                return clip
+            return check(path, require_end=require_end, stop=stop)
 
     def take(self, path: Path) -> Decoded:
         """Return what is asked for of the saved clip, and let go of it.
@@ -112,19 +112,40 @@ class ClipDecoder:
             return decoded
         if not self._frames and not self._last_frame:
             return Decoded(None, None)
-        stored = read_packets(path)
-        with self._turns.take(self._needed_bytes(stored)) as threads:
-            return self._decode_saved(path, stored, threads)
+        with self._turn(self._needed_bytes(read_packets(path))) as threads:
+            return self._decode_saved(path, threads)
 
-    def _decode_saved(self, path: Path, stored: Probe, threads: int) -> Decoded:
-        if not self._frames:
-            return Decoded(None, decode_last_frame(path))
-        free = self._turns.available()
+    @contextmanager
+    def _turn(self, needed_bytes: int) -> Iterator[int]:
+        with self._turns.take(needed_bytes) as threads:
+            if self._cancelled.is_set():
+                raise DecodeCancelledError
+            yield threads
+
+    def _decode_saved(self, path: Path, threads: int) -> Decoded:
+        if self._frames and not self._max_frames:
+            return self._decode_all(path, read_packets(path), threads)[1]
+        stop = self._cancelled.is_set
+        frames = last = None
+        if self._frames:
+            frames = decode(
+                path,
+                every_nth=self._every_nth,
+                max_frames=self._max_frames,
+                threads=threads,
+                stop=stop,
+                available=self._turns.available,
+            )
+        if self._last_frame:
+            last = decode_last_frame(path, stop=stop)
+        return Decoded(frames, last)
+
+    def _decode_all(self, path: Path, stored: Probe, threads: int) -> tuple[Probe, Decoded]:
+        free = self._turns.available()  # before libav takes its part of what is needed
         with opened_frames(path, stored, self._cancelled.is_set) as (clip, decoded):
             frames, last = self._allocate(clip, free)
-            targets = self._targets(clip, frames, last)
-            convert(islice(decoded, max(targets) + 1), targets, threads=threads)
-        return Decoded(frames, last)
+            convert(decoded, self._targets(clip, frames, last), threads=threads)
+        return clip, Decoded(frames, last)
 
     def _needed_bytes(self, clip: Probe) -> int:
         count = (len(self._picks(clip)) if self._frames else 0) + self._last_frame

@@ -104,14 +104,19 @@ def decode(
     return frames
 
 
-def decode_last_frame(path: Path) -> NDArray[np.float32]:
+def decode_last_frame(path: Path, *, stop: Stop = never) -> NDArray[np.float32]:
     """Decode a clip's last frame, from the last key frame on.
+
+    Args:
+        path: The clip.
+        stop: Asked between frames, from this thread; when true, the work ends.
 
     Returns:
         float32 [1, H, W, 3], RGB, 0..1, upright.
 
     Raises:
         CorruptClipError: It does not decode.
+        DecodeCancelledError: `stop` said so.
     """
     clip = probe(path)
     last: VideoFrame | None = None
@@ -120,6 +125,8 @@ def decode_last_frame(path: Path) -> NDArray[np.float32]:
         end = int(clip.last_frame_ends_s / (stream.time_base or 1))
         container.seek(end, stream=stream)
         for frame in container.decode(stream):
+            if stop():
+                raise DecodeCancelledError
             last = frame
     if last is None:
         raise CorruptClipError("The last frame of the clip does not decode.")
@@ -146,13 +153,7 @@ def empty_frames(clip: Probe, count: int, available: int) -> NDArray[np.float32]
             f"Its {count} frames of {clip.width} x {clip.height} need {needed / 1e9:.1f} GB of "
             f"memory, and {available / 1e9:.1f} GB are free."
         )
-    try:
-        return np.empty((count, clip.height, clip.width, 3), np.float32)
-    except MemoryError as error:  # a limit of the process, or Windows' on what is promised
-        raise ClipTooLargeError(
-            f"Its {count} frames of {clip.width} x {clip.height} need {needed / 1e9:.1f} GB of "
-            f"memory in one piece, and the system refused them."
-        ) from error
+    return np.empty((count, clip.height, clip.width, 3), np.float32)
 
 
 @contextmanager
@@ -169,13 +170,20 @@ def opened_frames(
     Raises:
         CorruptClipError: Not every frame that the container promises decodes; the iterator raises
             it, at its end at the latest.
+        ClipTooLargeError: The system refuses the memory for what is done with the frames.
         DecodeCancelledError: `stop` said so.
     """
-    with closing(_frames(path, stored.frame_count, stop)) as frames:
-        first = next(frames, None)
-        if first is None:
-            raise CorruptClipError("No frame of the clip decodes.")
-        yield as_shown(stored, first), chain([first], frames)
+    try:
+        with closing(_frames(path, stored.frame_count, stop)) as frames:
+            first = next(frames, None)
+            if first is None:
+                raise CorruptClipError("No frame of the clip decodes.")
+            yield as_shown(stored, first), chain([first], frames)
+    except MemoryError as error:  # a limit of the process, or Windows' on what it promises
+        raise ClipTooLargeError(
+            f"The system refuses the memory for {stored.frame_count} frames of "
+            f"{stored.width} x {stored.height}."
+        ) from error
 
 
 def convert(
@@ -191,14 +199,20 @@ def convert(
         targets: By the number of a frame, where it goes: float32 [H, W, 3] as it is stored.
         threads: How many threads convert frames; with 1, this thread does.
     """
-    work = (
-        (frame, place) for index, frame in enumerate(frames) for place in targets.get(index, ())
-    )
+    work = _with_places(frames, targets)
     if threads > 1:
         return _convert_in_threads(work, min(threads, MOST_THREADS))
     scratch = Scratch()
     for frame, place in work:
         write_rgb(frame, place, scratch)
+
+
+def _with_places(
+    frames: Iterable[VideoFrame], targets: Mapping[int, list[NDArray[np.float32]]]
+) -> Iterator[tuple[VideoFrame, NDArray[np.float32]]]:
+    for index, frame in enumerate(frames):
+        for place in targets.get(index, ()):
+            yield frame, place
 
 
 def _convert_in_threads(

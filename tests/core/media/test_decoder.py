@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from vidu.errors import ClipTooLargeError, CorruptClipError
+from vidu.media import decoder as decoder_module
 from vidu.media import video
 from vidu.media.decode_turns import DecodeTurns
 from vidu.media.decoder import ClipDecoder
 from vidu.media.memory import frames_bytes
 from vidu.media.probe import probe
 from vidu.media.video import DecodeCancelledError, decode, decode_last_frame
+from vidu.threads import run_in_thread_until_done
 
 COUNT = 30
 
@@ -95,6 +101,84 @@ def test_clip_decoder_cancelled_decode_ends(clip):
     one.cancel()
     with pytest.raises(DecodeCancelledError):
         one.check(clip)
+
+
+@pytest.mark.parametrize(("frames", "last_frame"), [(True, True), (True, False), (False, True)])
+@pytest.mark.parametrize("max_frames", [0, 1])
+def test_clip_decoder_cancelled_while_it_waits_decodes_nothing(
+    frames, last_frame, max_frames, clip, monkeypatch
+):
+    turns = DecodeTurns(available=lambda: 0)
+    one = decoder(frames=frames, last_frame=last_frame, max_frames=max_frames, turns=turns)
+    converted = []
+    monkeypatch.setattr(video, "write_rgb", lambda *given: converted.append(given))
+    with ThreadPoolExecutor() as pool:
+        with turns.take(0):
+            taken = pool.submit(one.take, clip)
+            one.cancel()
+        with pytest.raises(DecodeCancelledError):
+            taken.result()
+    assert converted == []
+
+
+def test_decode_last_frame_stops_when_told(clip):
+    with pytest.raises(DecodeCancelledError):
+        decode_last_frame(clip, stop=lambda: True)
+
+
+@pytest.fixture
+def frames_made(monkeypatch) -> list[weakref.ref]:
+    """Each array that was made for frames, as long as something holds it."""
+    made = []
+    empty_frames = video.empty_frames
+
+    def noted(*given):
+        frames = empty_frames(*given)
+        made.append(weakref.ref(frames))
+        return frames
+
+    for module in (video, decoder_module):
+        monkeypatch.setattr(module, "empty_frames", noted)
+    return made
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize("max_frames", [0, COUNT])
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_clip_decoder_error_holds_no_frames(is_new, max_frames, cores, clip, frames_made):
+    data = clip.read_bytes()
+    clip.write_bytes(data[: len(data) * 2 // 3])
+    one = decoder(max_frames=max_frames, turns=DecodeTurns(cores))
+    gc.disable()  # it frees the frames at some later time; memory is short now
+    try:
+        with pytest.raises(CorruptClipError) as broken:
+            await run_in_thread_until_done(one.check if is_new else one.take, clip)
+        assert broken.value
+        assert frames_made
+        assert [frames() for frames in frames_made] == [None] * len(frames_made)
+    finally:
+        gc.enable()
+
+
+def test_clip_decoder_refused_memory_leaves_the_clip_whole(clip, monkeypatch):
+    """The memory beside the frames may be refused as well, in the middle of a decode."""
+
+    def refused(*given):
+        raise MemoryError("Unable to allocate 510. KiB")
+
+    one = decoder()
+    monkeypatch.setattr(video, "write_rgb", refused)
+    assert one.check(clip).frame_count == COUNT
+    with pytest.raises(ClipTooLargeError, match="30 frames of 64 x 48"):
+        one.take(clip)
+
+
+@pytest.mark.parametrize("every_nth", [1, 3, COUNT])
+def test_clip_decoder_saved_clip_that_breaks_off_is_refused(every_nth, clip):
+    data = clip.read_bytes()
+    clip.write_bytes(data[: len(data) * 2 // 3])
+    with pytest.raises(CorruptClipError):
+        decoder(last_frame=False, every_nth=every_nth).take(clip)
 
 
 def test_decode_last_frame_decodes_from_the_last_key_frame(clip, monkeypatch):
