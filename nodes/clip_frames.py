@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..vidu.errors import ViduError
+from ..vidu.errors import UnexpectedError, ViduError
 from ..vidu.media.decode_turns import DecodeTurns
 from ..vidu.media.decoder import ClipDecoder
 from ..vidu.media.memory import frames_bytes
@@ -19,6 +22,8 @@ from . import host
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
 
 FRAMES, LAST_FRAME, AUDIO = 0, 3, 7
 CLIP_SLOTS = (FRAMES, LAST_FRAME, AUDIO)
@@ -95,17 +100,37 @@ async def decode_clip(clip: Clip, wanted: Wanted, decoder: ClipDecoder) -> Decod
     Raises:
         CorruptClipError: The file does not decode.
         ClipTooLargeError: Its frames do not fit into memory.
+        UnexpectedError: Something else went wrong.
     """
     audio = None
-    try:
+    with errors_name_the_charge(clip):
         frames, last_frame = await run_in_thread_until_done(
             decoder.take, clip.path, on_cancel=decoder.cancel
         )
         if wanted.audio:
             audio = await asyncio.to_thread(host.read_audio, clip.path, clip.duration_s)
-    except ViduError as error:
-        raise error.with_charge(clip.charge, clip.request_id) from error
     return DecodedClip(clip, frames, last_frame, audio)
+
+
+@contextmanager
+def errors_name_the_charge(saved: Clip) -> Iterator[None]:
+    """Let each error that comes up while a saved file is read say what was paid for it.
+
+    Raises:
+        ViduError: Whatever came up; UnexpectedError for what is none.
+    """
+    try:
+        yield
+    except ViduError as error:
+        raise error.with_charge(saved.charge, saved.request_id) from error
+    except Exception as error:
+        log.exception("Request %s is saved, and its file was not read.", saved.request_id)
+        raise UnexpectedError(
+            f"Request {saved.request_id} stopped with an unexpected "
+            f"{type(error).__name__}: {error}",
+            charge=saved.charge,
+            request_id=saved.request_id,
+        ) from error
 
 
 def frames_size(request: Request, wanted: Wanted) -> int:

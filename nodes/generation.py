@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from comfy_api.latest import io
 
@@ -23,13 +23,16 @@ from ..vidu.request import Request
 from ..vidu.session import open_session
 from ..vidu.settings import Settings
 from . import host
-from .clip_frames import CLIP_SLOTS, DecodedClip, Wanted, decode_clip
+from .clip_frames import CLIP_SLOTS, DecodedClip, Wanted, decode_clip, errors_name_the_charge
 from .graph import remember_requests
 from .host.progress import NodeProgress
 from .input_lists import shot_labels
 from .limits import check_cost, check_memory
 from .run_inputs import RunSettings
 from .shot_requests import NodeShot, build_requests, folded_seed_notice
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = [
     "CLIP_SLOTS",
@@ -53,6 +56,13 @@ NOT_MADE = (
 Made = TypeVar("Made")
 Finish = Callable[[int, Clip], Awaitable[Made]]
 """What is done with each saved clip, given its place in the batch."""
+
+
+class Still(NamedTuple):
+    """A saved still and its image: float32 [1, H, W, 3] in 0..1."""
+
+    saved: Clip
+    image: torch.Tensor
 
 
 async def generate_clips(hidden: Any, shots: Sequence[NodeShot], run: RunSettings) -> io.NodeOutput:
@@ -87,8 +97,9 @@ async def generate_stills(
     labels = shot_labels([shot.prompt for shot in shots])
     requests = await _build(shots, labels)
 
-    async def finish(index: int, still: Clip) -> Clip:
-        return still
+    async def finish(index: int, still: Clip) -> Still:
+        with errors_name_the_charge(still):
+            return Still(still, await asyncio.to_thread(host.read_image, still.path))
 
     prefixes = [shot.filename_prefix for shot in shots]
     batch = Batch(requests, labels, prefixes, hidden, run, [check] * len(requests), finish)
@@ -142,13 +153,13 @@ def clip_outputs(decoded: Sequence[DecodedClip], wanted: Wanted) -> io.NodeOutpu
     )
 
 
-def still_outputs(stills: Sequence[Clip]) -> io.NodeOutput:
+def still_outputs(stills: Sequence[Still]) -> io.NodeOutput:
     """Return stills as image, file_path and request_id, shown on the node."""
     return io.NodeOutput(
-        [host.read_image(still.path) for still in stills],
-        [str(still.path) for still in stills],
-        [still.request_id for still in stills],
-        ui=host.preview_stills([still.path for still in stills]),
+        [still.image for still in stills],
+        [str(still.saved.path) for still in stills],
+        [still.saved.request_id for still in stills],
+        ui=host.preview_stills([still.saved.path for still in stills]),
     )
 
 

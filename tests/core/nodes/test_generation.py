@@ -122,6 +122,35 @@ async def test_execute_decodes_two_saved_clips_at_a_time(
     assert means == sorted(means)
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError("Unable to allocate 510. KiB"), "refuses the memory for 8 frames of 96 x 64"),
+        (RuntimeError("can't start new thread"), "unexpected RuntimeError: can't start new thread"),
+    ],
+)
+async def test_execute_saved_clip_that_is_not_decoded_is_skipped_and_named(
+    error, words, execute, asked, tensors, fal, pack, monkeypatch, caplog
+):
+    convert = pack.vidu.media.decoder.convert
+    begun = []
+
+    def fails_once(*given, **named):
+        begun.append(given)
+        if len(begun) == 2:
+            raise error
+        return convert(*given, **named)
+
+    made = await execute(NODE, slots=(), **asked(image=[tensors(3)]))
+    monkeypatch.setattr(pack.vidu.media.decoder, "convert", fails_once)
+    again = await execute(NODE, **asked(image=[tensors(3)], on_error=["skip"]))
+    assert len(again.result[0]) == 2
+    assert set(again.result[1]) < set(made.result[1])
+    assert "1 of 3 clips failed" in caplog.text
+    assert words in caplog.text
+    assert "is paid for and not lost" in caplog.text
+
+
 async def test_execute_batch_returns_clips_in_its_order(execute, asked, tensors, fal):
     output = await execute(NODE, **asked(image=[tensors(3)]))
     means = [float(np.mean(frames)) for frames in output.result[0]]

@@ -121,3 +121,25 @@ async def test_execute_saved_clip_returns_the_same_clip(execute, asked, pack, fa
     again = (await execute("FalViduSavedClip", request_id=made[6][0])).result
     assert [again[1], again[4], again[5], again[6]] == [made[1], made[4], made[5], made[6]]
     assert np.array_equal(again[0][0], made[0][0])
+
+
+async def test_execute_still_that_is_not_read_is_skipped_and_says_what_was_paid(
+    execute, fal, pack, monkeypatch, caplog
+):
+    from .conftest import shared_inputs
+
+    read_image = pack.nodes.host.read_image
+    model = {"model": ["Q2"], "aspect_ratio": ["16:9"]}
+    given = shared_inputs(prompt=["A lamp.", "A wave."], model=model, on_error=["skip"])
+    made = (await execute("FalViduImage", **given)).result
+
+    def fails_once(path):
+        if str(path) == made[1][0]:
+            raise OSError("image file is truncated")
+        return read_image(path)
+
+    monkeypatch.setattr(pack.nodes.host, "read_image", fails_once)
+    again = (await execute("FalViduImage", **given)).result
+    assert again[1] == made[1][1:]
+    assert np.array_equal(again[0][0], made[0][1])
+    assert "image file is truncated. This clip is paid for and not lost" in caplog.text
