@@ -67,8 +67,10 @@ export function putOnCanvas(clip, at) {
   const { width, height, view } = clip.file;
   const size = [WIDTH, BESIDES_CLIP + (WIDTH * height) / width];
   const node = addNode(SAVED_CLIP, { request_id: clip.request_id }, size, at);
-  // The picture is there at once, not after a run.
-  playerOf(node)?.show([urlOf(`clips/${clip.id}/file`)]);
+  // The clip is there at once, not after a run, and in the room that the node has for it.
+  const player = playerOf(node);
+  player?.makeRoom({ width, height });
+  player?.show([urlOf(`clips/${clip.id}/file`)]);
   if (view) showOutput(node.id, { images: [view], animated: [true] });
   redraw();
 }

@@ -144,10 +144,12 @@ export const showOutput = (nodeId, output) =>
 // Replaced by: node outputs as an argument of `loadedGraphNode`.
 export const outputsOf = (node) => app.nodeOutputs?.[String(node.id)];
 
-// An element of our own for the clips of a classic node. Named as the editor's own player, which
-// the editor then does not add: it would be part of the node's inputs and make an unchanged node
-// run again. Replaced by: a player that is not serialized and reserves its room.
+// An element of our own for the clips of a node. Named as the editor's own player, which the editor
+// then does not add: it would be part of the node's inputs and make an unchanged node run again.
+// That of Nodes 2.0 is not shown: it shares what room there is with the prompt, whose height jumped
+// when a clip came. Replaced by: a player that is not serialized and reserves its room.
 export function addPlayerWidget(node, element, height) {
+  node.hideOutputImages = true;
   // A subgraph in Nodes 2.0 takes what its nodes put out for pictures until this is set.
   node.previewMediaType = "video";
   const widget = node.addDOMWidget("video-preview", "vidu_player", element, {
@@ -204,9 +206,12 @@ function takesValue(widget, value) {
 
 // Makes a node as tall as its widgets need; it never shrinks.
 // Replaced by: nodes that grow with their widgets.
-export function growToFit(node) {
-  const [, needed] = node.computeSize();
-  if (node.size[1] < needed) node.setSize([node.size[0], needed]);
+export const growToFit = (node) => growBy(node, node.computeSize()[1] - node.size[1]);
+
+// Makes a node taller, if `height` is above zero, so that the widget which needs it takes none from
+// the prompt. Replaced by: nodes that grow with their widgets.
+export function growBy(node, height) {
+  if (height > 0) node.setSize([node.size[0], node.size[1] + height]);
   redraw();
 }
 

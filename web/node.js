@@ -1,5 +1,4 @@
-// What the pack's nodes show of a run: its lines, how it ended, and in the classic rendering the
-// player.
+// What the pack's nodes show of a run: its lines, how it ended, and its clips.
 import { api } from "../../scripts/api.js";
 import { request } from "./api.js";
 import { followPrices, setUpBadge, translateBadges } from "./badge.js";
@@ -120,7 +119,7 @@ function showWarning({ text }) {
   toast("warn", text.split("\n").map(t.line).join("\n"), 30_000);
 }
 
-// -- the player of the classic rendering ------------------------------------------------------
+// -- the player -------------------------------------------------------------------------------
 
 function addPlayer(node) {
   const player = new Player(node, (name) => t(name));
@@ -128,7 +127,7 @@ function addPlayer(node) {
   const executed = node.onExecuted;
   node.onExecuted = function (output) {
     executed?.call(this, output);
-    player.showOutput(output);
+    player.showOutput(output, { isNew: true });
   };
 }
 

@@ -1,6 +1,6 @@
 // The lines of a run on a node, and its clips in room that is reserved before the run.
 import { api } from "../../scripts/api.js";
-import { addLinesWidget, addPlayerWidget, forwardWheel, growToFit, isNodes2, pictureBefore } from "./host.js";
+import { addLinesWidget, addPlayerWidget, forwardWheel, growBy, growToFit, isNodes2, pictureBefore } from "./host.js";
 import { createElement } from "./ui.js";
 
 const LINE = 18; // px, as in vidu.css
@@ -9,7 +9,6 @@ const PAGES = 26;
 const TALLEST = 420;
 const WIDGET_MARGIN = 10; // px around an element on the canvas
 const USUAL = { width: 16, height: 9 };
-const HOST_LABEL = 30; // px that the player of Nodes 2.0 takes below and above the picture
 
 // Inline, for a style sheet would be fetched once for each node.
 const FONT = "color: var(--input-text); font: 12px/18px Inter, Arial, sans-serif";
@@ -24,13 +23,14 @@ export class Lines {
   // `read` turns a text of the server into lines in the editor's language.
   constructor(node, read) {
     this.node = node;
+    this.rows = 1;
     this.element = createElement("div", { class: "vidu-lines", role: "status", style: LINES });
     this.element.addEventListener("wheel", forwardWheel);
     addLinesWidget(node, this.element, () => this.height(), (text) => this.show(read(text)));
   }
 
   height() {
-    return LINE * Math.max(1, Math.min(MOST_LINES, this.rows ?? 1)) + 2 * WIDGET_MARGIN;
+    return LINE * Math.max(1, Math.min(MOST_LINES, this.rows)) + 2 * WIDGET_MARGIN;
   }
 
   show(lines) {
@@ -51,54 +51,68 @@ export class Player {
     this.t = t;
     this.clips = [];
     this.page = 0;
-    this.size = undefined; // of the clip, once there is one
+    this.tallest = undefined; // of the pictures and clips that were here
     this.stage = createElement("div", { class: "vidu-stage", style: STAGE });
     this.pages = createElement("div", { class: "vidu-pages", style: `${PAGING}; display: none` });
     this.element = createElement("div", { class: "vidu-player", style: PLAYER }, this.stage, this.pages);
     this.element.addEventListener("wheel", forwardWheel);
-    addPlayerWidget(node, this.element, () => (isNodes2() && this.clips.length ? 0 : this.height()));
+    addPlayerWidget(node, this.element, () => this.height());
     this.arrange();
   }
 
-  // Nodes 2.0 has a player of its own, and only its room is kept until there is a clip.
+  // In Nodes 2.0 the page lays a node out, and may make it wider than its size says.
   arrange() {
-    const hostPlays = isNodes2() && this.clips.length > 0;
-    this.element.style.display = hostPlays ? "none" : "flex";
-    this.reserve(isNodes2() && !hostPlays);
-    if (hostPlays) this.stage.replaceChildren();
-    else if (this.clips.length) this.open(this.page);
-  }
-
-  // There the page lays a node out, and may make it wider than its size says.
-  reserve(isNeeded) {
-    const { width, height } = pictureBefore(this.node) ?? USUAL;
+    const { width, height } = this.tallest ?? USUAL;
     Object.assign(
       this.stage.style,
-      isNeeded
+      isNodes2()
         ? { flex: "none", aspectRatio: `${width} / ${height}`, maxHeight: `${TALLEST}px` }
         : { flex: "1", aspectRatio: "", maxHeight: "" },
     );
-    this.element.style.paddingBottom = isNeeded ? `${HOST_LABEL}px` : "";
-    this.element.style.height = isNeeded ? "auto" : "100%";
+    this.element.style.height = isNodes2() ? "auto" : "100%";
   }
 
-  // In pixels of the graph, for the width that the node has.
+  // In pixels of the graph, for the width that the node has. The editor asks for it as often as it
+  // draws, and so for each new picture at an input.
   height() {
-    const { width, height } = this.size ?? pictureBefore(this.node) ?? USUAL;
+    const picture = pictureBefore(this.node);
+    if (picture && this.isTaller(picture)) setTimeout(() => this.grow(() => this.makeRoom(picture)));
+    const { width, height } = this.tallest ?? USUAL;
     const stage = Math.min(TALLEST, ((this.node.size[0] - 2 * WIDGET_MARGIN) * height) / width);
-    return Math.round(stage + (this.clips.length > 1 ? PAGES : 0) + 2 * WIDGET_MARGIN);
+    const pages = this.pages.style.display === "none" ? 0 : PAGES;
+    return Math.round(stage + pages + 2 * WIDGET_MARGIN);
   }
 
-  showOutput(output) {
+  isTaller({ width, height }) {
+    return !this.tallest || height * this.tallest.width > width * this.tallest.height;
+  }
+
+  // The room is never less than it was, or the prompt would take what is left.
+  makeRoom(size) {
+    if (!this.isTaller(size)) return;
+    this.tallest = size;
+    this.arrange();
+  }
+
+  // Does something that may need room. For a clip that is new, the node grows by just that, so that
+  // the prompt keeps its height; a node that is opened again was saved with the room.
+  grow(work) {
+    const before = this.height();
+    work();
+    if (this.isNew) growBy(this.node, this.height() - before);
+    else growToFit(this.node);
+  }
+
+  showOutput(output, { isNew = false } = {}) {
     if (!output?.images?.length || !output.animated) return;
-    this.show(output.images.map((file) => api.apiURL(`/view?${new URLSearchParams(file)}`)));
+    this.show(output.images.map((file) => api.apiURL(`/view?${new URLSearchParams(file)}`)), isNew);
   }
 
-  show(urls) {
+  show(urls, isNew) {
     if (urls.join() === this.clips.join()) return;
     this.clips = urls;
-    this.page = 0;
-    this.arrange();
+    this.isNew = isNew;
+    this.grow(() => this.open(0));
   }
 
   open(page) {
@@ -111,17 +125,16 @@ export class Player {
       playsinline: true,
       preload: "auto",
       onloadedmetadata: () => {
-        this.size = { width: video.videoWidth || USUAL.width, height: video.videoHeight || USUAL.height };
-        growToFit(this.node);
+        const { videoWidth: width, videoHeight: height } = video;
+        if (width && height) this.grow(() => this.makeRoom({ width, height }));
       },
     });
     this.stage.replaceChildren(video);
     const turn = (by, sign, label) =>
       createElement("button", { type: "button", style: TURN, "aria-label": this.t(label), onclick: () => this.open(this.page + by) }, sign);
     const several = this.clips.length > 1;
-    this.pages.style.display = several ? "flex" : "none";
+    if (several) this.pages.style.display = "flex";
     const place = createElement("span", {}, `${this.page + 1} / ${this.clips.length}`);
     this.pages.replaceChildren(...(several ? [turn(-1, "\u2039", "previous"), place, turn(1, "\u203a", "next")] : []));
-    growToFit(this.node);
   }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from .editor import EXAMPLE
@@ -18,17 +19,23 @@ FRESH_NODES = f"""() => {{
     find(vidu, "prompt").value = "A fresh start.";
     image.connect(0, vidu, vidu.inputs.findIndex((slot) => slot.name === "image"));
 }}"""
-HEIGHTS = f"""() => {{
-    const node = app.graph.nodes.find((node) => node.type === "{NODE}");
-    return [node.size[1], node.widgets.find((widget) => widget.name === "prompt").computedHeight];
+RESIZE = f"""(size) => {{
+    app.graph.nodes.find((node) => node.type === "{NODE}").setSize(size);
 }}"""
-
-
-HEIGHTS_IN_NODES_2 = """() => {
-    const lines = document.querySelector(".vidu-lines");
-    const node = lines.closest("[data-node-id]");
-    return [node, node.querySelector("textarea")].map((element) => element.offsetHeight);
-}"""
+WATCH_PROMPT = f"""() => {{
+    const node = app.graph.nodes.find((node) => node.type === "{NODE}");
+    const {{ value }} = node.widgets.find((widget) => widget.name === "prompt");
+    const areas = [...document.querySelectorAll("textarea")];
+    const prompt = areas.find((area) => area.checkVisibility() && area.value === value);
+    window.promptHeights = [];
+    new ResizeObserver(() => window.promptHeights.push(prompt.offsetHeight)).observe(prompt);
+}}"""
+FRAME = f"""() => {{
+    const node = app.graph.nodes.find((node) => node.type === "{NODE}");
+    const {{ ds, canvas }} = app.canvas;
+    const bottom = (node.pos[1] + node.size[1] + ds.offset[1]) * ds.scale;
+    return {{ size: [...node.size], bottom: bottom + canvas.getBoundingClientRect().y }};
+}}"""
 
 
 def lines(editor):
@@ -94,7 +101,8 @@ def test_node_without_a_key_leads_to_its_field(editor_in_both, private, local):
     expect(lines(editor).first).to_have_text("The key is saved. Run again.")
 
 
-def test_node_batch_shows_all_lines_and_pages_in_classic(editor, key, fal):
+def test_node_batch_shows_all_lines_and_pages(editor_in_both, key, fal):
+    editor = editor_in_both
     editor.load(EXAMPLE)
     editor.change(NODE, mode="live", seed=43)
     editor.page.evaluate(TWO_SHOTS)
@@ -109,43 +117,70 @@ def test_node_batch_shows_all_lines_and_pages_in_classic(editor, key, fal):
     assert player.locator("video").get_attribute("src") != first
 
 
-def test_node_keeps_its_prompt_when_a_clip_arrives_in_nodes_2(editor):
-    """The room is there for a picture of 16:9, as the example's is, and for one line."""
-    editor.set("Comfy.VueNodes.Enabled", True)
-    editor.load(EXAMPLE)
-    editor.page.wait_for_timeout(1000)
-    height, prompt = editor.page.evaluate(HEIGHTS_IN_NODES_2)
-    assert prompt > 50
+@pytest.mark.parametrize("size", [(1280, 720), (720, 1280), (1080, 1080)], ids=str)
+def test_node_keeps_its_prompt_and_size_through_a_run(editor_in_both, base, size):
+    """The room is there before the run, by the aspect of the picture at the input."""
+    editor = editor_in_both
+    load_with(editor, base, size)
+    before = editor.page.evaluate(FRAME)["size"]
+    editor.page.evaluate(WATCH_PROMPT)
     editor.run()
-    editor.video().wait_for()
-    editor.page.wait_for_timeout(500)
-    after, prompt_after = editor.page.evaluate(HEIGHTS_IN_NODES_2)
-    assert abs(prompt_after - prompt) <= 4
-    assert abs(after - height) <= 4
+    after = frame_around_the_clip(editor, size)["size"]
+    assert prompt_moves(editor) <= 2
+    assert after == before
 
 
-def test_node_keeps_its_size_when_a_clip_arrives_in_classic(editor, key, fal):
-    """The room is there by the image's aspect; local_fal's clips are square, as this image is."""
-    editor.load(EXAMPLE)
-    editor.change("LoadImage", image="example.png")
+@pytest.mark.parametrize("size", [(400, 300), (600, 1250)], ids=["small", "large"])
+def test_node_grows_below_the_prompt_for_another_shape(editor_in_both, base, key, fal, size):
+    """The picture is of 16:9, and local_fal's clip is square; then a draft of 16:9 comes."""
+    editor = editor_in_both
+    load_with(editor, base, (1280, 720))
+    editor.page.evaluate(RESIZE, size)
+    editor.command("Comfy.Canvas.FitView")
+    editor.page.wait_for_timeout(1000)
+    before = editor.page.evaluate(FRAME)["size"]
+    editor.page.evaluate(WATCH_PROMPT)
     editor.change(NODE, mode="live", seed=44)
-    editor.page.wait_for_timeout(1000)
-    height, prompt = editor.page.evaluate(HEIGHTS)
     editor.run()
-    editor.video().wait_for()
-    after, prompt_after = editor.page.evaluate(HEIGHTS)
-    assert abs(prompt_after - prompt) <= 20
-    assert after >= height
-    frame = editor.page.evaluate(
-        f"""() => {{
-            const node = app.graph.nodes.find((node) => node.type === "{NODE}");
-            const {{ ds, canvas }} = app.canvas;
-            return (node.pos[1] + node.size[1] + ds.offset[1]) * ds.scale
-                + canvas.getBoundingClientRect().y;
-        }}"""
-    )
-    box = editor.page.locator(".vidu-player:visible").bounding_box()
-    assert box["y"] + box["height"] <= frame + 1
+    grown = frame_around_the_clip(editor, (480, 480))["size"]
+    assert grown[0] == before[0] == size[0]
+    assert grown[1] > before[1] + 50
+    editor.change(NODE, mode="draft")
+    editor.run()
+    assert frame_around_the_clip(editor, (1280, 720))["size"] == grown
+    assert prompt_moves(editor) <= 4
+
+
+def load_with(editor, base, size):
+    """The example, with a picture of this size at its input."""
+    name = "{}x{}.png".format(*size)
+    Image.new("RGB", size, "teal").save(base / "input" / name)
+    editor.command("Comfy.RefreshNodeDefinitions")
+    editor.load(EXAMPLE)
+    editor.change("LoadImage", image=name)
+    loaded = """(width) => app.graph.nodes.some(({ imgs }) => imgs?.[0]?.naturalWidth === width)"""
+    editor.page.wait_for_function(loaded, arg=size[0])
+    editor.page.wait_for_timeout(1000)
+
+
+def frame_around_the_clip(editor, size):
+    """The node's size and lower edge, once a clip of this size is there and within it."""
+    shown = """([width, height]) => [...document.querySelectorAll("video[controls]")]
+        .filter((video) => video.checkVisibility())
+        .some((video) => video.videoWidth * height === video.videoHeight * width)"""
+    editor.page.wait_for_function(shown, arg=size)
+    editor.page.wait_for_timeout(500)
+    frame = editor.page.evaluate(FRAME)
+    box = editor.video().bounding_box()
+    assert box["y"] + box["height"] <= frame["bottom"] + 1
+    return frame
+
+
+def prompt_moves(editor):
+    """By how many pixels the height of the prompt has changed since it is watched."""
+    heights = editor.page.evaluate("() => window.promptHeights")
+    assert min(heights) > 25
+    return max(heights) - min(heights)
 
 
 @pytest.mark.parametrize("language, words", [("fr", "gratuit"), ("ja", "\u7121\u6599")])
