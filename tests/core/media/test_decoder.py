@@ -19,6 +19,8 @@ from vidu.media.probe import probe
 from vidu.media.video import DecodeCancelledError, decode, decode_last_frame
 from vidu.threads import run_in_thread_until_done
 
+from .test_video import MIRRORED, TURNS, turned
+
 COUNT = 30
 
 
@@ -42,6 +44,26 @@ def test_clip_decoder_check_makes_the_frames(every_nth, max_frames, clip):
     expected = decode(clip.with_name("moved.mp4"))
     assert np.array_equal(frames, expected[::every_nth][: max_frames or None])
     assert np.array_equal(last, expected[-1:])
+
+
+def test_clip_decoder_check_makes_the_last_frame_alone(clip):
+    one, expected = decoder(frames=False), decode(clip)
+    one.check(clip)
+    clip.unlink()  # nothing is read a second time
+    frames, last = one.take(clip)
+    assert frames is None
+    assert np.array_equal(last, expected[-1:])
+
+
+@pytest.mark.parametrize("matrix", [*TURNS, *MIRRORED])
+def test_clip_decoder_frames_are_upright(matrix, film, noise_frames):
+    path = film(noise_frames(3))
+    turned(path, (TURNS | MIRRORED)[matrix][0])
+    one, expected = decoder(), decode(path)
+    assert one.check(path) == probe(path)
+    for frames, last in (one.take(path), decoder().take(path)):
+        assert np.array_equal(frames, expected)
+        assert np.array_equal(last, expected[-1:])
 
 
 @pytest.mark.parametrize("frames", [True, False])
@@ -69,6 +91,22 @@ def test_clip_decoder_saved_clip_is_decoded_once_for_both_outputs(clip, monkeypa
     assert opened == [clip]
 
 
+def test_clip_decoder_saved_clip_is_decoded_no_further_than_asked(film, noise_frames):
+    path = film(noise_frames(80))
+    expected = decode(path, max_frames=3)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CorruptClipError):
+        decoder(last_frame=False).take(path)
+    assert np.array_equal(decoder(last_frame=False, max_frames=3).take(path).frames, expected)
+
+
+def test_clip_decoder_take_lets_go_of_the_frames(clip):
+    one = decoder()
+    one.check(clip)
+    kept = [weakref.ref(array) for array in one.take(clip)]
+    assert [ref() for ref in kept] == [None, None]
+
+
 @pytest.mark.parametrize("frames", [True, False])
 @pytest.mark.parametrize("last_frame", [True, False])
 def test_clip_decoder_broken_clip_is_refused(frames, last_frame, clip):
@@ -76,6 +114,15 @@ def test_clip_decoder_broken_clip_is_refused(frames, last_frame, clip):
     clip.write_bytes(data[: len(data) * 2 // 3])
     with pytest.raises(CorruptClipError):
         decoder(frames=frames, last_frame=last_frame).check(clip)
+
+
+def test_clip_decoder_refused_clip_leaves_no_frames_of_an_earlier_one(clip):
+    one = decoder()
+    one.check(clip)
+    clip.write_bytes(clip.read_bytes()[:-1])
+    for reading in (one.check, one.take):
+        with pytest.raises(CorruptClipError):
+            reading(clip)
 
 
 def test_clip_decoder_second_download_replaces_the_frames_of_a_broken_first(clip):
@@ -94,13 +141,6 @@ def test_clip_decoder_frames_that_do_not_fit_are_refused_after_the_check(clip):
     assert one.check(clip).frame_count == COUNT
     with pytest.raises(ClipTooLargeError):
         one.take(clip)
-
-
-def test_clip_decoder_cancelled_decode_ends(clip):
-    one = decoder()
-    one.cancel()
-    with pytest.raises(DecodeCancelledError):
-        one.check(clip)
 
 
 @pytest.mark.parametrize(("frames", "last_frame"), [(True, True), (True, False), (False, True)])
