@@ -6,22 +6,43 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vidu.media import video
 from vidu.media.decode_turns import MOST_AT_ONCE, DecodeTurns
 from vidu.media.decoder import ClipDecoder
-from vidu.media.video import decode
+from vidu.media.memory import free_memory
+from vidu.media.probe import probe
+from vidu.media.video import decode, needed_bytes
 
 SOON_S, LATE_S = 0.2, 10
+COUNT = 12
 
 
 def turns(cores: int = 8, free: int = 1000) -> DecodeTurns:
     return DecodeTurns(cores, available=lambda: free)
+
+
+class NotedTurns(DecodeTurns):
+    """Turns that note what each decode says it needs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.needs: list[int] = []
+
+    def take(self, needed_bytes: int) -> AbstractContextManager[int]:
+        self.needs.append(needed_bytes)
+        return super().take(needed_bytes)
+
+
+@pytest.fixture
+def clip(film, noise_frames):
+    return film(noise_frames(COUNT))
 
 
 @pytest.fixture
@@ -51,6 +72,14 @@ def test_take_gives_all_cores_to_a_clip_alone_and_half_to_one_that_joins(cores, 
         assert threads == cores, "nobody holds a turn any more"
 
 
+@pytest.mark.parametrize(("cores", "share"), [(6, 6), (None, 1)])
+def test_take_by_itself_shares_the_cores_and_the_memory_of_the_machine(cores, share, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    given = DecodeTurns()
+    with given.take(0) as threads:
+        assert (threads, given.available) == (share, free_memory)
+
+
 def test_take_third_clip_waits_for_the_end_of_one(wait_for_turn):
     given = turns()
     with given.take(0):
@@ -66,6 +95,31 @@ def test_take_waits_when_memory_does_not_hold_both(wait_for_turn):
         larger, smaller = wait_for_turn(given, 401), wait_for_turn(given, 400)
         assert smaller.wait(LATE_S)
         assert not larger.wait(SOON_S)
+    assert larger.wait(LATE_S)
+
+
+def test_take_counts_the_memory_of_the_clip_that_goes_on(wait_for_turn):
+    given = turns(free=1000)
+    with ExitStack() as first:
+        first.enter_context(given.take(100))
+        with given.take(900):
+            first.close()
+            larger, smaller = wait_for_turn(given, 101), wait_for_turn(given, 100)
+            assert smaller.wait(LATE_S)
+            assert not larger.wait(SOON_S)
+        assert larger.wait(LATE_S)
+
+
+def test_take_clip_that_fits_begins_though_a_larger_one_waits_longer(wait_for_turn):
+    given = turns(free=1000)
+    with given.take(600):
+        with given.take(100):
+            larger = wait_for_turn(given, 500)
+            assert not larger.wait(SOON_S)
+            smaller = wait_for_turn(given, 100)
+            assert not smaller.wait(SOON_S)
+        assert smaller.wait(LATE_S)
+        assert not larger.is_set()
     assert larger.wait(LATE_S)
 
 
@@ -115,3 +169,61 @@ def test_clip_decoders_that_share_turns_make_the_frames_of_each(film, noise_fram
         frames, last = decoder.take(path)
         expected = decode(path)
         assert np.array_equal(frames, expected) and np.array_equal(last, expected[-1:])
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [
+        ({"frames": True, "last_frame": True}, COUNT + 1),
+        ({"frames": True, "last_frame": False}, COUNT),
+        ({"frames": False, "last_frame": True}, 1),
+        ({"frames": True, "last_frame": True, "every_nth": 5}, 3 + 1),
+        ({"frames": True, "last_frame": False, "max_frames": 3}, 3),
+    ],
+)
+def test_clip_decoder_turn_is_for_the_memory_of_what_is_asked_for(asked, count, clip):
+    turns, needed = NotedTurns(), needed_bytes(probe(clip), count)
+    one = ClipDecoder(**asked, turns=turns)
+    one.check(clip)
+    one.take(clip)
+    assert turns.needs == [needed]
+    ClipDecoder(**asked, turns=turns).take(clip)
+    assert turns.needs == [needed, needed]
+
+
+def test_clip_decoder_check_alone_takes_its_turn(clip):
+    turns = NotedTurns()
+    one = ClipDecoder(frames=False, last_frame=False, turns=turns)
+    one.check(clip)
+    assert turns.needs == [0]
+    one.take(clip)
+    assert turns.needs == [0]
+
+
+@pytest.mark.parametrize("reading", [ClipDecoder.check, ClipDecoder.take])
+@pytest.mark.parametrize("cores", [1, 4])
+def test_clip_decoder_converts_in_the_threads_of_its_turn(cores, reading, clip, monkeypatch):
+    threads = set()
+    monkeypatch.setattr(video, "write_rgb", lambda *_: threads.add(threading.current_thread().name))
+    reading(ClipDecoder(frames=True, last_frame=True, turns=DecodeTurns(cores)), clip)
+    here = threading.current_thread().name
+    assert (threads == {here}) if cores == 1 else (here not in threads)
+
+
+@pytest.mark.parametrize("reading", [ClipDecoder.check, ClipDecoder.take])
+def test_clip_decoder_free_memory_is_that_before_the_decode(reading, clip, monkeypatch):
+    events = []
+    opened_video = video.opened_video
+
+    def opened(path):
+        events.append("decode")
+        return opened_video(path)
+
+    def available() -> int:
+        events.append("free memory")
+        return 10**9
+
+    monkeypatch.setattr(video, "opened_video", opened)
+    turns = DecodeTurns(available=available)
+    reading(ClipDecoder(frames=True, last_frame=True, turns=turns), clip)
+    assert events == ["free memory", "decode"]
