@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import threading
 import time
 import tracemalloc
 import zlib
@@ -88,6 +89,26 @@ async def test_call_endless_response_is_refused_after_a_megabyte(call, body, raw
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < 10_000_000  # the sender's own megabytes are in this process, too
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_call_asks_for_no_packing(call, raw_fal):
+    """httpx would ask for each that the system has, and some of them are not unpacked here."""
+    fal_server = raw_fal(always(response("{}", 500)))
+    async with client() as fal:
+        with pytest.raises(ServiceError):
+            await CALLS[call](fal)
+    assert {each.headers["accept-encoding"] for each in fal_server.received} == {"identity"}
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_call_silent_fal_is_given_up_by_the_read_timeout(call, raw_fal):
+    over = threading.Event()
+    raw_fal(lambda *_: over.wait())
+    async with client() as fal:
+        with pytest.raises(ServiceError, match="read timed out"):
+            await CALLS[call](fal)
+    over.set()
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "raw deflate"])

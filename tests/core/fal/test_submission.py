@@ -62,6 +62,7 @@ async def test_submit_sends_body_key_and_queue_limit(raw_fal):
     assert (post.host, post.target) == ("queue.fal.run", f"/{ENDPOINT.id}")
     assert json.loads(post.body) == {"prompt": "x", "seed": 7}
     assert post.headers["authorization"] == f"Key {KEY}"
+    assert post.headers["accept-encoding"] == "identity"
     assert float(post.headers["x-fal-request-timeout"]) == 61.5
 
 
