@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
 import pytest
 from blocking_ledger import BlockingLedger
 
 from vidu import errors
 from vidu.fal.client import Fal
 from vidu.fal.history import RequestHistory
+from vidu.ledger.opening import LEDGER_FILE
 from vidu.models import State
 from vidu.progress import Phase
 
-from ...support.shots import interrupted, jobs_of, problems, run, shot, until
+from ...support.shots import SHORT, interrupted, jobs_of, problems, run, shot, until
 
 
 def newest(home):
@@ -120,3 +125,37 @@ async def test_poll_request_that_ended_between_two_runs_may_have_run(
     monkeypatch.setattr(Fal, "result", note)
     await run(shot(), vidu_home, clips)
     assert told == [True]
+
+
+async def test_retrieve_clip_at_another_address_is_found_in_the_history(fal, vidu_home, clips):
+    (await run(shot(), vidu_home, clips)).path.unlink()
+    address = newest(vidu_home).output.url
+    with closing(sqlite3.connect(vidu_home / LEDGER_FILE)) as db, db:
+        db.execute("UPDATE entries SET output_url = output_url || '.gone'")
+    clip = await run(shot(), vidu_home, clips)
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert (clip.cost_usd, len(jobs_of(fal, shot()))) == (0, 1)
+    assert newest(vidu_home).output.url == address
+
+
+async def test_retrieve_clip_gone_behind_a_history_that_cannot_be_read_is_paid_for(
+    fal, vidu_home, clips
+):
+    fal.set_faults("clip_gone,listing_unavailable")
+    with pytest.raises(errors.ClipGoneError, match=r"history.*cannot be read") as caught:
+        await run(shot(), vidu_home, clips)
+    assert caught.value.charge is errors.Charge.SPENT
+    fal.set_faults("")
+    clip = await run(shot(), vidu_home, clips)
+    assert problems(fal, vidu_home, clips, shot(), clip) == []
+    assert len(jobs_of(fal, shot())) == 1
+
+
+async def test_retrieve_clip_gone_from_the_address_in_the_history_is_not_asked_for_twice(
+    fal, vidu_home, clips
+):
+    (await run(shot(), vidu_home, clips)).path.unlink()
+    fal.set_faults("clip_gone")
+    with pytest.raises(errors.ClipGoneError):
+        await run(shot(), vidu_home, clips, settings=replace(SHORT, retry_timeout_s=0))
+    assert fal.ledger()["counts"]["downloads"] == 2

@@ -17,10 +17,12 @@ from vidu.fal.client import Fal
 from vidu.generate import generate
 from vidu.ledger import open_ledger
 from vidu.ledger.opening import LEDGER_FILE
+from vidu.media.mux import write_clip
+from vidu.models import State
 from vidu.progress import Phase
 from vidu.session import open_session
 
-from ...support.shots import SHORT, interrupted, jobs_of, problems, run, shot, until
+from ...support.shots import SHORT, active_row, interrupted, jobs_of, problems, run, shot, until
 
 
 async def test_submit_busy_ledger_notes_the_request_as_soon_as_it_can(
@@ -102,6 +104,36 @@ async def test_retrieve_ledger_failure_keeps_the_download(fal, vidu_home, clips)
     clip = await run(shot(), vidu_home, clips)
     assert jobs_of(fal, shot())[0]["request_id"] == clip.request_id
     assert list(clips.glob(".*")) == []
+
+
+def test_retrieve_event_loop_that_ends_while_the_clip_is_written_saves_it(
+    fal, vidu_home, clips, monkeypatch
+):
+    async def main() -> None:
+        loop, writing, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+        def write(*given):
+            loop.call_soon_threadsafe(writing.set)
+            go_on.wait()
+            return write_clip(*given)
+
+        async def go_on_once_cancelled() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                go_on.set()
+
+        monkeypatch.setattr("vidu.steps.retrieve.write_clip", write)
+        under_way = [run(shot(), vidu_home, clips), go_on_once_cancelled()]
+        tasks.extend(map(asyncio.create_task, under_way))
+        await writing.wait()  # asyncio.run then cancels every task
+
+    tasks: list[asyncio.Task] = []
+    asyncio.run(main())
+    assert [task.cancelled() for task in tasks] == [True, True]
+    row = active_row(vidu_home)
+    assert row.state is State.SAVED
+    assert list(clips.iterdir()) == [row.file.path]
 
 
 async def test_retrieve_folder_lost_meanwhile_is_a_save_error(fal, vidu_home, clips):

@@ -146,13 +146,14 @@ async def test_generate_in_a_hot_folder_that_takes_clips_away_downloads_once(
     assert fal.ledger()["counts"]["downloads"] == 1
 
 
+def write_half(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
+    target.write_bytes(source.read_bytes()[:1000])
+    raise errors.SaveError("The clip could not be written (No space left on device).")
+
+
 async def test_generate_disk_that_fills_up_leaves_the_download_alone(
     fal, vidu_home, clips, monkeypatch
 ):
-    def write_half(source: Path, target: Path, metadata: Mapping[str, str]) -> None:
-        target.write_bytes(source.read_bytes()[:1000])
-        raise errors.SaveError("The clip could not be written (No space left on device).")
-
     with monkeypatch.context() as patch:
         patch.setattr("vidu.steps.retrieve.write_clip", write_half)
         with pytest.raises(errors.SaveError, match="is paid for and not lost"):
@@ -162,6 +163,20 @@ async def test_generate_disk_that_fills_up_leaves_the_download_alone(
     await run(shot(), vidu_home, clips)
     assert [path.name for path in clips.iterdir()] == ["clip_00001.mp4"]
     assert fal.ledger()["counts"]["downloads"] == 1
+
+
+async def test_generate_download_of_a_forgotten_request_is_not_taken_for_the_new_clip(
+    fal, vidu_home, clips, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr("vidu.steps.retrieve.write_clip", write_half)
+        with pytest.raises(errors.SaveError):
+            await run(shot(), vidu_home, clips)
+    with BlockingLedger.open(vidu_home) as ledger:
+        ledger.delete(ledger.active(shot().fingerprint))
+    await run(shot(), vidu_home, clips)
+    counts = fal.ledger()["counts"]
+    assert (counts["jobs"], counts["downloads"]) == (2, 2)
 
 
 async def test_generate_another_shots_clip_in_its_place_is_not_taken_for_it(fal, vidu_home, clips):
