@@ -159,3 +159,15 @@ async def test_retrieve_clip_gone_from_the_address_in_the_history_is_not_asked_f
     with pytest.raises(errors.ClipGoneError):
         await run(shot(), vidu_home, clips, settings=replace(SHORT, retry_timeout_s=0))
     assert fal.ledger()["counts"]["downloads"] == 2
+
+
+async def test_retrieve_clip_gone_when_asked_with_another_key_asks_for_the_first_one(
+    open_fal, vidu_home, clips
+):
+    open_fal()
+    (await run(shot(), vidu_home, clips)).path.unlink()
+    other = open_fal()
+    with pytest.raises(errors.ClipGoneError, match=r"made with another.*Set the key") as caught:
+        await run(shot(), vidu_home, clips)
+    assert caught.value.charge is errors.Charge.CHARGED
+    assert jobs_of(other, shot()) == []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from vidu.errors import CorruptClipError
+from vidu.errors import CorruptClipError, SaveError
+from vidu.media.container import top_boxes
 from vidu.media.video import check
 
 from ...support.least_requests import least_request
@@ -72,6 +73,26 @@ async def test_retrieve_half_a_clip_in_chunks_of_a_larger_told_size_is_refused(
     fal.set_faults("")
     clip = await run(shot(), vidu_home, tmp_path / "clips")
     assert (clip.frame_count, len(fal.ledger()["jobs"])) == (WHOLE, 1)
+
+
+async def test_retrieve_download_that_was_left_cut_at_a_fragment_is_not_taken_for_the_clip(
+    fal, vidu_home, tmp_path, monkeypatch
+):
+    def refuse(*_: object) -> None:
+        raise SaveError("The clip could not be written (No space left on device).")
+
+    fal.set_faults("fragmented:1,url_only:1")
+    with monkeypatch.context() as patch:
+        patch.setattr("vidu.steps.retrieve.write_clip", refuse)
+        with pytest.raises(SaveError):
+            await run(shot(), vidu_home, tmp_path / "clips")
+    (left,) = (tmp_path / "clips").iterdir()
+    last = [box.start for box in top_boxes(left) if box.kind == b"moof"][-1]
+    left.write_bytes(left.read_bytes()[:last])
+    assert 0 < check(left).frame_count < WHOLE
+    clip = await run(shot(), vidu_home, tmp_path / "clips")
+    assert clip.frame_count == check(clip.path).frame_count == WHOLE
+    assert (len(fal.ledger()["jobs"]), fal.ledger()["counts"]["downloads"]) == (1, 2)
 
 
 async def test_retrieve_still_in_place_of_a_clip_is_refused(fal, vidu_home, tmp_path):
