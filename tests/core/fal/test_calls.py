@@ -177,9 +177,10 @@ async def test_status_not_found_for_longer_is_final(raw_fal, monkeypatch):
 # -- fal's own time ------------------------------------------------------------------------------
 
 
-async def test_server_time_is_fals_whatever_this_machine_says(raw_fal):
+@pytest.mark.parametrize("status", [404, 503])
+async def test_server_time_is_fals_whatever_this_machine_says(status, raw_fal):
     date = f"Date: {formatdate(1_000_000_000, usegmt=True)}"
-    fal_server = raw_fal(always(response('{"status": "NOT_FOUND"}', 404, date)))
+    fal_server = raw_fal(always(response('{"status": "NOT_FOUND"}', status, date)))
     async with client() as fal:
         assert await fal.server_time() == pytest.approx(1_000_000_000, abs=5)
         assert await fal.server_time() == pytest.approx(1_000_000_000, abs=5)
