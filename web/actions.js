@@ -69,9 +69,13 @@ export function putOnCanvas(clip, at) {
   const node = addNode(SAVED_CLIP, { request_id: clip.request_id }, size, at);
   // The clip is there at once, not after a run, and in the room that the node has for it.
   const player = playerOf(node);
-  player?.makeRoom({ width, height });
-  player?.show([urlOf(`clips/${clip.id}/file`)]);
-  if (view) showOutput(node.id, { images: [view], animated: [true] });
+  const isStill = clip.file.frame_count === 1;
+  player.leaveToEditor(isStill);
+  if (!isStill) {
+    player.makeRoom({ width, height });
+    player.show([urlOf(`clips/${clip.id}/file`)]);
+  }
+  if (view) showOutput(node.id, isStill ? { images: [view] } : { images: [view], animated: [true] });
   redraw();
 }
 

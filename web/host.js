@@ -144,14 +144,19 @@ export const showOutput = (nodeId, output) =>
 // Replaced by: node outputs as an argument of `loadedGraphNode`.
 export const outputsOf = (node) => app.nodeOutputs?.[String(node.id)];
 
+// Whether a node puts out a picture, which the editor shows, or a clip, which it does not. A subgraph
+// in Nodes 2.0 takes whatever its nodes put out for pictures until it is told.
+export function showsPicture(node, isPicture) {
+  node.hideOutputImages = !isPicture;
+  node.previewMediaType = isPicture ? "image" : "video";
+}
+
 // An element of our own for the clips of a node. Named as the editor's own player, which the editor
 // then does not add: it would be part of the node's inputs and make an unchanged node run again.
 // That of Nodes 2.0 is not shown: it shares what room there is with the prompt, whose height jumped
 // when a clip came. Replaced by: a player that is not serialized and reserves its room.
 export function addPlayerWidget(node, element, height) {
-  node.hideOutputImages = true;
-  // A subgraph in Nodes 2.0 takes what its nodes put out for pictures until this is set.
-  node.previewMediaType = "video";
+  showsPicture(node, false);
   const widget = node.addDOMWidget("video-preview", "vidu_player", element, {
     hideOnZoom: false,
     serialize: false,

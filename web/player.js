@@ -1,6 +1,6 @@
 // The lines of a run on a node, and its clips in room that is reserved before the run.
 import { api } from "../../scripts/api.js";
-import { addLinesWidget, addPlayerWidget, forwardWheel, growBy, growToFit, isNodes2, pictureBefore } from "./host.js";
+import { addLinesWidget, addPlayerWidget, forwardWheel, growBy, growToFit, isNodes2, pictureBefore, showsPicture } from "./host.js";
 import { createElement } from "./ui.js";
 
 const LINE = 18; // px, as in vidu.css
@@ -75,6 +75,7 @@ export class Player {
   // In pixels of the graph, for the width that the node has. The editor asks for it as often as it
   // draws, and so for each new picture at an input.
   height() {
+    if (this.isStill) return 0;
     const picture = pictureBefore(this.node);
     if (picture && this.isTaller(picture)) setTimeout(() => this.grow(() => this.makeRoom(picture)));
     const { width, height } = this.tallest ?? USUAL;
@@ -104,8 +105,19 @@ export class Player {
   }
 
   showOutput(output, { isNew = false } = {}) {
-    if (!output?.images?.length || !output.animated) return;
-    this.show(output.images.map((file) => api.apiURL(`/view?${new URLSearchParams(file)}`)), isNew);
+    if (!output?.images?.length) return;
+    this.leaveToEditor(!output.animated);
+    if (output.animated) this.show(output.images.map((file) => api.apiURL(`/view?${new URLSearchParams(file)}`)), isNew);
+  }
+
+  // A still is a picture like any other: the editor shows it, and no room is kept here.
+  leaveToEditor(isStill) {
+    this.isStill = isStill;
+    showsPicture(this.node, isStill);
+    this.element.style.display = isStill ? "none" : "flex";
+    if (!isStill) return;
+    this.clips = [];
+    this.stage.replaceChildren();
   }
 
   show(urls, isNew) {
