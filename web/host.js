@@ -146,6 +146,7 @@ export const outputsOf = (node) => app.nodeOutputs?.[String(node.id)];
 
 // Whether a node puts out a picture, which the editor shows, or a clip, which it does not. A subgraph
 // in Nodes 2.0 takes whatever its nodes put out for pictures until it is told.
+// Replaced by: a kind of preview that the server's message names.
 export function showsPicture(node, isPicture) {
   node.hideOutputImages = !isPicture;
   node.previewMediaType = isPicture ? "image" : "video";
