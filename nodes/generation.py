@@ -15,6 +15,7 @@ from ..vidu.errors import ShotsFailedError, ViduError
 from ..vidu.generate import generate
 from ..vidu.library import load_or_resume
 from ..vidu.media.decode_turns import DecodeTurns
+from ..vidu.media.decoder import ClipDecoder
 from ..vidu.media.video import Check, check
 from ..vidu.models import Clip, Entry
 from ..vidu.pricing import format_usd
@@ -86,7 +87,7 @@ async def generate_clips(hidden: Any, shots: Sequence[NodeShot], run: RunSetting
 
     prefixes = [shot.filename_prefix for shot in shots]
     checks = [decoder.check for decoder in decoders]
-    batch = Batch(requests, labels, prefixes, hidden, run, checks, finish)
+    batch = Batch(requests, labels, prefixes, hidden, run, checks, finish, decoders)
     return clip_outputs(await batch.make(), wanted)
 
 
@@ -102,7 +103,8 @@ async def generate_stills(
             return Still(still, await asyncio.to_thread(host.read_image, still.path))
 
     prefixes = [shot.filename_prefix for shot in shots]
-    batch = Batch(requests, labels, prefixes, hidden, run, [check] * len(requests), finish)
+    checks = [check] * len(requests)
+    batch = Batch(requests, labels, prefixes, hidden, run, checks, finish)
     return still_outputs(await batch.make())
 
 
@@ -185,6 +187,8 @@ class Batch(Generic[Made]):
         run: What the shots share.
         checks: What tells of each whether its download is whole.
         finish: What is done with each saved clip.
+        decoders: Those of the clips, which forget their frames when a shot has ended, whatever
+            its end.
     """
 
     requests: Sequence[Request]
@@ -194,6 +198,7 @@ class Batch(Generic[Made]):
     run: RunSettings
     checks: Sequence[Check]
     finish: Finish[Made]
+    decoders: Sequence[ClipDecoder] = ()
 
     async def make(self) -> list[Made]:
         """Make every request; see `generate_clips`."""
@@ -202,6 +207,9 @@ class Batch(Generic[Made]):
         failure = _failure(results, self.labels)
         made = [result for result in results if not isinstance(result, BaseException)]
         if failure and not (made and self.run.skip_failed):
+            # The host keeps the error for a while, and the error what this call has in hand.
+            results.clear()
+            made.clear()
             raise failure
         if failure:
             log.warning("Vidu: skipped shots. %s", failure.message)
@@ -236,6 +244,9 @@ class Batch(Generic[Made]):
             except ViduError as error:
                 on_progress(Progress(Phase.DONE, f"Failed: {error}", 1.0))
                 raise
+            finally:
+                for decoder in self.decoders[index : index + 1]:
+                    decoder.forget()
 
         async with open_session(host.data_dir(), settings, draft=is_draft) as (provider, ledger):
             if not is_draft:

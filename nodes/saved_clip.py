@@ -76,7 +76,10 @@ class FalViduSavedClip(io.ComfyNode):
                 return clip.path
             return await decode_clip(clip, wanted, decoder)
 
-        made = await load_saved(entry, decoder.check, finish)
+        try:
+            made = await load_saved(entry, decoder.check, finish)
+        finally:
+            decoder.forget()
         if isinstance(made, DecodedClip):
             return clip_outputs([made], wanted)
         return _outputs_of_a_still(made, entry.request_id)

@@ -85,14 +85,14 @@ def _start_thread(work: Callable[[], T]) -> asyncio.Future[T]:
         try:
             done.set_result(work())
         except BaseException as error:
-            _clear_frames(error)
+            clear_frames_of(error)
             done.set_exception(error)
 
     threading.Thread(target=run, name="vidu-apart").start()
     return asyncio.wrap_future(done)
 
 
-def _clear_frames(error: BaseException | None) -> None:
+def clear_frames_of(error: BaseException | None) -> None:
     """Let go of what the failed work had in hand, such as the frames of a clip.
 
     Whoever keeps the error would keep it, and the error is part of cycles, which Python may leave

@@ -148,6 +148,7 @@ class SendTrace:
             return
         if self._before_sending:
             await self._before_sending()
+            self._before_sending = None  # it holds the whole shot, and httpx this trace in cycles
         self.may_have_left = True
 
 

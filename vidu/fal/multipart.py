@@ -60,8 +60,8 @@ async def upload_in_parts(
     slots = asyncio.Semaphore(PARTS_SIDE_BY_SIDE)
 
     async def upload_part(number: int) -> Mapping[str, Any]:
-        part = data[(number - 1) * PART_BYTES : number * PART_BYTES]
         async with slots:
+            part = data[(number - 1) * PART_BYTES : number * PART_BYTES]
             response = await try_again(
                 lambda: send("PUT", f"{parts}/{number}", headers=headers, content=part)
             )

@@ -17,6 +17,7 @@ import httpx
 from ..errors import ServiceError, UnreadableResponseError, UploadError
 from ..media.medium import Medium
 from ..retry import retry
+from ..threads import clear_frames_of
 from .http import NoRetryClient, total_timeout_s
 from .multipart import upload_in_parts
 from .responses import error_from_response, json_body
@@ -87,6 +88,7 @@ class Uploads:
         upload = self._uploads.get(key)
         if upload is None or not upload.is_usable(self._monotonic()):
             task = asyncio.create_task(self._upload_with_retry(medium))
+            task.add_done_callback(_let_go)
             upload = self._uploads[key] = _Upload(task, self._monotonic())
         # Shielded: another shot may wait for the same upload.
         return await asyncio.shield(upload.task)
@@ -163,6 +165,12 @@ class Uploads:
                     raise UnreadableResponseError("fal's storage returned no token.")
                 self._authorization = f"{kind} {token}"
             return self._authorization
+
+
+def _let_go(task: asyncio.Task[str]) -> None:
+    """Let go of the file's bytes, which the error of a failed upload would keep."""
+    if not task.cancelled():
+        clear_frames_of(task.exception())
 
 
 def _checked(response: httpx.Response) -> Mapping[str, Any]:

@@ -115,6 +115,10 @@ class ClipDecoder:
         with self._turn(self._needed_bytes(read_packets(path))) as threads:
             return self._decode_saved(path, threads)
 
+    def forget(self) -> None:
+        """Let go of what was decoded and not taken, such as that of a clip that was not saved."""
+        self._decoded = None
+
     @contextmanager
     def _turn(self, needed_bytes: int) -> Iterator[int]:
         with self._turns.take(needed_bytes) as threads:
