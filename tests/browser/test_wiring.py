@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from .editor import EXAMPLE
@@ -27,7 +29,9 @@ CONNECT_IN_SUBGRAPH = """() => {
 
 
 def pictures_of(comfy) -> int:
-    """How many pictures the newest prompt has shown."""
+    """How many pictures the newest prompt has shown; it leaves the queue for the history."""
+    while comfy.http.get("/queue").json()["queue_running"]:
+        time.sleep(0.02)
     newest = list(comfy.http.get("/history?max_items=1").json().values())[-1]
     outputs = newest["outputs"].values()
     shown = [image for each in outputs for image in each.get("images", ())]
