@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from comfy_api.latest import io
 
@@ -31,9 +31,6 @@ from .input_lists import shot_labels
 from .limits import check_cost, check_memory
 from .run_inputs import RunSettings
 from .shot_requests import NodeShot, build_requests, folded_seed_notice
-
-if TYPE_CHECKING:
-    import torch
 
 __all__ = [
     "CLIP_SLOTS",
@@ -60,10 +57,10 @@ Finish = Callable[[int, Clip], Awaitable[Made]]
 
 
 class Still(NamedTuple):
-    """A saved still and its image: float32 [1, H, W, 3] in 0..1."""
+    """A saved still and its IMAGE: float32 [1, H, W, 3] in 0..1."""
 
     saved: Clip
-    image: torch.Tensor
+    image: Any
 
 
 async def generate_clips(hidden: Any, shots: Sequence[NodeShot], run: RunSettings) -> io.NodeOutput:

@@ -183,12 +183,14 @@ path = Path(sys.argv[1])
 decode(path, max_frames=1)  # what has to be loaded is loaded
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 most = pages * resource.getpagesize() + 200_000_000
-resource.setrlimit(resource.RLIMIT_AS, (most, most))
+unlimited = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (most, unlimited[1]))
 try:
     decode(path)
 except ClipTooLargeError as error:
     print(error)
-print(len(decode(path, max_frames=2)))
+resource.setrlimit(resource.RLIMIT_AS, unlimited)
+print(len(decode(path)))
 """
 
 
@@ -200,7 +202,7 @@ def test_decode_says_what_is_too_much_where_the_system_refuses_memory(film, nois
     child = subprocess.run(command, env=environ, capture_output=True, text=True)
     refused, count = child.stdout.splitlines() or [child.stderr, ""]
     assert "refuses the memory for 20 frames of 1280 x 720" in refused
-    assert count == "2"
+    assert count == "20"
 
 
 def test_decode_cancelled_stops(film, noise_frames):
