@@ -15,7 +15,6 @@ from ..vidu.errors import ShotsFailedError, ViduError
 from ..vidu.generate import generate
 from ..vidu.library import load_or_resume
 from ..vidu.media.decode_turns import DecodeTurns
-from ..vidu.media.decoder import ClipDecoder
 from ..vidu.media.video import Check, check
 from ..vidu.models import Clip, Entry
 from ..vidu.pricing import format_usd
@@ -82,9 +81,12 @@ async def generate_clips(hidden: Any, shots: Sequence[NodeShot], run: RunSetting
     async def finish(index: int, clip: Clip) -> DecodedClip:
         return await decode_clip(clip, wanted, decoders[index])
 
+    def forget(index: int) -> None:
+        decoders[index].forget()
+
     prefixes = [shot.filename_prefix for shot in shots]
     checks = [decoder.check for decoder in decoders]
-    batch = Batch(requests, labels, prefixes, hidden, run, checks, finish, decoders)
+    batch = Batch(requests, labels, prefixes, hidden, run, checks, finish, forget)
     return clip_outputs(await batch.make(), wanted)
 
 
@@ -101,7 +103,7 @@ async def generate_stills(
 
     prefixes = [shot.filename_prefix for shot in shots]
     checks = [check] * len(requests)
-    batch = Batch(requests, labels, prefixes, hidden, run, checks, finish)
+    batch = Batch(requests, labels, prefixes, hidden, run, checks, finish, lambda index: None)
     return still_outputs(await batch.make())
 
 
@@ -184,8 +186,7 @@ class Batch(Generic[Made]):
         run: What the shots share.
         checks: What tells of each whether its download is whole.
         finish: What is done with each saved clip.
-        decoders: Those of the clips, which forget their frames when a shot has ended, whatever
-            its end.
+        forget: Called when a shot has ended, whatever its end, to free what only it needed.
     """
 
     requests: Sequence[Request]
@@ -195,7 +196,7 @@ class Batch(Generic[Made]):
     run: RunSettings
     checks: Sequence[Check]
     finish: Finish[Made]
-    decoders: Sequence[ClipDecoder] = ()
+    forget: Callable[[int], None]
 
     async def make(self) -> list[Made]:
         """Make every request; see `generate_clips`."""
@@ -242,8 +243,7 @@ class Batch(Generic[Made]):
                 on_progress(Progress(Phase.DONE, f"Failed: {error}", 1.0))
                 raise
             finally:
-                for decoder in self.decoders[index : index + 1]:
-                    decoder.forget()
+                self.forget(index)
 
         async with open_session(host.data_dir(), settings, draft=is_draft) as (provider, ledger):
             if not is_draft:

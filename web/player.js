@@ -51,6 +51,8 @@ export class Player {
     this.t = t;
     this.clips = [];
     this.page = 0;
+    this.isNew = false; // whether the clips came from a run just now
+    this.isStill = false;
     this.tallest = undefined; // of the pictures and clips that were here
     this.stage = createElement("div", { class: "vidu-stage", style: STAGE });
     this.pages = createElement("div", { class: "vidu-pages", style: `${PAGING}; display: none` });
@@ -120,7 +122,7 @@ export class Player {
     this.stage.replaceChildren();
   }
 
-  show(urls, isNew) {
+  show(urls, isNew = false) {
     if (urls.join() === this.clips.join()) return;
     this.clips = urls;
     this.isNew = isNew;
